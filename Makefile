@@ -1,0 +1,42 @@
+# AdminBot. `make up` runs it, `make test` proves it.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+
+.PHONY: up build test unit race bench fuzz check needs clean
+
+build: ## the one binary
+	@$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
+
+up: build ## everything on this machine, and a prompt
+	@bin/adminbot up
+
+test: needs check race ## all of it: static checks, every test under the race detector, real servers and clients
+
+unit: ## what needs only Go
+	$(GO) test -short ./...
+
+race:
+	$(GO) test -race -timeout 20m ./...
+
+check: ## gofmt, vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## the figures of docs/figures.md
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target, FUZZTIME each
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+needs: ## what the tests of real servers and clients need, installed where it can be
+	@.ci/needs
+
+clean:
+	rm -rf bin
