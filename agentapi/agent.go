@@ -1,0 +1,71 @@
+package agentapi
+
+import "time"
+
+// The methods about the host agent itself.
+var (
+	AgentInfo = method[AgentInfoArgs, AgentInfoResult](Spec{
+		Name: "agent.info", Permission: "agent.read", Class: Read, Timeout: 10 * time.Second, Built: true,
+		Help:  "Says which host agent this is, what it uses and how its connection has been.",
+		Words: []string{"agent info", "agent version", "agent", "agent status", "version of the agent", "adminbot version"},
+	})
+	AgentReload = method[NoArgs, AgentReloadResult](Spec{
+		Name: "agent.reload", Permission: "agent.admin", Class: Admin, Timeout: 30 * time.Second, Built: true,
+		Help:  "Makes the host agent read its configuration and policy again; on an error it keeps the old.",
+		Words: []string{"agent reload", "reload the agent", "reload agent", "reload agent config"},
+	})
+)
+
+func agentMethods() []Spec { return []Spec{AgentInfo.Spec, AgentReload.Spec} }
+
+type AgentInfoArgs struct {
+	Metrics bool `rpc:"metrics,omitempty" words:"with metrics" help:"also all counters as Prometheus text"`
+}
+
+type AgentInfoResult struct {
+	Common
+	Version        string     `rpc:"version" words:"version,agent version"`
+	Go             string     `rpc:"go" words:"go version"`
+	Commit         string     `rpc:"commit,omitempty" words:"commit"`
+	StartedAt      time.Time  `rpc:"started_at" words:"started" least:"oldest"`
+	RSSBytes       int64      `rpc:"rss_bytes" words:"agent memory,memory" most:"fattest" agg:"avg,max"`
+	Goroutines     int32      `rpc:"goroutines" words:"goroutines" agg:"max"`
+	CPUPercent     float64    `rpc:"cpu_percent" words:"agent cpu" agg:"avg,max" help:"of one processor, over the agent's life"`
+	CPUSeconds     float64    `rpc:"cpu_seconds" agg:"sum" help:"processor time the agent has used"`
+	ConnectedSince *time.Time `rpc:"connected_since,omitempty" words:"connected since"`
+	Reconnects     int32      `rpc:"reconnects" words:"reconnects" agg:"sum,max"`
+	Spool          *SpoolInfo `rpc:"spool,omitempty"`
+	CodeSets       []string   `rpc:"code_sets,omitempty"`
+	PolicyHash     string     `rpc:"policy_hash,omitempty" words:"policy"`
+	ClockOffsetMS  *float64   `rpc:"clock_offset_ms,omitempty" words:"clock offset" help:"against the server's clock"`
+	Limits         LimitsInfo `rpc:"limits"`
+	LastLimitHit   string     `rpc:"last_limit_hit,omitempty"`
+	Demo           bool       `rpc:"demo,omitempty" help:"another name for a machine that has its own host agent"`
+	Metrics        string     `rpc:"metrics,omitempty" help:"Prometheus text format"`
+}
+
+// SpoolInfo says what waits for delivery.
+type SpoolInfo struct {
+	Messages int32      `rpc:"messages"`
+	Bytes    int64      `rpc:"bytes"`
+	OldestAt *time.Time `rpc:"oldest_at,omitempty"`
+	Dropped  int32      `rpc:"dropped"`
+}
+
+// LimitsInfo are the bounds that the host agent holds itself to.
+type LimitsInfo struct {
+	Concurrent   int32 `rpc:"concurrent" help:"calls running at once"`
+	Queued       int32 `rpc:"queued" help:"calls waiting in one lane"`
+	ReplyBytes   int32 `rpc:"reply_bytes" help:"size of an answer"`
+	Jobs         int32 `rpc:"jobs" help:"jobs remembered"`
+	CallsPerS    int32 `rpc:"calls_per_s,omitempty" help:"calls of one caller; absent: no limit"`
+	KeptAnswers  int32 `rpc:"kept_answers" help:"answers kept for repeated keys"`
+	KeptSeconds  int32 `rpc:"kept_seconds" help:"and how long"`
+	RequestBytes int32 `rpc:"request_bytes,omitempty" help:"size of a call"`
+}
+
+type AgentReloadResult struct {
+	Common
+	Changed []string `rpc:"changed,omitempty"`
+	Errors  []string `rpc:"errors,omitempty"`
+}
