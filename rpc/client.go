@@ -13,11 +13,12 @@ import (
 	"mellium.im/xmpp/stanza"
 )
 
-// Grace is how long a [Client] waits for an answer beyond the call's TTL.
+// Grace is how long a [Client] waits for an answer beyond the time within which
+// the call must have started and finished.
 const Grace = 5 * time.Second
 
 // ErrNoAnswer is the cause when a call was sent and nothing came back within
-// its TTL and [Grace]: the outcome is unknown.
+// its TTL, [Client.Timeout] and [Grace]: the outcome is unknown.
 var ErrNoAnswer = errors.New("rpc: no answer in time, outcome unknown")
 
 var errCallOver = errors.New("rpc: the call is over, it must not be sent any more")
@@ -29,6 +30,11 @@ type Client struct {
 	TTL       time.Duration    // of calls that do not say; zero means DefaultTTL
 	Now       func() time.Time // clock that Created is read from, corrected by the server's; nil means time.Now
 	Limits    Limits           // on responses; zero fields mean DefaultResponseLimits
+
+	// Timeout, if set, tells how long a method may take once it has started,
+	// which the TTL does not count. The client waits for TTL + Timeout + Grace
+	// from the moment the stanza is written, or until the context is done.
+	Timeout func(method string) time.Duration
 
 	// Sign, if set, signs the bytes of [SigningBytes]. It is called while the
 	// stanza is being written, so it must be quick.
@@ -147,6 +153,9 @@ func (c *Client) Do(ctx context.Context, to jid.JID, call MethodCall) (Value, er
 	if err := call.Valid(); err != nil {
 		return fail(err, false)
 	}
+	if err := context.Cause(ctx); err != nil {
+		return fail(err, false)
+	}
 	id, err := uuid.NewRandom()
 	if err != nil {
 		return fail(err, false)
@@ -240,7 +249,11 @@ func (p *payload) stamp() error {
 		}
 	}
 	p.r = p.call.TokenReader()
-	p.timer = time.AfterFunc(env.TTL+Grace, func() { p.cancel(ErrNoAnswer) })
+	wait := env.TTL + Grace
+	if p.client.Timeout != nil {
+		wait += p.client.Timeout(p.call.Method)
+	}
+	p.timer = time.AfterFunc(wait, func() { p.cancel(ErrNoAnswer) })
 	return nil
 }
 

@@ -50,9 +50,9 @@ type Envelope struct {
 }
 
 // Deadline returns the moment from which the call is too old to start. It is
-// the earlier of Created + TTL and received + TTL; received is on the clock of
-// this machine, and offset is what must be added to that clock to have the one
-// Created was read from. Without a TTL, [DefaultTTL] applies.
+// the earlier of Created + TTL and received + TTL. Offset is what must be added
+// to the clock received was read from to have the one Created was read from;
+// the deadline is on the former. Without a TTL, [DefaultTTL] applies.
 func (e *Envelope) Deadline(received time.Time, offset time.Duration) time.Time {
 	ttl := e.TTL
 	if ttl == 0 {
@@ -101,8 +101,8 @@ func wholeTTL(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
 
-// created is XEP-0082 with what a header needs of a second: a call is signed
-// over these very characters.
+// formatCreated writes a time as the header has it (XEP-0082), with the
+// milliseconds that a signature covers too.
 func formatCreated(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // SigningBytes returns what a signature covers: canonical method and params,

@@ -2,8 +2,8 @@ package rpc
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
-	"strings"
 )
 
 // MaxMulticall is how many calls one system.multicall may hold.
@@ -105,6 +105,13 @@ func getCapabilities(_ context.Context, r *Request) (Value, error) {
 	}), nil
 }
 
+// In a multicall every member that has not had its turn keeps reserve bytes of
+// the reply, so that it can say at least what went wrong.
+const (
+	reserve        = 512
+	maxMemberFault = 256 // bytes of a message
+)
+
 // multicall makes its calls one after the other. Each goes through the whole
 // handler of its method, middleware included, as if it had come by itself; the
 // envelope is shared, but for the signature, which covers the whole only.
@@ -117,23 +124,26 @@ func (m *ServeMux) multicall(ctx context.Context, r *Request) (Value, error) {
 		return Value{}, Faultf(FaultTooLarge, "%d calls, the limit is %d", len(calls), MaxMulticall)
 	}
 	out := &list{elems: make([]Value, 0, len(calls))}
-	room := m.replyBytes - responseFrame
-	for _, c := range calls {
-		v, err := m.member(ctx, r, c, room)
+	left := m.replyBytes - responseFrame
+	for i, c := range calls {
+		name, _ := c.Member("methodName")
+		log := m.log.With("from", r.From.String(), "id", r.ID, "method", name.str)
+		v, err := m.member(ctx, log, r, c, left-reserve*(len(calls)-i))
 		if err != nil {
-			name, _ := c.Member("methodName")
-			v = m.logged(ctx, m.log.With("from", r.From.String(), "id", r.ID, "method", name.str), err).value()
+			f := *m.logged(ctx, log, err)
+			f.Message = cleanText(f.Message, maxMemberFault)
+			v = f.value()
 		} else {
 			v = Array(v)
 		}
-		room -= len(v.AppendXML(nil))
+		left -= len(v.AppendXML(nil))
 		out.elems = append(out.elems, v)
 	}
 	return Value{kind: KindArray, list: out}, nil
 }
 
 // member makes one call of a multicall; its result may have room bytes.
-func (m *ServeMux) member(ctx context.Context, r *Request, c Value, room int) (Value, error) {
+func (m *ServeMux) member(ctx context.Context, log *slog.Logger, r *Request, c Value, room int) (Value, error) {
 	name, ok := c.Member("methodName")
 	if !ok || name.kind != KindString {
 		return Value{}, Faultf(FaultParams, "want a struct of methodName and params")
@@ -142,7 +152,7 @@ func (m *ServeMux) member(ctx context.Context, r *Request, c Value, room int) (V
 	if !ok || params.kind != KindArray || c.Len() != 2 {
 		return Value{}, Faultf(FaultParams, "want a struct of methodName and params")
 	}
-	if strings.TrimSpace(name.str) == "system.multicall" {
+	if name.str == "system.multicall" {
 		return Value{}, Faultf(FaultParams, "system.multicall inside system.multicall")
 	}
 	me, ok := m.lookup(name.str)
@@ -158,7 +168,7 @@ func (m *ServeMux) member(ctx context.Context, r *Request, c Value, room int) (V
 	member := *r
 	member.Method, member.Params, member.Batch = name.str, params.Elems(), true
 	member.Envelope.Signature = nil
-	v, err := m.dispatch(ctx, m.log.With("from", r.From.String(), "id", r.ID, "method", name.str), &member)
+	v, err := m.dispatch(ctx, log, &member)
 	if err != nil {
 		return Value{}, err
 	}

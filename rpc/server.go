@@ -344,19 +344,12 @@ func (m *ServeMux) logged(ctx context.Context, log *slog.Logger, err error) *Fau
 
 // ExpireCalls returns a middleware that answers 410 to a call that is past its
 // [Envelope.Deadline] when the handler would start. Put it behind whatever
-// makes calls wait. Once started, a call is not cut off by its TTL.
-//
-// now is the clock of this machine, the same that the mux has; offset is asked
-// for what the clock lacks to the server's, and may be nil if now is corrected
-// already.
-func ExpireCalls(now func() time.Time, offset func() time.Duration) Middleware {
+// makes calls wait. Once started, a call is not cut off by its TTL. now is the
+// clock in [Options.Now].
+func ExpireCalls(now func() time.Time) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, r *Request) (Value, error) {
-			var off time.Duration
-			if offset != nil {
-				off = offset()
-			}
-			if late := now().Sub(r.Envelope.Deadline(r.Received, off)); late >= 0 {
+			if late := now().Sub(r.Envelope.Deadline(r.Received, 0)); late >= 0 {
 				return Value{}, Faultf(FaultExpired, "expired %.1f seconds ago, nothing was done", late.Seconds())
 			}
 			return next.ServeRPC(ctx, r)
