@@ -4,12 +4,12 @@ import "time"
 
 // The methods about the host agent itself.
 var (
-	AgentInfo = method[AgentInfoArgs, AgentInfoResult](Spec{
+	AgentInfo = Define[AgentInfoArgs, AgentInfoResult](Spec{
 		Name: "agent.info", Permission: "agent.read", Class: Read, Timeout: 10 * time.Second, Built: true,
 		Help:  "Says which host agent this is, what it uses and how its connection has been.",
 		Words: []string{"agent info", "agent version", "agent", "agent status", "version of the agent", "adminbot version"},
 	})
-	AgentReload = method[NoArgs, AgentReloadResult](Spec{
+	AgentReload = Define[NoArgs, AgentReloadResult](Spec{
 		Name: "agent.reload", Permission: "agent.admin", Class: Admin, Timeout: 30 * time.Second, Built: true,
 		Help:  "Makes the host agent read its configuration and policy again; on an error it keeps the old.",
 		Words: []string{"agent reload", "reload the agent", "reload agent", "reload agent config"},
@@ -32,7 +32,7 @@ type AgentInfoResult struct {
 	Goroutines     int32      `rpc:"goroutines" words:"goroutines" agg:"max"`
 	CPUPercent     float64    `rpc:"cpu_percent" words:"agent cpu" agg:"avg,max" help:"of one processor, over the agent's life"`
 	CPUSeconds     float64    `rpc:"cpu_seconds" agg:"sum" help:"processor time the agent has used"`
-	ConnectedSince *time.Time `rpc:"connected_since,omitempty" words:"connected since"`
+	ConnectedSince time.Time  `rpc:"connected_since,omitempty" words:"connected since"`
 	Reconnects     int32      `rpc:"reconnects" words:"reconnects" agg:"sum,max"`
 	Spool          *SpoolInfo `rpc:"spool,omitempty"`
 	CodeSets       []string   `rpc:"code_sets,omitempty"`
@@ -46,10 +46,10 @@ type AgentInfoResult struct {
 
 // SpoolInfo says what waits for delivery.
 type SpoolInfo struct {
-	Messages int32      `rpc:"messages"`
-	Bytes    int64      `rpc:"bytes"`
-	OldestAt *time.Time `rpc:"oldest_at,omitempty"`
-	Dropped  int32      `rpc:"dropped"`
+	Messages int32     `rpc:"messages"`
+	Bytes    int64     `rpc:"bytes"`
+	OldestAt time.Time `rpc:"oldest_at,omitempty"`
+	Dropped  int32     `rpc:"dropped"`
 }
 
 // LimitsInfo are the bounds that the host agent holds itself to.

@@ -43,6 +43,7 @@ var (
 	barePattern = lazyRegexp(`^[A-Za-z0-9:_.@\\-]{1,255}$`)
 	idPattern   = lazyRegexp(`^[A-Za-z0-9._-]{1,64}$`)
 	hostPattern = lazyRegexp(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*\.?$`)
+	hashPattern = lazyRegexp(`^[0-9a-f]{64}$`)
 	userPattern = lazyRegexp(`^[A-Za-z_][A-Za-z0-9_.@-]{0,63}\$?$|^[0-9]{1,10}$`)
 )
 
@@ -93,6 +94,11 @@ var customRules = sync.OnceValue(func() map[string]rule {
 			pattern: hostPattern().String(),
 			want:    "a host name or an IP address",
 			ok:      validHost,
+		},
+		"sha256hex": {
+			pattern: hashPattern().String(),
+			want:    "64 hexadecimal digits in lower case",
+			ok:      func(s string) bool { return hashPattern().MatchString(s) },
 		},
 		"user": {
 			pattern: userPattern().String(),

@@ -18,9 +18,9 @@ func Example(f Field) string {
 		"unit": "nginx.service", "path": "/var/log", "mounts": "/", "name": "nginx", "names": "nginx", "user": "root",
 		"method": "disk.usage", "keys": "os*", "match": "error", "pattern": "ssh*", "target": "example.org:443",
 		"app": "api", "group": "pg-main", "id": "j-7", "since": "2026-11-20T13:00:00Z", "until": "2026-11-20T14:00:00Z",
-		"args": "", "calls": "", "cursor": "c1", "next": "c1", "key": "k-1", "nonce": "hello", "reason": "kernel update",
+		"cursor": "c1", "next": "c1", "key": "k-1", "nonce": "hello", "reason": "kernel update",
 		"text": "moving racks", "actor": "alice@example.net", "version": "2.3.1", "component": "checkout",
-		"host": "web01", "server": "192.0.2.53", "tag": "web",
+		"host": "web01", "server": "192.0.2.53", "tag": "web", "sha256": strings.Repeat("0", 64),
 	}[f.Name]; ok && f.Type != "struct" {
 		return v
 	}

@@ -5,36 +5,36 @@ import "time"
 // The methods about methods: the de facto system.* ones, with their positional
 // signatures, and the richer rpc.* ones.
 var (
-	SystemListMethods = method[NoArgs, []string](Spec{
+	SystemListMethods = Define[NoArgs, []string](Spec{
 		Name: "system.listMethods", Permission: "rpc.introspect", Class: Read, Timeout: 5 * time.Second,
 		Positional: true, Built: true,
 		Help: "Names every method that this host answers.",
 	})
-	SystemMethodSignature = method[MethodNameArgs, [][]string](Spec{
+	SystemMethodSignature = Define[MethodNameArgs, [][]string](Spec{
 		Name: "system.methodSignature", Permission: "rpc.introspect", Class: Read, Timeout: 5 * time.Second,
 		Positional: true, Built: true,
 		Help: "Gives the result type and parameter types of a method.",
 	})
-	SystemMethodHelp = method[MethodNameArgs, string](Spec{
+	SystemMethodHelp = Define[MethodNameArgs, string](Spec{
 		Name: "system.methodHelp", Permission: "rpc.introspect", Class: Read, Timeout: 5 * time.Second,
 		Positional: true, Built: true,
 		Help: "Says in a sentence what a method does.",
 	})
-	SystemMulticall = method[MulticallArgs, []any](Spec{
+	SystemMulticall = Define[MulticallArgs, []any](Spec{
 		Name: "system.multicall", Permission: "", Class: Read, Timeout: 2 * time.Minute,
 		Positional: true, Built: true,
 		Help: "Makes up to 32 reads in one call; each answers for itself, as a one-item list or a fault.",
 	})
-	RPCDescribe = method[RPCDescribeArgs, RPCDescribeResult](Spec{
+	RPCDescribe = Define[RPCDescribeArgs, RPCDescribeResult](Spec{
 		Name: "rpc.describe", Permission: "rpc.introspect", Class: Read, Timeout: 5 * time.Second, Built: true,
 		Help:  "Describes methods: arguments, results, units, bounds, class and permission.",
 		Words: []string{"describe", "describe methods", "method list", "what can it do"},
 	})
-	RPCCheck = method[RPCCheckArgs, RPCCheckResult](Spec{
+	RPCCheck = Define[RPCCheckArgs, RPCCheckResult](Spec{
 		Name: "rpc.check", Permission: "rpc.introspect", Class: Read, Timeout: 10 * time.Second, Built: true,
 		Help: "Says whether the host would accept a call and what it would do, without doing it.",
 	})
-	RPCPing = method[RPCPingArgs, RPCPingResult](Spec{
+	RPCPing = Define[RPCPingArgs, RPCPingResult](Spec{
 		Name: "rpc.ping", Permission: "rpc.ping", Class: Read, Timeout: 5 * time.Second, Built: true,
 		Help: "Answers, and says how long the host agent has been up.",
 		Words: []string{"ping", "is it up", "is it alive", "is it reachable", "alive", "reachable", "up",

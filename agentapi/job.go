@@ -4,7 +4,7 @@ import "time"
 
 // The methods about work that runs on after its answer.
 var (
-	JobList = method[JobListArgs, JobListResult](Spec{
+	JobList = Define[JobListArgs, JobListResult](Spec{
 		Name: "job.list", Permission: "job.read", Class: Read, Timeout: 10 * time.Second, Built: true,
 		Help:  "Lists the jobs that run or have run.",
 		Words: []string{"jobs", "job list", "list jobs", "what is running in the background", "background jobs"},
@@ -14,12 +14,12 @@ var (
 			{Words: []string{"finished jobs", "done jobs"}, Args: map[string]any{"state": "done"}},
 		},
 	})
-	JobGet = method[JobGetArgs, JobGetResult](Spec{
+	JobGet = Define[JobGetArgs, JobGetResult](Spec{
 		Name: "job.get", Permission: "job.read", Class: Sensitive, Timeout: 10 * time.Second, Built: true,
 		Help:  "Shows one job and its output.",
 		Words: []string{"job", "output of job", "show job", "job status", "job output"},
 	})
-	JobCancel = method[JobCancelArgs, JobCancelResult](Spec{
+	JobCancel = Define[JobCancelArgs, JobCancelResult](Spec{
 		Name: "job.cancel", Permission: "job.cancel", Class: Disrupt, Timeout: 75 * time.Second,
 		Privilege: "the job's own control group",
 		Help:      "Ends a job and every process it started.",
@@ -42,14 +42,14 @@ type JobListResult struct {
 }
 
 type Job struct {
-	ID        string     `rpc:"id" words:"id,job"`
-	Method    string     `rpc:"method" words:"method"`
-	Actor     string     `rpc:"actor,omitempty" words:"actor,started by,who"`
-	State     string     `rpc:"state" words:"state" help:"running, done, failed, interrupted"`
-	Percent   *float64   `rpc:"percent,omitempty" words:"progress"`
-	StartedAt time.Time  `rpc:"started_at" words:"started" most:"newest" least:"oldest"`
-	EndedAt   *time.Time `rpc:"ended_at,omitempty" words:"ended"`
-	ExitCode  *int32     `rpc:"exit_code,omitempty" words:"exit code" help:"0, or the fault's code"`
+	ID        string    `rpc:"id" words:"id,job"`
+	Method    string    `rpc:"method" words:"method"`
+	Actor     string    `rpc:"actor,omitempty" words:"actor,started by,who"`
+	State     string    `rpc:"state" words:"state" help:"running, done, failed, interrupted"`
+	Percent   *float64  `rpc:"percent,omitempty" words:"progress"`
+	StartedAt time.Time `rpc:"started_at" words:"started" most:"newest" least:"oldest"`
+	EndedAt   time.Time `rpc:"ended_at,omitempty" words:"ended"`
+	ExitCode  *int32    `rpc:"exit_code,omitempty" words:"exit code" help:"0, or the fault's code"`
 }
 
 type JobGetArgs struct {

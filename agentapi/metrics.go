@@ -4,46 +4,34 @@ import "time"
 
 // The methods that measure.
 var (
-	CPUUsage = method[CPUUsageArgs, CPUUsageResult](Spec{
+	CPUUsage = Define[CPUUsageArgs, CPUUsageResult](Spec{
 		Name: "cpu.usage", Permission: "metrics.read", Class: Read, Timeout: 20 * time.Second, Built: true,
 		Help: "Measures how busy the processors are, the load averages, and who uses the most.",
 		Words: []string{"cpu", "cpu usage", "cpu load", "cpu utilization", "processor usage", "load", "load average", "loadavg",
 			"how busy", "busy", "cpu time", "processor"},
 	})
-	MemUsage = method[NoArgs, MemUsageResult](Spec{
+	MemUsage = Define[NoArgs, MemUsageResult](Spec{
 		Name: "mem.usage", Permission: "metrics.read", Class: Read, Timeout: 10 * time.Second, Built: true,
 		Help:  "Measures memory and swap, and who uses the most.",
 		Words: []string{"memory", "mem", "ram", "memory usage", "mem usage", "ram usage", "free memory", "free", "swap", "swap usage", "available memory"},
 	})
-	DiskUsage = method[DiskUsageArgs, DiskUsageResult](Spec{
+	DiskUsage = Define[DiskUsageArgs, DiskUsageResult](Spec{
 		Name: "disk.usage", Permission: "metrics.read", Class: Read, Timeout: 15 * time.Second, Built: true,
 		Help: "Measures how full each file system is, and the disks' traffic.",
 		Words: []string{"disk", "disks", "disk usage", "disk space", "df", "free space", "free disk", "filesystems", "file systems",
 			"space left", "storage usage", "how full", "disk free", "inodes", "mounts"},
 	})
-	DiskLargest = method[DiskLargestArgs, DiskLargestResult](Spec{
+	DiskLargest = Define[DiskLargestArgs, DiskLargestResult](Spec{
 		Name: "disk.largest", Permission: "files.list", Class: Read, Timeout: 70 * time.Second, Built: true,
 		Privilege: "read access below the allowed directories",
 		Help:      "Finds what takes the most space below a directory, on its one file system.",
 		Words: []string{"largest files", "biggest files", "largest directories", "biggest directories", "du", "what is using the disk",
 			"what is eating the disk", "what fills the disk", "disk hogs", "largest", "biggest", "space hogs"},
 	})
-	ProcList = method[ProcListArgs, ProcListResult](Spec{
-		Name: "proc.list", Permission: "proc.read", Class: Read, Timeout: 15 * time.Second, Built: true,
-		Help:  "Lists processes.",
-		Words: []string{"processes", "process list", "ps", "procs", "running processes", "list processes"},
-		Sayings: []Saying{
-			{Words: []string{"top", "top processes", "cpu hogs", "what is eating the cpu", "what is hogging the cpu", "what is hogging cpu",
-				"what is using the cpu", "busiest processes", "who is eating the cpu"}, Args: map[string]any{"sort": "cpu"}},
-			{Words: []string{"mem hogs", "memory hogs", "what is eating the memory", "what is eating memory", "what is using the memory",
-				"what is hogging the memory", "what is eating the ram", "fattest processes"}, Args: map[string]any{"sort": "memory"}},
-			{Words: []string{"newest processes", "latest processes"}, Args: map[string]any{"sort": "start"}},
-		},
-	})
 )
 
 func metricsMethods() []Spec {
-	return []Spec{CPUUsage.Spec, MemUsage.Spec, DiskUsage.Spec, DiskLargest.Spec, ProcList.Spec}
+	return []Spec{CPUUsage.Spec, MemUsage.Spec, DiskUsage.Spec, DiskLargest.Spec}
 }
 
 type CPUUsageArgs struct {
@@ -145,36 +133,4 @@ type LargestEntry struct {
 	Path      string `rpc:"path" words:"path,file,directory"`
 	SizeBytes int64  `rpc:"size_bytes" words:"size" most:"largest,biggest" least:"smallest"`
 	Files     int32  `rpc:"files" words:"files,number of files"`
-}
-
-type ProcListArgs struct {
-	Name  string `rpc:"name,omitempty" validate:"omitempty,re2" words:"named,called,matching" help:"a regular expression over the process's name"`
-	User  string `rpc:"user,omitempty" validate:"omitempty,user" words:"user,of user,owned by,belonging to"`
-	PID   *int32 `rpc:"pid,omitempty" validate:"omitempty,min=1,max=4194304" words:"pid,process"`
-	Sort  string `rpc:"sort,omitempty" validate:"oneof=cpu memory start" default:"cpu" words:"by,sort by,sorted by" values:"cpu=cpu|processor|load;memory=memory|mem|ram|rss;start=start|age|newest"`
-	Limit int32  `rpc:"limit,omitempty" validate:"min=1,max=200" default:"20" words:"top,limit,first"`
-	Args  bool   `rpc:"args,omitempty" raises:"S,proc.args" words:"with arguments,with command lines,full command" help:"also command lines, secrets cut out"`
-}
-
-type ProcListResult struct {
-	Common
-	Page
-	Processes []Process `rpc:"processes"`
-}
-
-// Process is one process. Its cpu_percent is of one processor, measured over a
-// short sample, or over its whole life where no sample was taken.
-type Process struct {
-	PID        int32     `rpc:"pid" words:"pid"`
-	PPID       int32     `rpc:"ppid" words:"parent"`
-	Name       string    `rpc:"name" words:"name,process"`
-	User       string    `rpc:"user" words:"user,owner"`
-	State      string    `rpc:"state" words:"state" help:"R running, S sleeping, D waiting for a device, Z zombie, T stopped, I idle"`
-	CPUPercent float64   `rpc:"cpu_percent" words:"cpu,cpu usage" most:"busiest" agg:"sum,max"`
-	RSSBytes   int64     `rpc:"rss_bytes" words:"memory,mem,ram,rss,resident memory" most:"fattest,largest" agg:"sum,max"`
-	Threads    int32     `rpc:"threads" words:"threads" agg:"sum"`
-	FDs        *int32    `rpc:"fds,omitempty" words:"open files,file descriptors,fds" help:"absent for other users' processes"`
-	StartAt    time.Time `rpc:"start_at" words:"started,start time" most:"newest" least:"oldest"`
-	Unit       string    `rpc:"unit,omitempty" words:"unit,service"`
-	Cmdline    string    `rpc:"cmdline,omitempty" words:"command line,command" help:"secrets cut out"`
 }

@@ -4,12 +4,12 @@ import "time"
 
 // The methods about the host's mood.
 var (
-	PresenceGet = method[NoArgs, PresenceGetResult](Spec{
+	PresenceGet = Define[NoArgs, PresenceGetResult](Spec{
 		Name: "presence.get", Permission: "presence.read", Class: Read, Timeout: 10 * time.Second, Built: true,
 		Help:  "Says how the host feels, and why.",
 		Words: []string{"how is", "how's it going", "mood", "is it ok", "why is it sad", "health", "how are things", "presence", "how does it feel", "what's wrong with"},
 	})
-	PresenceSet = method[PresenceSetArgs, PresenceSetResult](Spec{
+	PresenceSet = Define[PresenceSetArgs, PresenceSetResult](Spec{
 		Name: "presence.set", Permission: "presence.write", Class: Write, Timeout: 10 * time.Second,
 		Help:  "Sets what the host shows, for a while or until it is set back to auto.",
 		Words: []string{"set mood", "set presence", "put in mood", "mark as"},
@@ -42,7 +42,7 @@ type PresenceSetArgs struct {
 
 type PresenceSetResult struct {
 	Common
-	Before    string     `rpc:"before"`
-	After     string     `rpc:"after"`
-	RevertsAt *time.Time `rpc:"reverts_at,omitempty"`
+	Before    string    `rpc:"before"`
+	After     string    `rpc:"after"`
+	RevertsAt time.Time `rpc:"reverts_at,omitempty"`
 }

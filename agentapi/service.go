@@ -4,7 +4,7 @@ import "time"
 
 // The methods about services, by any init system that the host has.
 var (
-	ServiceList = method[ServiceListArgs, ServiceListResult](Spec{
+	ServiceList = Define[ServiceListArgs, ServiceListResult](Spec{
 		Name: "service.list", Permission: "service.read", Class: Read, Timeout: 15 * time.Second, Built: true,
 		Help:  "Lists services and their state.",
 		Words: []string{"services", "list services", "service list", "units", "list units", "daemons"},
@@ -14,31 +14,31 @@ var (
 			{Words: []string{"stopped services", "inactive services"}, Args: map[string]any{"state": "inactive"}},
 		},
 	})
-	ServiceStatus = method[ServiceStatusArgs, ServiceStatusResult](Spec{
+	ServiceStatus = Define[ServiceStatusArgs, ServiceStatusResult](Spec{
 		Name: "service.status", Permission: "service.read", Class: Read, Timeout: 15 * time.Second, Built: true,
 		Privilege: "group systemd-journal for log lines",
 		Help:      "Says how one service is: state, since when, main process, restarts, and its last log lines if asked.",
 		Words:     []string{"status", "status of", "service status", "is running", "running", "state of", "how is service", "is active"},
 	})
-	ServiceStart = method[ServiceArgs, ServiceChangeResult](Spec{
+	ServiceStart = Define[ServiceArgs, ServiceChangeResult](Spec{
 		Name: "service.start", Permission: "service.start", Class: Write, Lane: LaneHost, Timeout: 150 * time.Second, Job: true, Built: true,
 		Privilege: "polkit rule for manage-units with this unit and verb",
 		Help:      "Starts a service and waits until it is up.",
 		Words:     []string{"start", "start up", "bring up", "fire up", "launch", "turn on", "spin up"},
 	})
-	ServiceStop = method[ServiceExpectArgs, ServiceChangeResult](Spec{
+	ServiceStop = Define[ServiceExpectArgs, ServiceChangeResult](Spec{
 		Name: "service.stop", Permission: "service.stop", Class: Disrupt, Lane: LaneHost, Timeout: 150 * time.Second, Job: true, Built: true,
 		Privilege: "polkit rule for manage-units with this unit and verb",
 		Help:      "Stops a service and waits until it is down.",
 		Words:     []string{"stop", "shut down", "bring down", "take down", "turn off", "halt"},
 	})
-	ServiceRestart = method[ServiceExpectArgs, ServiceChangeResult](Spec{
+	ServiceRestart = Define[ServiceExpectArgs, ServiceChangeResult](Spec{
 		Name: "service.restart", Permission: "service.restart", Class: Disrupt, Lane: LaneHost, Timeout: 150 * time.Second, Job: true, Built: true,
 		Privilege: "polkit rule for manage-units with this unit and verb",
 		Help:      "Restarts a service and waits until it is up again.",
 		Words:     []string{"restart", "bounce", "kick", "cycle", "recycle", "roll", "stop and start", "respawn"},
 	})
-	ServiceReload = method[ServiceArgs, ServiceChangeResult](Spec{
+	ServiceReload = Define[ServiceArgs, ServiceChangeResult](Spec{
 		Name: "service.reload", Permission: "service.reload", Class: Write, Lane: LaneHost, Timeout: 150 * time.Second, Job: true, Built: true,
 		Privilege: "polkit rule for manage-units with this unit and verb",
 		Help:      "Makes a service read its configuration again without stopping.",
@@ -63,15 +63,15 @@ type ServiceListResult struct {
 
 // UnitState is a service's state in systemd's words, whatever the init system.
 type UnitState struct {
-	Unit        string     `rpc:"unit" words:"unit,service,name"`
-	Load        string     `rpc:"load" help:"loaded, not-found, masked, error"`
-	Active      string     `rpc:"active" words:"active,state,status" values:"active=active|running|up;inactive=inactive|stopped|down;failed=failed|broken|crashed" help:"active, inactive, failed, activating, deactivating, reloading"`
-	Sub         string     `rpc:"sub" words:"substate" help:"running, exited, dead, …"`
-	Description string     `rpc:"description,omitempty" words:"description"`
-	Enabled     string     `rpc:"enabled,omitempty" words:"enabled" help:"enabled, disabled, static, masked, …"`
-	Since       *time.Time `rpc:"since,omitempty" words:"since" help:"when it entered this state"`
-	Restarts    *int32     `rpc:"restarts,omitempty" words:"restarts" agg:"sum,max" help:"automatic ones"`
-	MemoryBytes *int64     `rpc:"memory_bytes,omitempty" words:"memory,memory usage" agg:"sum,max"`
+	Unit        string    `rpc:"unit" words:"unit,service,name"`
+	Load        string    `rpc:"load" help:"loaded, not-found, masked, error"`
+	Active      string    `rpc:"active" words:"active,state,status" values:"active=active|running|up;inactive=inactive|stopped|down;failed=failed|broken|crashed" help:"active, inactive, failed, activating, deactivating, reloading"`
+	Sub         string    `rpc:"sub" words:"substate" help:"running, exited, dead, …"`
+	Description string    `rpc:"description,omitempty" words:"description"`
+	Enabled     string    `rpc:"enabled,omitempty" words:"enabled" help:"enabled, disabled, static, masked, …"`
+	Since       time.Time `rpc:"since,omitempty" words:"since" help:"when it entered this state"`
+	Restarts    *int32    `rpc:"restarts,omitempty" words:"restarts" agg:"sum,max" help:"automatic ones"`
+	MemoryBytes *int64    `rpc:"memory_bytes,omitempty" words:"memory,memory usage" agg:"sum,max"`
 }
 
 type ServiceStatusArgs struct {

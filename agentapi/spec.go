@@ -94,7 +94,9 @@ type Saying struct {
 // Method is a Spec whose argument and result types the compiler knows.
 type Method[A, R any] struct{ Spec }
 
-func method[A, R any](s Spec) Method[A, R] {
+// Define makes a method of a spec that has everything but the types. The table's
+// are made with it, and so can others be that do not live on hosts.
+func Define[A, R any](s Spec) Method[A, R] {
 	s.Args, s.Result = reflect.TypeFor[A](), reflect.TypeFor[R]()
 	if s.Since == "" {
 		s.Since = "1.0"
@@ -168,8 +170,9 @@ type Page struct {
 // table is built on first use and sorted by name.
 var table = sync.OnceValue(func() []Spec {
 	all := slices.Concat(
-		introspectionMethods(), hostMethods(), metricsMethods(), serviceMethods(),
-		logMethods(), netMethods(), presenceMethods(), jobMethods(), agentMethods(),
+		introspectionMethods(), hostMethods(), metricsMethods(), procMethods(), serviceMethods(),
+		packageMethods(), logMethods(), fileMethods(), netMethods(), checkMethods(), presenceMethods(),
+		jobMethods(), agentMethods(), codeMethods(),
 	)
 	slices.SortFunc(all, func(a, b Spec) int { return strings.Compare(a.Name, b.Name) })
 	return all
