@@ -184,8 +184,8 @@ func (c *Client) Do(ctx context.Context, to jid.JID, call MethodCall) (Value, er
 		children = &tokens{}
 	}
 	if reply.Type == stanza.ErrorIQ {
-		// With or without the request in front of <error/>: XEP-0009 example 3.
-		se, err := stanza.UnmarshalError(children)
+		d := &decoder{r: children, lim: c.Limits.or(DefaultResponseLimits)}
+		se, err := d.stanzaError()
 		if err != nil {
 			return fail(fmt.Errorf("rpc: error answer: %w", err), true)
 		}
@@ -199,6 +199,58 @@ func (c *Client) Do(ctx context.Context, to jid.JID, call MethodCall) (Value, er
 		return Value{}, resp.Fault
 	}
 	return resp.Value, nil
+}
+
+// stanzaError finds <error/> among the children of an IQ. The request may be
+// in front of it or not: XEP-0009 example 3.
+func (d *decoder) stanzaError() (stanza.Error, error) {
+	for {
+		start, ok, err := d.top()
+		if err != nil {
+			return stanza.Error{}, err
+		}
+		if !ok {
+			return stanza.Error{}, invalid("no <error/>")
+		}
+		if start.Name.Local == "error" {
+			return d.condition(start)
+		}
+		if err := d.skip(); err != nil {
+			return stanza.Error{}, err
+		}
+	}
+}
+
+// condition reads the inside of <error> and its end (RFC 6120 8.3.2).
+func (d *decoder) condition(start xml.StartElement) (stanza.Error, error) {
+	se := stanza.Error{Condition: stanza.UndefinedCondition}
+	for _, a := range start.Attr {
+		if a.Name.Local == "type" && a.Name.Space == "" {
+			se.Type = stanza.ErrorType(a.Value)
+		}
+	}
+	for {
+		start, ok, err := d.child()
+		if err != nil || !ok {
+			return se, err
+		}
+		switch {
+		case start.Name.Space != stanza.NSError:
+			err = d.skip()
+		case start.Name.Local == "text":
+			var text string
+			text, err = d.text()
+			if se.Text == nil && text != "" {
+				se.Text = map[string]string{"": text}
+			}
+		default:
+			se.Condition = stanza.Condition(start.Name.Local)
+			err = d.skip()
+		}
+		if err != nil {
+			return se, err
+		}
+	}
 }
 
 // payload is the call as the transport reads it: made when the first token is

@@ -109,8 +109,21 @@ func (d *decoder) inner() (xml.Token, error) {
 // child returns the next child element of the element being read; ok is false
 // when that element has ended, which is then consumed.
 func (d *decoder) child() (start xml.StartElement, ok bool, err error) {
+	return d.element(d.inner)
+}
+
+// top is child outside of all elements, where the reader may end.
+func (d *decoder) top() (start xml.StartElement, ok bool, err error) {
+	start, ok, err = d.element(d.token)
+	if err == io.EOF {
+		err = nil
+	}
+	return start, ok, err
+}
+
+func (d *decoder) element(token func() (xml.Token, error)) (start xml.StartElement, ok bool, err error) {
 	for {
-		tok, err := d.inner()
+		tok, err := token()
 		if err != nil {
 			return start, false, err
 		}
@@ -196,7 +209,7 @@ func blank(b []byte) bool {
 // field of l is taken from [DefaultLimits]. Errors are of type [*SyntaxError].
 func ReadValue(r xml.TokenReader, l Limits) (Value, error) {
 	d := &decoder{r: r, lim: l.or(DefaultLimits)}
-	start, ok, err := d.child()
+	start, ok, err := d.top()
 	if err != nil {
 		return Value{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"strconv"
 )
 
@@ -82,7 +81,7 @@ func ReadCall(r xml.TokenReader, l Limits) (*MethodCall, error) {
 
 // query reads up to the inside of <query/>.
 func (d *decoder) query() error {
-	start, ok, err := d.child()
+	start, ok, err := d.top()
 	if err != nil {
 		return err
 	}
@@ -340,20 +339,4 @@ func Digest(method string, params []Value) [sha256.Size]byte {
 func DigestHex(method string, params []Value) string {
 	sum := Digest(method, params)
 	return hex.EncodeToString(sum[:])
-}
-
-// end reports whether nothing but white space is left of the reader.
-func (d *decoder) end() (bool, error) {
-	for {
-		tok, err := d.token()
-		if err == io.EOF {
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		if t, ok := tok.(xml.CharData); !ok || !blank(t) {
-			return false, nil
-		}
-	}
 }

@@ -254,21 +254,24 @@ func tooLarge(n, limit int) *Fault {
 // read reads the only child of the IQ. A stanza.Error is for what is wrong
 // with the IQ, a SyntaxError for what is wrong with the call.
 func (m *ServeMux) read(d *decoder) (*MethodCall, error) {
-	start, ok, err := d.child()
-	if err != nil {
+	badRequest := stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest}
+	start, ok, err := d.top()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !ok || start.Name.Local != "query" || start.Name.Space != NS {
+	case !ok: // RFC 6120 8.2.3: exactly one child
+		return nil, badRequest
+	case start.Name.Local != "query" || start.Name.Space != NS:
 		return nil, stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}
 	}
 	call, err := d.call()
 	if err != nil {
 		return nil, err
 	}
-	if alone, err := d.end(); err != nil {
+	if _, ok, err := d.top(); err != nil {
 		return nil, err
-	} else if !alone { // RFC 6120 8.2.3
-		return nil, stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest}
+	} else if ok {
+		return nil, badRequest
 	}
 	return call, nil
 }
