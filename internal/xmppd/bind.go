@@ -1,0 +1,163 @@
+package xmppd
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/xml"
+	"strings"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/account"
+)
+
+// A user is an account with at least one resource.
+type user struct {
+	name     string
+	sessions []*session // guarded by Server.mu
+	contacts *contacts  // guarded by Server.presMu; nil before it is loaded
+}
+
+// bind gives the session its resource (RFC 6120 7). The client may wish for
+// one; the old session of the same resource gives way.
+func (s *session) bind(ctx context.Context, st *Stanza) error {
+	in := s.inbound(st)
+	ns, name := st.payload()
+	if !st.isA("set") || !st.id.ok() {
+		s.reply(in, errBadRequest)
+		return nil
+	}
+	if string(ns) != NSBind || string(name) != "bind" {
+		s.reply(in, errNotAllowed)
+		return nil
+	}
+	var q struct {
+		Bind struct {
+			// Some clients put a namespace on it: any will do.
+			Resource string `xml:"resource"`
+		} `xml:"bind"`
+	}
+	if err := xml.Unmarshal(st.raw, &q); err != nil {
+		s.reply(in, errBadRequest)
+		return nil
+	}
+	resource := strings.TrimSpace(q.Bind.Resource)
+	if resource == "" {
+		resource = rand.Text()[:12]
+	}
+	j, err := jid.New(s.local, s.srv.cfg.Domain, resource)
+	if err != nil {
+		s.reply(in, errBadRequest)
+		return nil
+	}
+	old, err := s.srv.attach(ctx, s, j)
+	if err != nil {
+		s.reply(in, errResource)
+		return nil
+	}
+	if old != nil {
+		old.end(&streamError{"conflict", "another connection took the resource"})
+	}
+	s.srv.unauthed.Add(-1)
+	var b []byte
+	b = append(b, "<iq type='result' id="...)
+	b = append(b, st.id.quoted(st.raw)...)
+	b = append(b, "><bind xmlns='"+NSBind+"'><jid>"...)
+	b = appendEscaped(b, s.full)
+	b = append(b, "</jid></bind></iq>"...)
+	s.send(b)
+	return nil
+}
+
+// attach makes the session the one that answers to an address, and returns
+// the one it took the place of, of which nothing more will come.
+func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session, error) {
+	full := j.String()
+	srv.mu.RLock()
+	old := srv.full[full]
+	srv.mu.RUnlock()
+	if old != nil {
+		srv.detach(old)
+	}
+	s.resource, s.bare = j.Resourcepart(), j.Bare().String()
+	s.fromFull = attribute("from", full)
+	s.fromBare = attribute("from", s.bare)
+	srv.rosterMu.Lock()
+	defer srv.rosterMu.Unlock()
+	c, err := srv.loadContacts(ctx, s.local)
+	if err != nil {
+		return nil, err
+	}
+	srv.presMu.Lock()
+	defer srv.presMu.Unlock()
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if e, ok := srv.dir.Load().entries[s.local]; !ok || e.Generation != s.generation {
+		return nil, errGone
+	}
+	u := srv.users[s.local]
+	if u == nil {
+		u = &user{name: s.local, contacts: c}
+		srv.users[s.local] = u
+	}
+	if len(u.sessions) >= srv.cfg.Limits.Sessions {
+		return nil, errGone
+	}
+	if other := srv.full[full]; other != nil {
+		return nil, errGone // two at the same moment: the first one wins
+	}
+	u.sessions = append(u.sessions, s)
+	srv.full[full] = s
+	s.user = u
+	s.full = full
+	if s.role == account.Host {
+		srv.hosts[s] = struct{}{}
+	} else {
+		srv.others[s] = struct{}{}
+	}
+	return old, nil
+}
+
+// detach takes a session out of everybody's sight: its presence ends and
+// nothing is sent to it any more. It may be called more than once, by anybody.
+func (srv *Server) detach(s *session) {
+	if s.kind == componentConn {
+		srv.detachComponent(s)
+		return
+	}
+	srv.presMu.Lock()
+	defer srv.presMu.Unlock()
+	srv.mu.RLock()
+	mine := s.full != "" && srv.full[s.full] == s
+	srv.mu.RUnlock()
+	if !mine {
+		return
+	}
+	srv.goodbye(s)
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.full, s.full)
+	delete(srv.hosts, s)
+	delete(srv.others, s)
+	u := s.user
+	for i, o := range u.sessions {
+		if o == s {
+			// Not in place: others may be walking over the old slice.
+			u.sessions = append(append([]*session(nil), u.sessions[:i]...), u.sessions[i+1:]...)
+			break
+		}
+	}
+	if len(u.sessions) == 0 {
+		delete(srv.users, u.name)
+		srv.dir.Load().left(u.name)
+	}
+}
+
+func attribute(name, v string) []byte {
+	b := make([]byte, 0, len(name)+len(v)+4)
+	b = append(b, ' ')
+	b = append(b, name...)
+	b = append(b, '=', '\'')
+	b = appendEscaped(b, v)
+	return append(b, '\'')
+}

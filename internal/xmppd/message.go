@@ -1,0 +1,106 @@
+package xmppd
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"adminbot/internal/account"
+)
+
+const (
+	nsDelay = "urn:xmpp:delay"
+	nsHints = "urn:xmpp:hints"
+)
+
+// messageToBare delivers a message to an account (RFC 6121 8.5.2).
+func (srv *Server) messageToBare(ctx context.Context, in *inbound, a address) {
+	st := in.st
+	if st.isA("error") {
+		return // RFC 6121 8.5.2.1.1: never answered, and nobody waits for it
+	}
+	if st.isA("groupchat") {
+		in.s.reply(in, errUnavailable)
+		return
+	}
+	taken := false
+	for _, t := range srv.resources(a.local) {
+		if t.isAvailable() && t.prio() >= 0 && in.deliver(t) {
+			taken = true
+		}
+	}
+	if taken {
+		srv.carbonsToRest(in, a.local)
+		return
+	}
+	if st.isA("headline") {
+		return
+	}
+	srv.keep(ctx, in, a.local)
+}
+
+// keep stores a message for a person who is not there (XEP-0160).
+func (srv *Server) keep(ctx context.Context, in *inbound, name string) {
+	st := in.st
+	if srv.cfg.Offline == nil || !srv.role(name).Person() {
+		in.s.reply(in, errUnavailable)
+		return
+	}
+	if st.find(nsHints, "no-store") != nil || st.find("", "body") == nil && st.find(nsHints, "store") == nil {
+		if !fleeting(st) {
+			in.s.reply(in, errUnavailable)
+		}
+		return
+	}
+	b := in.rendered(in.from, nil)
+	delay := []byte("<delay xmlns='" + nsDelay + "' from='" + srv.cfg.Domain + "' stamp='" + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "'/>")
+	end := strings.LastIndex(string(b), "</") // it has children, hence an end tag
+	b = append(b[:end:end], append(delay, b[end:]...)...)
+	switch err := srv.cfg.Offline.PutMessage(ctx, name, b, srv.cfg.Limits.Messages); {
+	case err == nil:
+		srv.carbons(in, nil)
+	case errors.Is(err, account.ErrFull):
+		in.s.reply(in, errUnavailable)
+	default:
+		srv.log.Error("xmppd: a message could not be kept", "to", name, "err", err)
+		in.s.reply(in, errInternal)
+	}
+}
+
+// fleeting reports whether a message says only something of the moment, which
+// is lost without a word when nobody is there.
+func fleeting(st *Stanza) bool {
+	for i := range st.kids {
+		switch ns := string(unescape(st.kids[i].ns.of(st.raw))); ns {
+		case "http://jabber.org/protocol/chatstates", "urn:xmpp:receipts", "urn:xmpp:chat-markers:0":
+			return true
+		}
+	}
+	return false
+}
+
+// sendKept delivers what was kept for a person who is here now, and forgets
+// it when it has been written.
+func (srv *Server) sendKept(ctx context.Context, s *session) {
+	if srv.cfg.Offline == nil || !s.role.Person() {
+		return
+	}
+	kept, err := srv.cfg.Offline.Messages(ctx, s.local)
+	if err != nil {
+		srv.log.Error("xmppd: kept messages could not be read", "jid", s.full, "err", err)
+		return
+	}
+	if len(kept) == 0 {
+		return
+	}
+	for _, m := range kept {
+		s.sendBulk(m.Stanza)
+	}
+	if !s.drain() {
+		return // they stay for the next time
+	}
+	if err := srv.cfg.Offline.DeleteMessages(ctx, s.local, kept[len(kept)-1].ID); err != nil {
+		srv.log.Error("xmppd: kept messages could not be deleted", "jid", s.full, "err", err)
+	}
+}

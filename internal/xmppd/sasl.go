@@ -1,0 +1,235 @@
+package xmppd
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"net"
+	"strings"
+
+	"adminbot/internal/account"
+)
+
+// Namespaces of stream negotiation.
+const (
+	NSTLS     = "urn:ietf:params:xml:ns:xmpp-tls"
+	NSSASL    = "urn:ietf:params:xml:ns:xmpp-sasl"
+	NSBind    = "urn:ietf:params:xml:ns:xmpp-bind"
+	NSSession = "urn:ietf:params:xml:ns:xmpp-session"
+	NSBinding = "urn:xmpp:sasl-cb:0" // XEP-0440
+)
+
+// mechanisms returns those offered on this connection, best first.
+func (s *session) mechanisms() []string {
+	if !s.secure && !s.plainAllowed() {
+		return nil
+	}
+	m := []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"}
+	if s.plusOffered() {
+		m = append([]string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"}, m...)
+	}
+	return m
+}
+
+// plusOffered reports whether channel binding is offered: only where the
+// setting says so, and with TLS 1.3, whose tls-exporter is the one binding
+// that is safe and defined (RFC 9266).
+func (s *session) plusOffered() bool {
+	t, ok := s.c.(*tls.Conn)
+	return ok && s.srv.cfg.ChannelBinding && t.ConnectionState().Version >= tls.VersionTLS13
+}
+
+// plainAllowed reports whether this connection may log in without TLS.
+func (s *session) plainAllowed() bool {
+	if !s.srv.cfg.PlainLoopback {
+		return false
+	}
+	host, _, err := net.SplitHostPort(s.raw.RemoteAddr().String())
+	if err != nil {
+		return s.raw.RemoteAddr().Network() == "pipe" || s.raw.RemoteAddr().Network() == "unix"
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// sasl handles an element of the SASL namespace.
+func (s *session) sasl(ctx context.Context, st *Stanza) error {
+	var el struct {
+		XMLName   xml.Name
+		Mechanism string `xml:"mechanism,attr"`
+		Text      string `xml:",chardata"`
+	}
+	if err := xml.Unmarshal(st.raw, &el); err != nil {
+		return &streamError{"not-well-formed", err.Error()}
+	}
+	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(el.Text))
+	if err != nil && el.Text != "=" {
+		return s.saslFailure("incorrect-encoding")
+	}
+	switch el.XMLName.Local {
+	case "auth":
+		return s.saslAuth(ctx, el.Mechanism, data, strings.TrimSpace(el.Text) != "")
+	case "response":
+		if s.plain {
+			s.plain = false
+			return s.saslPlain(ctx, data)
+		}
+		if s.scram == nil {
+			return s.saslFailure("malformed-request")
+		}
+		return s.saslStep(ctx, data)
+	case "abort":
+		s.scram, s.plain = nil, false
+		return s.saslFailure("aborted")
+	}
+	return &streamError{"unsupported-stanza-type", "no such element in SASL"}
+}
+
+func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, initial bool) error {
+	s.scram, s.plain = nil, false
+	offered := false
+	for _, m := range s.mechanisms() {
+		offered = offered || m == mechanism
+	}
+	if !offered {
+		return s.saslFailure("invalid-mechanism")
+	}
+	if mechanism == "PLAIN" {
+		if !initial {
+			s.plain = true
+			s.send([]byte("<challenge xmlns='" + NSSASL + "'/>"))
+			return nil
+		}
+		return s.saslPlain(ctx, data)
+	}
+	h, _ := hashOf(mechanism)
+	x := &scram{hash: h, plus: strings.HasSuffix(mechanism, "-PLUS"), offered: s.plusOffered()}
+	if x.plus {
+		state := s.c.(*tls.Conn).ConnectionState()
+		b, err := state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
+		if err != nil {
+			return s.saslFailure("temporary-auth-failure")
+		}
+		x.binding = b
+	}
+	var broken error
+	x.credential = func(user string) (account.Credential, bool) {
+		name, err := account.Name(user)
+		var a account.Account
+		if err == nil {
+			a, err = s.srv.cfg.Accounts.Account(ctx, name)
+		}
+		if err == nil {
+			if h().Size() == 20 {
+				return a.SHA1, true
+			}
+			return a.SHA256, true
+		}
+		if !errors.Is(err, account.ErrNotFound) {
+			broken = err
+		}
+		return invented(s.srv.secret, h, user), false
+	}
+	s.scram = x
+	if !initial {
+		s.send([]byte("<challenge xmlns='" + NSSASL + "'/>"))
+		return nil
+	}
+	err := s.saslStep(ctx, data)
+	if broken != nil {
+		s.srv.log.Error("xmppd: the account store failed", "err", broken)
+	}
+	return err
+}
+
+func (s *session) saslStep(ctx context.Context, data []byte) error {
+	x := s.scram
+	out, done, err := x.step(data)
+	if err == nil && x.answers == 1 && !s.srv.throttle.allow(s.ip(), x.user) {
+		s.scram = nil
+		return s.saslFailure("temporary-auth-failure")
+	}
+	if err != nil {
+		s.scram = nil
+		if errors.Is(err, errDenied) {
+			s.srv.throttle.failed(s.ip(), x.user)
+		}
+		return s.saslFailure(err.Error())
+	}
+	encoded := base64.StdEncoding.EncodeToString(out)
+	if !done {
+		s.send([]byte("<challenge xmlns='" + NSSASL + "'>" + encoded + "</challenge>"))
+		return nil
+	}
+	s.scram = nil
+	return s.saslSuccess(ctx, x.user, encoded)
+}
+
+// saslPlain checks a PLAIN message (RFC 4616): authzid NUL user NUL password.
+func (s *session) saslPlain(ctx context.Context, data []byte) error {
+	parts := strings.Split(string(data), "\x00")
+	if len(parts) != 3 || parts[1] == "" {
+		return s.saslFailure("malformed-request")
+	}
+	user := parts[1]
+	if local, _, _ := strings.Cut(parts[0], "@"); parts[0] != "" && local != user {
+		return s.saslFailure("invalid-authzid")
+	}
+	if !s.srv.throttle.allow(s.ip(), user) {
+		return s.saslFailure("temporary-auth-failure")
+	}
+	name, err := account.Name(user)
+	var a account.Account
+	if err == nil {
+		a, err = s.srv.cfg.Accounts.Account(ctx, name)
+	}
+	if err != nil {
+		if !errors.Is(err, account.ErrNotFound) && name != "" {
+			s.srv.log.Error("xmppd: the account store failed", "err", err)
+		}
+		// As much work as for an account that exists.
+		h, _ := hashOf("SCRAM-SHA-256")
+		a = account.Account{SHA256: invented(s.srv.secret, h, user)}
+	}
+	if !a.CheckPassword(parts[2]) || err != nil {
+		s.srv.throttle.failed(s.ip(), user)
+		return s.saslFailure("not-authorized")
+	}
+	return s.saslSuccess(ctx, name, "")
+}
+
+func (s *session) saslSuccess(ctx context.Context, user, data string) error {
+	name, err := account.Name(user)
+	if err != nil {
+		return s.saslFailure("not-authorized")
+	}
+	entry, err := s.srv.entry(ctx, name)
+	if err != nil {
+		return s.saslFailure("temporary-auth-failure")
+	}
+	s.local, s.role, s.generation = name, entry.Role, entry.Generation
+	s.authed = true
+	s.send([]byte("<success xmlns='" + NSSASL + "'>" + data + "</success>"))
+	s.restart = true
+	return nil
+}
+
+func (s *session) saslFailure(condition string) error {
+	s.failures++
+	s.send([]byte("<failure xmlns='" + NSSASL + "'><" + condition + "/></failure>"))
+	if s.failures >= s.srv.cfg.Limits.LoginTries {
+		return &streamError{"policy-violation", "too many failed logins"}
+	}
+	return nil
+}
+
+// ip returns the address of the peer without its port.
+func (s *session) ip() string {
+	host, _, err := net.SplitHostPort(s.raw.RemoteAddr().String())
+	if err != nil {
+		return s.raw.RemoteAddr().String()
+	}
+	return host
+}

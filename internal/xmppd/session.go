@@ -1,0 +1,353 @@
+package xmppd
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"adminbot/internal/account"
+)
+
+type connKind uint8
+
+const (
+	clientConn connKind = iota
+	directConn
+	componentConn
+)
+
+// A session is one connection and, after login, one resource or component.
+// Its reading goroutine owns the fields that say so.
+type session struct {
+	conn
+	kind connKind
+
+	// Of the reading goroutine.
+	sc       Scanner
+	authed   bool
+	scram    *scram
+	plain    bool // a PLAIN message is awaited
+	wantTLS  bool // <starttls/> was read
+	restart  bool // login succeeded: the client begins anew
+	failures int
+	pinged   bool
+	id       string // of the stream
+
+	// Set before the session can be found by others.
+	local, resource, bare, full string
+	role                        account.Role
+	generation                  int64
+	user                        *user
+	domain                      string // of a component
+	wanted                      string // the same before the handshake
+	fromFull, fromBare          []byte // attributes, with a space before
+
+	opened     atomic.Bool // our stream header is out
+	interested atomic.Bool // asked for its contact list
+	carbons    atomic.Bool // XEP-0280
+
+	available atomic.Bool  // changes with presMu held
+	priority  atomic.Int32 // likewise
+
+	// Guarded by Server.presMu.
+	presence []byte              // the last available presence: all behind "<presence", with from
+	directed map[string]struct{} // addresses that were sent presence directly
+}
+
+func newSession(srv *Server, c net.Conn, kind connKind) *session {
+	s := &session{kind: kind}
+	s.srv, s.raw, s.c = srv, c, c
+	s.sc.Limits.Bytes = srv.cfg.Limits.LoginStanza
+	return s
+}
+
+// A streamError ends a stream (RFC 6120 4.9).
+type streamError struct{ condition, text string }
+
+func (e *streamError) Error() string { return "xmppd: stream error " + e.condition + ": " + e.text }
+
+var errClosed = errors.New("xmppd: the peer closed the stream")
+
+// run serves the connection until it ends.
+func (s *session) run(ctx context.Context) {
+	err := s.serve(ctx)
+	var se *streamError
+	var sc *ScanError
+	switch {
+	case errors.As(err, &se):
+		s.open("")
+		s.end(se)
+	case errors.As(err, &sc):
+		s.srv.log.Info("xmppd: a stream was refused", "addr", s.raw.RemoteAddr(), "jid", s.full, "err", err)
+		s.open("")
+		s.end(&streamError{sc.Condition, sc.Reason})
+	case errors.Is(err, errClosed):
+		if s.opened.Load() {
+			s.finish([]byte("</stream:stream>"))
+		}
+	}
+	if !s.bound() {
+		s.srv.unauthed.Add(-1)
+	}
+	s.srv.detach(s)
+	s.linger()
+	s.in.rest()
+	s.srv.mu.Lock()
+	delete(s.srv.conns, s)
+	s.srv.mu.Unlock()
+}
+
+// bound reports whether the login is complete.
+func (s *session) bound() bool { return s.full != "" || s.domain != "" }
+
+func (s *session) serve(ctx context.Context) error {
+	if s.kind != componentConn {
+		s.raw.SetReadDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
+	}
+	if s.kind == directConn {
+		if err := s.startTLS(ctx, s.srv.direct); err != nil {
+			return err
+		}
+	}
+	for {
+		tok, n, err := s.sc.Next(s.in.pending())
+		if err != nil {
+			return err
+		}
+		switch tok {
+		case More:
+			s.sc.shrink()
+			if err := s.fill(); err != nil {
+				return err
+			}
+			continue
+		case Opened:
+			// Taken before the answer, which may wait for a handshake.
+			s.in.take(n)
+			if err := s.header(s.sc.Header()); err != nil {
+				return err
+			}
+			continue
+		case Element:
+			err = s.element(ctx, s.sc.Stanza())
+		case Closed:
+			err = errClosed
+		}
+		if err != nil {
+			return err
+		}
+		s.in.take(n)
+		if s.restart {
+			s.restart = false
+			s.opened.Store(false)
+			s.sc.Reset()
+			s.sc.Limits.Bytes = s.srv.cfg.Limits.Stanza
+		}
+		if s.wantTLS {
+			if err := s.upgrade(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fill reads more. A silent client is pinged once, then cut.
+func (s *session) fill() error {
+	for {
+		if s.domain != "" {
+			s.raw.SetReadDeadline(time.Time{}) // components may be silent
+		} else if s.bound() {
+			wait := s.srv.cfg.Limits.IdlePing
+			if s.pinged {
+				wait = s.srv.cfg.Limits.IdleCut
+			}
+			s.raw.SetReadDeadline(time.Now().Add(wait))
+		}
+		if s.over.Load() {
+			return errClosed
+		}
+		err := s.in.read(s.c)
+		if err == nil {
+			s.pinged = false
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if !s.bound() || s.pinged {
+			return &streamError{"connection-timeout", ""}
+		}
+		s.pinged = true
+		s.ping()
+	}
+}
+
+// upgrade starts TLS after <starttls/> was answered. What the client sent
+// behind it in clear must not count as said under TLS: only white space may.
+func (s *session) upgrade(ctx context.Context) error {
+	s.wantTLS = false
+	for _, c := range s.in.pending() {
+		if !isSpace(c) {
+			return &streamError{"policy-violation", "data between <starttls/> and TLS"}
+		}
+	}
+	s.in.take(len(s.in.pending()))
+	s.send([]byte("<proceed xmlns='" + NSTLS + "'/>"))
+	if !s.drain() {
+		return net.ErrClosed
+	}
+	s.opened.Store(false)
+	s.sc.Reset()
+	return s.startTLS(ctx, s.srv.tls)
+}
+
+func (s *session) startTLS(ctx context.Context, cfg *tls.Config) error {
+	s.raw.SetWriteDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
+	t := tls.Server(s.raw, cfg)
+	if err := t.HandshakeContext(ctx); err != nil {
+		s.srv.log.Info("xmppd: TLS failed", "addr", s.raw.RemoteAddr(), "err", err)
+		s.cut()
+		return err
+	}
+	s.mu.Lock()
+	s.c = t
+	s.mu.Unlock()
+	s.secure = true
+	return nil
+}
+
+// header answers the client's stream header.
+func (s *session) header(h *Header) error {
+	if s.kind == componentConn {
+		return s.componentHeader(h)
+	}
+	s.open("")
+	switch {
+	case h.NS != NSClient:
+		return &streamError{"invalid-namespace", ""}
+	case h.To != "" && !s.srv.isDomain(h.To):
+		return &streamError{"host-unknown", ""}
+	case h.Version != "" && h.Version[0] == '0':
+		return &streamError{"unsupported-version", ""}
+	}
+	s.send(s.features())
+	return nil
+}
+
+// open sends our stream header, unless it is out. For the reading goroutine.
+func (s *session) open(from string) {
+	if s.opened.Swap(true) {
+		return
+	}
+	ns, version := NSClient, " version='1.0' xml:lang='en'"
+	if s.kind == componentConn {
+		ns, version = NSComponent, ""
+	}
+	if from == "" {
+		from = s.srv.cfg.Domain
+	}
+	s.id = rand.Text()
+	b := make([]byte, 0, 256)
+	b = append(b, "<?xml version='1.0'?><stream:stream xmlns='"...)
+	b = append(b, ns...)
+	b = append(b, "' xmlns:stream='"+NSStream+"' id='"...)
+	b = append(b, s.id...)
+	b = append(b, "' from='"...)
+	b = appendEscaped(b, from)
+	b = append(b, '\'')
+	b = append(b, version...)
+	b = append(b, '>')
+	s.send(b)
+}
+
+func (s *session) features() []byte {
+	b := []byte("<stream:features>")
+	switch {
+	case s.authed:
+		b = append(b, "<bind xmlns='"+NSBind+"'/><session xmlns='"+NSSession+"'><optional/></session><ver xmlns='urn:xmpp:features:rosterver'/>"...)
+	default:
+		mechanisms := s.mechanisms()
+		if !s.secure && s.srv.tls != nil {
+			b = append(b, "<starttls xmlns='"+NSTLS+"'>"...)
+			if len(mechanisms) == 0 {
+				b = append(b, "<required/>"...)
+			}
+			b = append(b, "</starttls>"...)
+		}
+		if len(mechanisms) > 0 {
+			b = append(b, "<mechanisms xmlns='"+NSSASL+"'>"...)
+			for _, m := range mechanisms {
+				b = append(b, "<mechanism>"+m+"</mechanism>"...)
+			}
+			b = append(b, "</mechanisms>"...)
+			if s.plusOffered() {
+				b = append(b, "<sasl-channel-binding xmlns='"+NSBinding+"'><channel-binding type='tls-exporter'/></sasl-channel-binding>"...)
+			}
+		}
+	}
+	return append(b, "</stream:features>"...)
+}
+
+// end closes the stream with an error. Safe for concurrent use; a stream that
+// is not open yet is cut.
+func (s *session) end(e *streamError) {
+	if !s.opened.Load() {
+		s.cut()
+		return
+	}
+	var b []byte
+	b = append(b, "<stream:error><"+e.condition+" xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"...)
+	if e.text != "" {
+		b = append(b, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>"...)
+		b = appendEscaped(b, e.text)
+		b = append(b, "</text>"...)
+	}
+	b = append(b, "</stream:error></stream:stream>"...)
+	s.finish(b)
+}
+
+// element handles a top-level element.
+func (s *session) element(ctx context.Context, st *Stanza) error {
+	if s.over.Load() {
+		return errClosed
+	}
+	switch st.Kind {
+	case Stream:
+		return errClosed // RFC 6120 4.9.1.1: an error of the peer ends the stream
+	case Prefixed:
+		return &streamError{"bad-namespace-prefix", ""}
+	}
+	if s.kind == componentConn {
+		return s.componentElement(ctx, st)
+	}
+	if s.bound() {
+		if st.Kind == Foreign {
+			return &streamError{"unsupported-stanza-type", ""}
+		}
+		s.srv.counters.stanzas.Add(1)
+		return s.srv.fromClient(ctx, s, st)
+	}
+	if s.authed {
+		if st.Kind != IQ {
+			return &streamError{"not-authorized", "there is no resource yet"}
+		}
+		return s.bind(ctx, st)
+	}
+	switch ns := string(unescape(st.ns.of(st.raw))); {
+	case ns == NSTLS && string(st.name.of(st.raw)) == "starttls":
+		if s.secure || s.srv.tls == nil {
+			s.send([]byte("<failure xmlns='" + NSTLS + "'/>"))
+			return errClosed
+		}
+		s.wantTLS = true
+		return nil
+	case ns == NSSASL:
+		return s.sasl(ctx, st)
+	}
+	return &streamError{"not-authorized", ""}
+}
