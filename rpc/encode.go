@@ -69,37 +69,89 @@ func (v Value) appendText(dst []byte) []byte {
 	return dst
 }
 
-// appendTokens appends <value/> and all that is in it.
-func (v Value) appendTokens(dst []xml.Token) []xml.Token {
-	dst = append(dst, tagValue.start)
+// An encoder collects tokens. Their text lies in one buffer.
+type encoder struct {
+	list []xml.Token
+	text []byte
+}
+
+// newEncoder has room for what surrounds values, and for these values.
+func newEncoder(values ...Value) *encoder {
+	tokens, text := 64, 512
+	for _, v := range values {
+		t, n := v.room()
+		tokens, text = tokens+t, text+n
+	}
+	return &encoder{list: make([]xml.Token, 0, tokens), text: make([]byte, 0, text)}
+}
+
+// room is about how many tokens and bytes of text v takes.
+func (v Value) room() (tokens, text int) {
+	switch v.kind {
+	case KindArray, KindStruct:
+		tokens = 6
+		for i, e := range v.list.elems {
+			t, n := e.room()
+			tokens, text = tokens+t, text+n
+			if v.kind == KindStruct {
+				tokens, text = tokens+5, text+len(v.list.names[i])
+			}
+		}
+		return tokens, text
+	case KindString:
+		return 5, len(v.str)
+	case KindBase64:
+		return 5, base64.StdEncoding.EncodedLen(len(v.str))
+	}
+	return 5, 24 // more for very large or small doubles
+}
+
+func (e *encoder) put(t ...xml.Token) { e.list = append(e.list, t...) }
+
+// since puts the text that was appended from n on.
+func (e *encoder) since(n int) {
+	if len(e.text) > n {
+		e.list = append(e.list, xml.CharData(e.text[n:len(e.text):len(e.text)]))
+	}
+}
+
+func (e *encoder) string(s string) {
+	n := len(e.text)
+	e.text = append(e.text, s...)
+	e.since(n)
+}
+
+func (e *encoder) reader() xml.TokenReader { return &tokens{e.list} }
+
+// value puts <value/> and all that is in it.
+func (e *encoder) value(v Value) {
+	e.put(tagValue.start)
 	switch v.kind {
 	case KindArray:
-		dst = append(dst, tagArray.start, tagData.start)
-		for _, e := range v.list.elems {
-			dst = e.appendTokens(dst)
+		e.put(tagArray.start, tagData.start)
+		for _, elem := range v.list.elems {
+			e.value(elem)
 		}
-		dst = append(dst, tagData.end, tagArray.end)
+		e.put(tagData.end, tagArray.end)
 	case KindStruct:
-		dst = append(dst, tagStruct.start)
-		for i, e := range v.list.elems {
-			dst = append(dst, tagMember.start, tagMName.start)
-			if name := v.list.names[i]; name != "" {
-				dst = append(dst, xml.CharData(name))
-			}
-			dst = append(dst, tagMName.end)
-			dst = e.appendTokens(dst)
-			dst = append(dst, tagMember.end)
+		e.put(tagStruct.start)
+		for i, elem := range v.list.elems {
+			e.put(tagMember.start, tagMName.start)
+			e.string(v.list.names[i])
+			e.put(tagMName.end)
+			e.value(elem)
+			e.put(tagMember.end)
 		}
-		dst = append(dst, tagStruct.end)
+		e.put(tagStruct.end)
 	default:
 		t := &tagLeaf[v.kind]
-		dst = append(dst, t.start)
-		if text := v.appendText(nil); len(text) > 0 {
-			dst = append(dst, xml.CharData(text))
-		}
-		dst = append(dst, t.end)
+		e.put(t.start)
+		n := len(e.text)
+		e.text = v.appendText(e.text)
+		e.since(n)
+		e.put(t.end)
 	}
-	return append(dst, tagValue.end)
+	e.put(tagValue.end)
 }
 
 // tokens reads what is already there.
@@ -122,7 +174,9 @@ func (v Value) TokenReader() (xml.TokenReader, error) {
 	if err := v.Valid(); err != nil {
 		return nil, err
 	}
-	return &tokens{v.appendTokens(nil)}, nil
+	e := newEncoder(v)
+	e.value(v)
+	return e.reader(), nil
 }
 
 // AppendXML appends <value/> as canonical bytes: without white space, without

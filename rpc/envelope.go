@@ -131,37 +131,38 @@ var (
 	nameHeader  = xml.Name{Space: NSHeaders, Local: "header"}
 )
 
-func (e *Envelope) appendTokens(dst []xml.Token) []xml.Token {
-	n := len(dst)
-	dst = append(dst, xml.StartElement{Name: nameHeaders})
+// envelope puts <headers/> if there is anything to say.
+func (e *encoder) envelope(env *Envelope) {
+	before := len(e.list)
+	e.put(xml.StartElement{Name: nameHeaders})
 	header := func(name, value string) {
-		dst = append(dst,
-			xml.StartElement{Name: nameHeader, Attr: []xml.Attr{{Name: xml.Name{Local: "name"}, Value: name}}},
-			xml.CharData(value),
-			xml.EndElement{Name: nameHeader})
+		e.put(xml.StartElement{Name: nameHeader, Attr: []xml.Attr{{Name: xml.Name{Local: "name"}, Value: name}}})
+		e.string(value)
+		e.put(xml.EndElement{Name: nameHeader})
 	}
-	if !e.Created.IsZero() {
-		header(headerCreated, formatCreated(e.Created))
+	if !env.Created.IsZero() {
+		header(headerCreated, formatCreated(env.Created))
 	}
-	if e.TTL != 0 {
-		header(headerTTL, strconv.FormatInt(int64(wholeTTL(e.TTL)/time.Second), 10))
+	if env.TTL != 0 {
+		header(headerTTL, strconv.FormatInt(int64(wholeTTL(env.TTL)/time.Second), 10))
 	}
-	if e.Key != "" {
-		header(headerKey, e.Key)
+	if env.Key != "" {
+		header(headerKey, env.Key)
 	}
-	if !e.Actor.Equal(jid.JID{}) {
-		header(headerActor, e.Actor.Bare().String())
+	if !env.Actor.Equal(jid.JID{}) {
+		header(headerActor, env.Actor.Bare().String())
 	}
-	if e.Reason != "" {
-		header(headerReason, e.Reason)
+	if env.Reason != "" {
+		header(headerReason, env.Reason)
 	}
-	if len(e.Signature) > 0 {
-		header(headerSignature, base64.StdEncoding.EncodeToString(e.Signature))
+	if len(env.Signature) > 0 {
+		header(headerSignature, base64.StdEncoding.EncodeToString(env.Signature))
 	}
-	if len(dst) == n+1 {
-		return dst[:n] // nothing to say
+	if len(e.list) == before+1 {
+		e.list = e.list[:before]
+		return
 	}
-	return append(dst, xml.EndElement{Name: nameHeaders})
+	e.put(xml.EndElement{Name: nameHeaders})
 }
 
 // headers reads the inside of <headers> and its end. Headers of other names

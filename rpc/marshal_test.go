@@ -167,7 +167,7 @@ func TestMarshalErrors(t *testing.T) {
 		"two fields": {struct {
 			A, B int "rpc:\"x\""
 		}{}, "rpc: struct { A int \"rpc:\\\"x\\\"\"; B int \"rpc:\\\"x\\\"\" } has two fields named x"},
-		"option": {struct { //lint:ignore SA5008 the option is the test
+		"option": {struct {
 			A int `rpc:"a,omit"`
 		}{}, `rpc: struct { A int "rpc:\"a,omit\"" }.A: unknown tag option "omit"`},
 	}

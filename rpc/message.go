@@ -51,21 +51,23 @@ func (c *MethodCall) Valid() error {
 // TokenReader returns <query/> with the call in it. Check [MethodCall.Valid]
 // first.
 func (c *MethodCall) TokenReader() xml.TokenReader {
-	dst := make([]xml.Token, 0, 64)
-	dst = append(dst, tagQuery.start, tagCall.start,
-		tagName.start, xml.CharData(c.Method), tagName.end)
+	e := newEncoder(c.Params...)
+	e.put(tagQuery.start, tagCall.start, tagName.start)
+	e.string(c.Method)
+	e.put(tagName.end)
 	if len(c.Params) > 0 {
-		dst = append(dst, tagParams.start)
+		e.put(tagParams.start)
 		for _, p := range c.Params {
-			dst = append(dst, tagParam.start)
-			dst = p.appendTokens(dst)
-			dst = append(dst, tagParam.end)
+			e.put(tagParam.start)
+			e.value(p)
+			e.put(tagParam.end)
 		}
-		dst = append(dst, tagParams.end)
+		e.put(tagParams.end)
 	}
-	dst = append(dst, tagCall.end)
-	dst = c.Envelope.appendTokens(dst)
-	return &tokens{append(dst, tagQuery.end)}
+	e.put(tagCall.end)
+	e.envelope(&c.Envelope)
+	e.put(tagQuery.end)
+	return e.reader()
 }
 
 // ReadCall reads <query/> with a call in it, which must be the next element of
@@ -223,18 +225,23 @@ type MethodResponse struct {
 // TokenReader returns <query/> with the response in it. The value must be
 // [Value.Valid]; a fault's message is made so.
 func (m *MethodResponse) TokenReader() xml.TokenReader {
-	dst := make([]xml.Token, 0, 64)
-	dst = append(dst, tagQuery.start, tagResponse.start)
+	v := m.Value
 	if m.Fault != nil {
-		dst = append(dst, tagFault.start)
-		dst = m.Fault.value().appendTokens(dst)
-		dst = append(dst, tagFault.end)
-	} else {
-		dst = append(dst, tagParams.start, tagParam.start)
-		dst = m.Value.appendTokens(dst)
-		dst = append(dst, tagParam.end, tagParams.end)
+		v = m.Fault.value()
 	}
-	return &tokens{append(dst, tagResponse.end, tagQuery.end)}
+	e := newEncoder(v)
+	e.put(tagQuery.start, tagResponse.start)
+	if m.Fault != nil {
+		e.put(tagFault.start)
+		e.value(v)
+		e.put(tagFault.end)
+	} else {
+		e.put(tagParams.start, tagParam.start)
+		e.value(v)
+		e.put(tagParam.end, tagParams.end)
+	}
+	e.put(tagResponse.end, tagQuery.end)
+	return e.reader()
 }
 
 // responseFrame is what surrounds the value in a response, in bytes.

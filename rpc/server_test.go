@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,4 +292,30 @@ func TestRegistering(t *testing.T) {
 		t.Error("Remove")
 	}
 	mux.Handle("a", h)
+}
+
+func TestConcurrentUse(t *testing.T) {
+	mux := NewServeMux(Options{Allow: everybody})
+	echo := HandlerFunc(func(_ context.Context, r *Request) (Value, error) { return r.Params[0], nil })
+	mux.Handle("echo", echo)
+	client := &Client{Transport: Loopback{Mux: mux, From: botJID}}
+	shared := Array(sample, sample)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			for j := range 20 {
+				name := fmt.Sprintf("plugin%d", i)
+				mux.Handle(name, echo)
+				var got Value
+				if err := client.Call(t.Context(), hostJID, "echo", Envelope{}, shared, &got); err != nil || !got.Equal(shared) {
+					t.Errorf("%d %d: %v", i, j, err)
+				}
+				if err := client.Call(t.Context(), hostJID, "system.listMethods", Envelope{}, nil, nil); err != nil {
+					t.Error(err)
+				}
+				mux.Remove(name)
+			}
+		})
+	}
+	wg.Wait()
 }
