@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+)
+
+// schema are the steps to the present tables; the file says how many it has
+// taken. Steps are never changed once released, only added.
+var schema = []string{`
+CREATE TABLE counters (
+	name TEXT PRIMARY KEY,
+	n    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counters VALUES ('accounts', 0), ('contacts', 0);
+
+CREATE TABLE secrets (
+	name  TEXT PRIMARY KEY,
+	value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE accounts (
+	name              TEXT PRIMARY KEY,
+	role              TEXT NOT NULL CHECK (role IN ('admin', 'user', 'host', 'bot')),
+	created           INTEGER NOT NULL, -- unix seconds
+	generation        INTEGER NOT NULL, -- counters.accounts at the last change of role or password
+	contacts_revision INTEGER NOT NULL DEFAULT 0,
+	sha1_salt         BLOB NOT NULL,
+	sha1_iterations   INTEGER NOT NULL,
+	sha1_stored       BLOB NOT NULL,
+	sha1_server       BLOB NOT NULL,
+	sha256_salt       BLOB NOT NULL,
+	sha256_iterations INTEGER NOT NULL,
+	sha256_stored     BLOB NOT NULL,
+	sha256_server     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contacts (
+	owner        TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+	jid          TEXT NOT NULL,
+	name         TEXT NOT NULL,
+	groups       TEXT NOT NULL, -- JSON array
+	subscription TEXT NOT NULL CHECK (subscription IN ('none', 'to', 'from', 'both')),
+	ask          INTEGER NOT NULL,
+	pending      INTEGER NOT NULL,
+	listed       INTEGER NOT NULL,
+	PRIMARY KEY (owner, jid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE messages (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	owner  TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+	stanza BLOB NOT NULL
+) STRICT;
+CREATE INDEX messages_owner ON messages (owner, id);
+
+CREATE TABLE private (
+	owner     TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+	namespace TEXT NOT NULL,
+	name      TEXT NOT NULL,
+	xml       BLOB NOT NULL,
+	PRIMARY KEY (owner, namespace, name)
+) STRICT, WITHOUT ROWID;
+`}
+
+// migrate takes the steps that a file has not taken yet, all or none.
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var have int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return err
+	}
+	if have > len(schema) {
+		return ErrNewer
+	}
+	if have == len(schema) {
+		return nil
+	}
+	for i, step := range schema[have:] {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return fmt.Errorf("schema step %d: %w", have+i+1, err)
+		}
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO secrets VALUES ('server', ?)", secret); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", appID, len(schema))); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
