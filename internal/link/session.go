@@ -1,0 +1,287 @@
+package link
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"adminbot/internal/xmpp/disco"
+	"adminbot/internal/xmpp/roster"
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+)
+
+// An IQHandler answers an IQ request. The reader yields its one payload
+// element; it and what is read from it belong to the handler. The returned
+// reader is the payload of the result; nil is an empty result. An error that
+// wraps a [stanza.Error] is sent as such, any other as internal-server-error.
+//
+// The context ends with [Session.Run], not with the connection.
+type IQHandler = func(context.Context, stanza.IQ, xml.TokenReader) (xml.TokenReader, error)
+
+// A Session is one XMPP session that reconnects. Its methods are safe for
+// concurrent use, except that handlers are set before Run.
+type Session struct {
+	cfg   Config
+	log   *slog.Logger
+	info  disco.Info
+	caps  disco.Caps
+	stats counters
+
+	iqHandlers  map[xml.Name]IQHandler
+	onMessage   func(context.Context, stanza.Message, xml.TokenReader)
+	onPresence  func(context.Context, stanza.Presence, xml.TokenReader)
+	onRoster    func(context.Context, roster.Item)
+	onUp        []func(context.Context)
+	onDown      []func(error)
+	builtin     map[xml.Name]builtin
+	work        *dispatcher
+	running     atomic.Bool
+	current     atomic.Pointer[stream] // nil while not logged in
+	clockOffset atomic.Pointer[time.Duration]
+
+	mu    sync.Mutex
+	ready chan struct{} // closed while logged in
+}
+
+// New returns a session that does nothing until [Session.Run] is called.
+func New(cfg Config) *Session {
+	cfg.setDefaults()
+	s := &Session{
+		cfg:        cfg,
+		log:        cfg.Log,
+		iqHandlers: make(map[xml.Name]IQHandler),
+		ready:      make(chan struct{}),
+	}
+	s.builtin = s.builtins()
+	s.info = s.describe()
+	s.caps = s.info.Caps(cfg.DiscoNode)
+	s.work = newDispatcher(cfg.Limits)
+	return s
+}
+
+// HandleIQ sets who answers requests with that payload; an empty name.Local
+// stands for every payload of the namespace that has no handler of its own.
+// Handlers come before what the session answers by itself.
+func (s *Session) HandleIQ(name xml.Name, h IQHandler) { s.iqHandlers[name] = h }
+
+// HandleMessage sets who is given messages, errors included. The reader yields
+// the children.
+func (s *Session) HandleMessage(h func(context.Context, stanza.Message, xml.TokenReader)) {
+	s.onMessage = h
+}
+
+// HandlePresence sets who is given presences of every type.
+func (s *Session) HandlePresence(h func(context.Context, stanza.Presence, xml.TokenReader)) {
+	s.onPresence = h
+}
+
+// HandleRoster sets who is told of changes of the roster. Only those that the
+// own server sent get here (RFC 6121 2.1.6).
+func (s *Session) HandleRoster(h func(context.Context, roster.Item)) { s.onRoster = h }
+
+// OnUp adds a function that runs after every login, on a goroutine of its own,
+// after those added before it. Its context ends with the connection.
+func (s *Session) OnUp(f func(context.Context)) { s.onUp = append(s.onUp, f) }
+
+// OnDown adds a function that is told why a connection ended, on the goroutine
+// of Run. It must not block.
+func (s *Session) OnDown(f func(error)) { s.onDown = append(s.onDown, f) }
+
+// Up reports whether the session is logged in.
+func (s *Session) Up() bool { return s.current.Load() != nil }
+
+// Ready returns a channel that is closed while the session is logged in. After
+// a connection has ended, there is a new one.
+func (s *Session) Ready() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready
+}
+
+// LocalAddr returns the address that the server gave at the last login, before
+// that the one of the configuration.
+func (s *Session) LocalAddr() jid.JID {
+	if st := s.current.Load(); st != nil {
+		return st.local
+	}
+	return s.cfg.JID
+}
+
+// ClockOffset returns how far the server's clock is ahead of this machine's,
+// as measured after the last login (XEP-0202). Few servers tell fractions of a
+// second: take it for right to a second or so. It is false if not known.
+func (s *Session) ClockOffset() (time.Duration, bool) {
+	if d := s.clockOffset.Load(); d != nil {
+		return *d, true
+	}
+	return 0, false
+}
+
+// Run logs in and keeps the session up until ctx ends; it then says goodbye,
+// waits for all handlers and returns nil. With Config.Once it returns the
+// first error instead of trying again. Run can be called once.
+func (s *Session) Run(ctx context.Context) error {
+	if s.running.Swap(true) {
+		return errors.New("link: Run was called twice")
+	}
+	if err := s.cfg.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s.work.run(ctx)
+	defer s.work.wait()
+	defer cancel()
+	attempt := 0
+	for {
+		began := time.Now()
+		err := s.connectAndServe(ctx)
+		if ctx.Err() != nil {
+			s.state(State{Err: context.Cause(ctx)})
+			return nil
+		}
+		fatal := isFatal(err)
+		if s.cfg.Once {
+			s.state(State{Err: err, Fatal: fatal})
+			return fmt.Errorf("link: %w", err)
+		}
+		if time.Since(began) >= s.cfg.Timing.Stable {
+			attempt = 0
+		}
+		wait := s.backoff(attempt, fatal)
+		attempt++
+		level := slog.LevelWarn
+		if fatal {
+			level = slog.LevelError
+		}
+		s.log.Log(ctx, level, "no session", "err", err, "retry", wait.Round(time.Millisecond), "fatal", fatal)
+		s.state(State{Err: err, Retry: wait, Fatal: fatal})
+		s.stats.Reconnects.Add(1)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.JID.Domainpart() == "":
+		return fmt.Errorf("link: %w: no address to log in as", ErrConfig)
+	case c.TLS != nil && c.TLS.InsecureSkipVerify:
+		return fmt.Errorf("link: %w: certificates are always verified", ErrConfig)
+	case c.Component != nil && c.Component.Secret == nil:
+		return fmt.Errorf("link: %w: a component needs a secret", ErrConfig)
+	case c.Component == nil && (c.Password == nil || c.JID.Localpart() == ""):
+		return fmt.Errorf("link: %w: an account needs a name and a password", ErrConfig)
+	}
+	return nil
+}
+
+// isFatal reports whether trying again soon cannot help: two sessions with one
+// address would throw each other out for ever, and a wrong password stays
+// wrong.
+func isFatal(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrAuth) || errors.Is(err, ErrConfig)
+}
+
+// backoff returns a random wait whose upper limit doubles with each attempt.
+func (s *Session) backoff(attempt int, fatal bool) time.Duration {
+	t := &s.cfg.Timing
+	if fatal {
+		return t.RetryFatal + time.Duration(s.cfg.Jitter()*float64(t.RetryFatal)/10)
+	}
+	limit := t.RetryMax
+	if attempt < 30 {
+		limit = min(limit, t.RetryMin<<attempt)
+	}
+	return time.Duration(s.cfg.Jitter() * float64(limit))
+}
+
+func (s *Session) state(st State) {
+	if s.cfg.OnState != nil {
+		s.cfg.OnState(st)
+	}
+}
+
+// connectAndServe logs in once and returns why the session ended.
+func (s *Session) connectAndServe(ctx context.Context) error {
+	s.state(State{})
+	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.Timing.Dial)
+	defer cancel()
+	w, secured, err := s.dial(dialCtx)
+	if err != nil {
+		return err
+	}
+	w, bound, err := s.negotiate(dialCtx, w, secured)
+	cancel()
+	if err != nil {
+		return err
+	}
+	if s.cfg.Component == nil && !bound.Bare().Equal(s.cfg.JID.Bare()) {
+		s.log.Warn("the server changed the address", "want", s.cfg.JID, "have", bound)
+	}
+	st := newStream(s, w, bound)
+	s.log.Info("logged in", "jid", bound, "server", w.RemoteAddr(), "tls", w.ConnectionState().Version != 0)
+	return st.serve(ctx)
+}
+
+// setUp publishes st, or that there is no stream any more.
+func (s *Session) setUp(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st != nil {
+		s.current.Store(st)
+		close(s.ready)
+		return
+	}
+	if s.current.Swap(nil) != nil {
+		s.ready = make(chan struct{})
+	}
+}
+
+// Stats counts what a session has done since it was made.
+type Stats struct {
+	Received   uint64 // stanzas
+	Written    uint64 // stanzas
+	Refused    uint64 // stanzas that met a full queue; of requests the sender was told
+	Oversized  uint64 // stanzas beyond the limits, dropped
+	Malformed  uint64 // stanzas that are none, dropped
+	Unexpected uint64 // answers that nobody waits for: late, doubled or forged
+	Unanswered uint64 // answers that could not be sent
+	Failed     uint64 // handlers that panicked or broke their promise
+	Reconnects uint64
+}
+
+type counters struct {
+	Received, Written, Refused, Oversized, Malformed, Unexpected, Unanswered, Failed, Reconnects atomic.Uint64
+}
+
+// Stats returns the counts so far.
+func (s *Session) Stats() Stats {
+	c := &s.stats
+	return Stats{
+		c.Received.Load(), c.Written.Load(), c.Refused.Load(), c.Oversized.Load(), c.Malformed.Load(),
+		c.Unexpected.Load(), c.Unanswered.Load(), c.Failed.Load(), c.Reconnects.Load(),
+	}
+}
+
+// guard recovers from a panic of foreign code and logs it.
+func (s *Session) guard(where string) {
+	if p := recover(); p != nil {
+		s.logPanic(where, p)
+	}
+}
+
+func (s *Session) logPanic(where string, p any) {
+	s.stats.Failed.Add(1)
+	s.log.Error("a panic was caught", "in", where, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+}
