@@ -269,11 +269,11 @@ func (s *Scanner) bang(b []byte) (Token, int, error) {
 	if string(have) != cdata[:len(have)] {
 		return More, 0, s.fail("restricted-xml", "comment or document type", i)
 	}
-	if s.depth == 0 {
-		return More, 0, s.fail("not-well-formed", "text between elements", i)
-	}
 	if len(have) < len(cdata) {
 		return More, 0, nil
+	}
+	if s.depth == 0 {
+		return More, 0, s.fail("not-well-formed", "text between elements", i)
 	}
 	if s.depth == 1 {
 		s.stanza.text = true

@@ -84,6 +84,7 @@ func (st *Stanza) markNS(top bool, at span) {
 // begin notes the start tag of the element, which ends at end.
 func (st *Stanza) begin(s *Scanner, b []byte, prefix, name span) {
 	st.name, st.insert = name, name.b
+	foreign := false
 	for i := range s.attrs {
 		a := &s.attrs[i]
 		if !a.prefix.empty() {
@@ -101,7 +102,7 @@ func (st *Stanza) begin(s *Scanner, b []byte, prefix, name span) {
 			st.id = v
 		case "xmlns":
 			if !st.own.ok() {
-				st.ns = a.value
+				st.ns, foreign = a.value, true
 			}
 		}
 	}
@@ -111,7 +112,7 @@ func (st *Stanza) begin(s *Scanner, b []byte, prefix, name span) {
 		if _, declared := s.lookup(b, prefix.of(b)); !declared {
 			st.Kind = Stream
 		}
-	case !st.ns.empty():
+	case foreign:
 		st.Kind = Foreign
 	default:
 		switch string(name.of(b)) {
