@@ -1,0 +1,488 @@
+package grammar
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A frame is the conversation a clause is read in.
+type frame struct {
+	now  time.Time
+	last *Command // the command before, for "it", "there" and follow-ups
+	// older are values named earlier, newest first by kind.
+	objects map[Kind]any
+	// hosts is the latest selection that was named.
+	hosts   Selector
+	unclear bool // hosts were only filtered: which ones is not known here
+	// edit makes the clause change last instead of being a sentence of its own.
+	edit bool
+	// dry is set when the line asks what would happen; heads may end in -ing.
+	dry bool
+	// odd lines never become writes.
+	odd bool
+	// lend gives what the clause lacks from its neighbour ("disk and memory on db03").
+	lend *Command
+}
+
+// A binding is one attempt to explain one stream by one verb.
+type binding struct {
+	lx   *Lexicon
+	v    int
+	vb   *verb
+	toks []token
+	fr   *frame
+	clk  clockReader
+
+	used     []bool // explained
+	soft     int    // words explained only as filler
+	args     map[string]any
+	units    map[string][]unitSense // unit arguments, to be settled when the hosts are known
+	many     int                    // argument with several values that makes several commands, or -1
+	values   []any
+	or       bool // the several values are alternatives
+	on       Selector
+	orOn     []Selector
+	asked    bool // hosts were named
+	noun     bool // "hosts" was said
+	single   bool // "host" was said
+	pron     string
+	where    []Filter
+	sort     string
+	super    bool
+	limit    int
+	at       time.Time
+	every    time.Duration
+	question bool
+	filled   bool     // something of substance was read
+	fact     []string // fact keys that were named, for follow-ups that replace one fact
+	bareSet  bool
+	vague    bool // a day without a time
+	broken   bool
+	set      []int32
+}
+
+// A unitSense is a word that may be several units.
+type unitSense struct {
+	names []nameSense
+	text  string
+}
+
+// An outcome is what a binding came to.
+type outcome struct {
+	v        int
+	commands []Command
+	alts     [][]Command // alternatives the words leave open
+	missing  []string
+	loose    []int // words not explained
+	soft     int
+	heads    int // words of the verb that were found
+	write    bool
+	empty    bool // the selection holds no host
+}
+
+// bind explains a parsed stream by the verb; nil means that it cannot be.
+func (lx *Lexicon) bind(v int, toks []token, cl *clause, fr *frame) *outcome {
+	b := &binding{lx: lx, v: v, vb: &lx.verbs[v], toks: toks, fr: fr, many: -1,
+		clk:  clockReader{toks, fr.now.In(lx.zone)},
+		used: make([]bool, len(toks)), args: map[string]any{}, units: map[string][]unitSense{}}
+	for i := range cl.Parts {
+		b.part(cl.Parts[i])
+		if b.broken {
+			break
+		}
+	}
+	return b.finish()
+}
+
+func (b *binding) use(from, to int) {
+	for i := from; i < to; i++ {
+		b.used[i] = true
+	}
+}
+
+func (b *binding) tok(r *ref) *token { return &b.toks[r.Pos.Offset] }
+
+// part reads one phrase. What it leaves unused is looked at again at the end.
+func (b *binding) part(p *part) {
+	from, to := p.Pos.Offset, p.EndPos.Offset
+	switch {
+	case p.Time != nil:
+		if b.time(p.Time) {
+			b.use(from, to)
+			b.filled = true
+		}
+	case p.Cond != nil:
+		b.condition(p.Cond, from, to)
+	case p.Span != nil:
+		if secs, ok := b.clk.seconds(p.Span.Dur); ok && b.length(from, secs) {
+			b.use(from, to)
+			b.filled = true
+		}
+	case p.Limit != nil:
+		t := b.tok(p.Limit.Num)
+		if b.take(t.num) {
+			b.use(from, to)
+			if p.Limit.Word != nil && b.tok(p.Limit.Word).is("top") {
+				b.super = true
+			}
+		}
+	case p.Sort != nil:
+		b.order(p.Sort, from, to)
+	case p.Target != nil:
+		if b.target(p.Target) {
+			b.use(from, to)
+		}
+	case p.Names != nil:
+		b.things(p.Names, from, to)
+	case p.Other != nil:
+		b.other(p.Other.Pos.Offset)
+	}
+}
+
+// time reads a time phrase into the slot the verb has for it.
+func (b *binding) time(t *timePart) bool {
+	since, until := b.argOf("since", KindTime), b.argOf("until", KindTime)
+	put := func(i int, at time.Time) bool {
+		if i < 0 {
+			return false
+		}
+		return b.set1(i, at.UTC())
+	}
+	switch {
+	case t.Every != nil:
+		secs, ok := 0.0, true
+		switch {
+		case t.Every.Often != nil:
+			secs = b.tok(t.Every.Often).num
+		case t.Every.Dur != nil:
+			secs, ok = b.clk.seconds(t.Every.Dur)
+		default:
+			secs = b.tok(t.Every.Unit).num
+		}
+		if !ok || secs < 1 || b.every != 0 {
+			return false
+		}
+		b.every = time.Duration(secs * float64(time.Second))
+		return true
+	case t.Last != nil:
+		secs, ok := 0.0, true
+		if t.Last.Dur != nil {
+			secs, ok = b.clk.seconds(t.Last.Dur)
+		} else {
+			secs = b.tok(t.Last.Unit).num
+		}
+		if !ok {
+			return false
+		}
+		if since >= 0 {
+			return put(since, b.fr.now.Add(-time.Duration(secs*float64(time.Second))))
+		}
+		if w := b.windowArg(); w >= 0 && !b.vb.Write {
+			return b.set1(w, int64(secs))
+		}
+		return false
+	case t.In != nil:
+		secs, ok := b.clk.seconds(t.In)
+		return ok && b.when(b.fr.now.Add(time.Duration(secs*float64(time.Second))))
+	case t.Between != nil:
+		if since < 0 || until < 0 {
+			return false
+		}
+		from, ok1 := b.clk.moment(t.Between.From, false)
+		to, ok2 := b.clk.moment(t.Between.To, false)
+		if !ok1 || !ok2 {
+			return false
+		}
+		if t.Between.Day != nil {
+			day, _, ok := b.clk.day(t.Between.Day, false)
+			if !ok {
+				return false
+			}
+			from.at, to.at = on(day, hm{from.at.Hour(), from.at.Minute(), 0}), on(day, hm{to.at.Hour(), to.at.Minute(), 0})
+		}
+		if to.at.Before(from.at) {
+			to.at = to.at.AddDate(0, 0, 1)
+		}
+		return put(since, from.at) && put(until, to.at)
+	case t.Since != nil:
+		p, ok := b.clk.moment(t.Since, false)
+		if !ok {
+			return false
+		}
+		if since < 0 {
+			if w := b.windowArg(); w >= 0 && !b.vb.Write {
+				return b.set1(w, int64(b.fr.now.Sub(p.at)/time.Second))
+			}
+		}
+		return put(since, p.at)
+	case t.Until != nil:
+		if until >= 0 {
+			p, ok := b.clk.moment(t.Until, false)
+			return ok && put(until, p.at)
+		}
+		p, ok := b.clk.moment(t.Until, true)
+		if !ok || !p.at.After(b.fr.now) {
+			return false
+		}
+		if p.whole {
+			b.vague = b.vague || p.at.Equal(b.fr.now)
+		}
+		w := b.lengthArg()
+		return w >= 0 && b.set1(w, int64(p.at.Sub(b.fr.now)/time.Second))
+	case t.At != nil:
+		return b.atPoint(b.clk.atClock(t.At, b.ahead()))
+	case t.On != nil:
+		return b.onPoint(t.On)
+	}
+	return false
+}
+
+// ahead reports whether bare times of the verb lie in the future.
+func (b *binding) ahead() bool { return b.argOf("since", KindTime) < 0 || b.vb.Write }
+
+func (b *binding) onPoint(i *instant) bool {
+	p, ok := b.clk.instant(i, b.ahead())
+	if !ok {
+		return false
+	}
+	if since := b.argOf("since", KindTime); since >= 0 && !b.vb.Write {
+		if !p.at.After(b.fr.now) {
+			if p.whole {
+				y, m, d := b.fr.now.In(b.lx.zone).Date()
+				if until := b.argOf("until", KindTime); until >= 0 && p.at.Before(time.Date(y, m, d, 0, 0, 0, 0, b.lx.zone)) {
+					return b.set1(since, p.at.UTC()) && b.set1(until, p.at.AddDate(0, 0, 1).UTC())
+				}
+			}
+			return b.set1(since, p.at.UTC())
+		}
+		return false
+	}
+	return b.atPoint(p, ok)
+}
+
+func (b *binding) atPoint(p point, ok bool) bool {
+	if !ok {
+		return false
+	}
+	if i := b.argOf("at", KindTime); i >= 0 {
+		return b.set1(i, p.at.UTC())
+	}
+	if p.whole {
+		b.vague = true
+	}
+	return b.when(p.at)
+}
+
+func (b *binding) when(at time.Time) bool {
+	if !b.at.IsZero() || at.Before(b.fr.now) && !b.vague {
+		return false
+	}
+	if i := b.argOf("at", KindTime); i >= 0 {
+		return b.set1(i, at.UTC())
+	}
+	b.at = at.UTC()
+	return true
+}
+
+func (b *binding) argOf(name string, k Kind) int {
+	if i, ok := b.vb.argIdx[name]; ok && b.vb.Args[i].Kind == k {
+		return i
+	}
+	return -1
+}
+
+// lengthArg is the argument that a plain "for two hours" fills: the one of
+// kind seconds that needs no word of its own.
+func (b *binding) lengthArg() int {
+	for i, a := range b.vb.Args {
+		if a.Kind == KindSeconds && len(a.Words) == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+func (b *binding) windowArg() int {
+	for i, a := range b.vb.Args {
+		if a.Kind == KindSeconds && strings.HasPrefix(a.Name, "window") {
+			return i
+		}
+	}
+	return b.lengthArg()
+}
+
+// length reads a length of time; an introducing word before it chooses the argument.
+func (b *binding) length(at int, secs float64) bool {
+	if i := b.introduced(at); i >= 0 && b.vb.Args[i].Kind == KindSeconds {
+		return b.set1(i, int64(secs))
+	}
+	if i := b.lengthArg(); i >= 0 {
+		return b.set1(i, int64(secs))
+	}
+	return false
+}
+
+// introduced is the argument whose word stands before the token, skipping
+// articles, "of" and marks; or -1.
+func (b *binding) introduced(at int) int {
+	for i := at - 1; i >= 0; i-- {
+		t := &b.toks[i]
+		if t.class == tTerm {
+			if x := t.has(b.v, roleArg); x != nil {
+				return int(x.a)
+			}
+			return -1
+		}
+		if t.class == tMark && (t.value == ":" || t.value == "=") {
+			continue
+		}
+		if t.class == tWord && (t.is("det") || t.value == "of" || t.value == "is" || t.value == "to" || t.value == "for" || t.value == "at") {
+			continue
+		}
+		return -1
+	}
+	return -1
+}
+
+// set1 gives an argument its value; a second, different value breaks the reading.
+func (b *binding) set1(i int, v any) bool {
+	name := b.vb.Args[i].Name
+	if old, ok := b.args[name]; ok {
+		if !sameValue(old, v) {
+			return false
+		}
+		return true
+	}
+	b.args[name] = v
+	b.filled = true
+	return true
+}
+
+func sameValue(a, b any) bool {
+	if ta, ok := a.(time.Time); ok {
+		tb, ok := b.(time.Time)
+		return ok && ta.Equal(tb)
+	}
+	if la, ok := a.([]string); ok {
+		lb, ok := b.([]string)
+		return ok && slices.Equal(la, lb)
+	}
+	if _, ok := b.([]string); ok {
+		return false
+	}
+	return a == b
+}
+
+// take reads a limit.
+func (b *binding) take(n float64) bool {
+	if n != math.Trunc(n) || n < 1 || n > 10000 {
+		return false
+	}
+	if b.vb.limit >= 0 {
+		return b.set1(b.vb.limit, int64(n))
+	}
+	if b.vb.Write || b.limit != 0 {
+		return false
+	}
+	b.limit, b.filled = int(n), true
+	return true
+}
+
+// order reads "by load" and "most memory".
+func (b *binding) order(s *sortPart, from, to int) {
+	var terms []ref
+	sign, given := "-", false
+	if s.By != nil {
+		terms = s.By.Terms
+		if s.By.Dir != nil {
+			given = true
+			if b.tok(s.By.Dir).text == "+" {
+				sign = ""
+			}
+		}
+	} else {
+		terms = s.Super.Terms
+		given = true
+		if b.tok(s.Super.Super).text == "+" {
+			sign = ""
+		}
+		b.super = true
+	}
+	if b.vb.Write {
+		return
+	}
+	if b.vb.sort >= 0 {
+		for i := range terms {
+			if x := b.tok(&terms[i]).has(b.v, roleArgValue); x != nil && int(x.a) == b.vb.sort {
+				if b.set1(b.vb.sort, b.vb.Args[x.a].Values[x.b].Value) {
+					b.use(from, to)
+				}
+				return
+			}
+		}
+	}
+	for i := range terms {
+		if x := b.tok(&terms[i]).has(b.v, roleField); x != nil {
+			f := b.sortField(b.tok(&terms[i]))
+			if b.sort == "" || strings.TrimPrefix(b.sort, "-") != f {
+				if b.sort != "" && strings.HasPrefix(b.sort, "-") != (sign == "-") && !given {
+					sign = ""
+				}
+			} else if !given {
+				sign = b.sort[:len(b.sort)-len(f)]
+			}
+			b.sort, b.filled = sign+f, true
+			b.use(from, to)
+			return
+		}
+	}
+	if s.Super != nil {
+		if f := b.mainField(KindPercent); f >= 0 && b.sort == "" {
+			b.sort, b.filled = sign+b.vb.Fields[f].Name, true
+			b.use(from, from+1)
+			for i := range terms {
+				b.term(terms[i].Pos.Offset)
+			}
+		} else if b.vb.sort >= 0 || b.sort != "" {
+			b.use(from, from+1)
+		}
+		return
+	}
+	for i := range terms {
+		b.term(terms[i].Pos.Offset)
+	}
+}
+
+// sortField is the field of a word that can be ordered, numbers first.
+func (b *binding) sortField(t *token) string {
+	best := ""
+	for _, x := range t.terms {
+		if int(x.verb) != b.v || x.role != roleField {
+			continue
+		}
+		f := b.vb.Fields[x.a]
+		if f.Main || best == "" {
+			best = f.Name
+		}
+		if f.Main {
+			break
+		}
+	}
+	return best
+}
+
+func (b *binding) mainField(k Kind) int {
+	for i, f := range b.vb.Fields {
+		if f.Main && f.kind() == k {
+			return i
+		}
+	}
+	for i, f := range b.vb.Fields {
+		if f.Main && k == KindPercent {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,297 @@
+package grammar
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// sentence writes plans as one sentence that reads back to the same plans.
+func (lx *Lexicon) sentence(cmds []Command) string {
+	parts := make([]string, len(cmds))
+	for i := range cmds {
+		parts[i] = lx.one(&cmds[i])
+	}
+	return strings.Join(parts, "; then ")
+}
+
+// one writes one command.
+func (lx *Lexicon) one(c *Command) string {
+	id, ok := lx.byName[c.Method]
+	if !ok {
+		return c.Method
+	}
+	v := &lx.verbs[id]
+	var b strings.Builder
+	if c.DryRun {
+		b.WriteString("dry run: ")
+	}
+	said := map[string]bool{}
+	b.WriteString(lx.head(v, c, said))
+	var tail []string
+	for _, a := range v.Args {
+		val, ok := c.Args[a.Name]
+		if !ok || said[a.Name] {
+			continue
+		}
+		text := lx.argText(v, a, val)
+		if a.Kind == KindText { // text runs to the end
+			tail = append(tail, text)
+			continue
+		}
+		b.WriteByte(' ')
+		b.WriteString(text)
+	}
+	if v.Hosts && !c.On.IsZero() && (c.asked || v.Write || c.On.root.op != selAll) {
+		b.WriteString(" on ")
+		b.WriteString(lx.place(c))
+	}
+	for i, w := range c.Where {
+		if i == 0 {
+			b.WriteString(" with ")
+		} else {
+			b.WriteString(" and ")
+		}
+		b.WriteString(filterText(v, w))
+	}
+	if c.Sort != "" {
+		field, dir := c.Sort, "ascending"
+		if f, ok := strings.CutPrefix(c.Sort, "-"); ok {
+			field, dir = f, "descending"
+		}
+		fmt.Fprintf(&b, " sorted by %s %s", field, dir)
+	}
+	if c.Limit > 0 {
+		fmt.Fprintf(&b, " top %d", c.Limit)
+	}
+	if c.Every > 0 {
+		b.WriteString(" every " + spokenSeconds(int64(c.Every/time.Second)))
+	}
+	if !c.At.IsZero() {
+		b.WriteString(" at " + c.At.UTC().Format(time.RFC3339))
+	}
+	for _, t := range tail {
+		b.WriteString(", " + t)
+	}
+	return b.String()
+}
+
+// head is the first phrase that says the verb with what the command has, and
+// marks the arguments it carries.
+func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
+	best, score := -1, -1
+	for i := range v.phrases {
+		p := &v.phrases[i]
+		if len(p.pieces) != 1 {
+			continue
+		}
+		s := 0
+		for _, n := range p.needs {
+			if n == "hosts" {
+				if !c.asked && !v.Write {
+					s = -99
+				}
+			} else if _, ok := c.Args[n]; !ok {
+				s = -99
+			}
+		}
+		for k, val := range p.set {
+			if k == "sort" || k == "limit" || k == "where" {
+				s = -99
+				continue
+			}
+			have, ok := c.Args[k]
+			if list, isList := have.([]string); isList {
+				have = strings.Join(list, " ")
+			}
+			if !ok || fmt.Sprint(have) != val {
+				s = -99
+				continue
+			}
+			s++
+		}
+		if s > score {
+			best, score = i, s
+		}
+	}
+	if best < 0 {
+		return v.Method
+	}
+	for k := range v.phrases[best].set {
+		said[k] = true
+	}
+	return strings.Join(v.phrases[best].pieces[0], " ")
+}
+
+// place writes the selection.
+func (lx *Lexicon) place(c *Command) string {
+	if c.On.root.op == selAll {
+		return "all hosts"
+	}
+	if c.On.plainNames() {
+		return strings.Join(fold(c.Hosts), ", ")
+	}
+	text := c.On.String()
+	if _, err := ParseSelector(text); err != nil || len(text) > 300 {
+		return strings.Join(fold(c.Hosts), ", ")
+	}
+	return text
+}
+
+// argText writes one argument so that it reads back.
+func (lx *Lexicon) argText(v *verb, a Arg, val any) string {
+	for _, x := range a.Values {
+		if len(x.Words) > 0 && sameValue(x.Value, val) {
+			return x.Words[0]
+		}
+	}
+	switch x := val.(type) {
+	case bool:
+		return a.Name + "=" + strconv.FormatBool(x)
+	case int64:
+		switch {
+		case a.Kind == KindSeconds && len(a.Words) > 0:
+			return a.Words[0] + " " + spokenSeconds(x)
+		case a.Kind == KindSeconds && strings.HasPrefix(a.Name, "window"):
+			return "over the last " + spokenSeconds(x)
+		case a.Kind == KindSeconds:
+			return "for " + spokenSeconds(x)
+		case a.Name == "limit":
+			return "top " + strconv.FormatInt(x, 10)
+		}
+		return intro(a) + " " + strconv.FormatInt(x, 10)
+	case float64:
+		return intro(a) + " " + strconv.FormatFloat(x, 'f', -1, 64)
+	case time.Time:
+		switch a.Name {
+		case "since", "until", "at":
+			return a.Name + " " + x.UTC().Format(time.RFC3339)
+		}
+		return intro(a) + " " + x.UTC().Format(time.RFC3339)
+	case []string:
+		out := make([]string, len(x))
+		for i, s := range x {
+			out[i] = lx.valueText(a, s)
+		}
+		list := strings.Join(out, " and ")
+		if len(a.Words) > 0 && (open(a.Kind) || listKind(a.Kind)) {
+			return intro(a) + " " + list
+		}
+		return list
+	case string:
+		s := lx.valueText(a, x)
+		switch {
+		case a.Kind == KindText && len(a.Words) > 0:
+			return a.Words[0] + ": " + quoted(x)
+		case a.Kind == KindRegexp:
+			return "matching " + quoted(x)
+		case (open(a.Kind) || listKind(a.Kind)) && len(a.Words) > 0:
+			return intro(a) + " " + s
+		}
+		return s
+	}
+	return fmt.Sprint(val)
+}
+
+// listKind reports whether values of the kind share their words with others.
+func listKind(k Kind) bool {
+	switch k {
+	case KindCheck, KindComponent, KindApp, KindBackup, KindWorkgroup, KindFailover:
+		return true
+	}
+	return false
+}
+
+func intro(a Arg) string {
+	if len(a.Words) > 0 {
+		return a.Words[0]
+	}
+	return strings.ReplaceAll(a.Name, "_", " ")
+}
+
+// valueText writes one value of an argument.
+func (lx *Lexicon) valueText(a Arg, s string) string {
+	switch a.Kind {
+	case KindUnit:
+		if base, ok := strings.CutSuffix(s, ".service"); ok {
+			if _, known := lx.services[strings.ToLower(base)]; known {
+				return base
+			}
+		}
+	case KindPerson:
+		if local, _, ok := strings.Cut(s, "@"); ok && lx.people[strings.ToLower(local)] == s {
+			return local
+		}
+	}
+	return s
+}
+
+// quoted puts text in quotation marks that the scanner reads back.
+func quoted(s string) string {
+	if strings.Contains(s, `"`) {
+		if !strings.Contains(s, "`") {
+			return "`" + s + "`"
+		}
+		return "'" + s + "'"
+	}
+	return `"` + s + `"`
+}
+
+// filterText writes a condition.
+func filterText(v *verb, f Filter) string {
+	kind := KindText
+	if i, ok := v.fieldOf[f.Field]; ok {
+		kind = v.Fields[i].kind()
+	}
+	val := fmt.Sprint(f.Value)
+	switch x := f.Value.(type) {
+	case float64:
+		val = strconv.FormatFloat(x, 'f', -1, 64)
+	case string:
+		val = quoted(x)
+	case int64:
+		val = strconv.FormatInt(x, 10)
+	}
+	switch kind {
+	case KindPercent:
+		val += "%"
+	case KindBytes:
+		val += " bytes"
+	case KindSeconds:
+		val += " seconds"
+	}
+	return f.Field + " " + f.Op + " " + val
+}
+
+// spokenSeconds writes a length of time in its largest whole unit.
+func spokenSeconds(n int64) string {
+	for _, u := range []struct {
+		n    int64
+		name string
+	}{{604800, "week"}, {86400, "day"}, {3600, "hour"}, {60, "minute"}} {
+		if n >= u.n && n%u.n == 0 {
+			k := n / u.n
+			if k == 1 {
+				return "1 " + u.name
+			}
+			return fmt.Sprintf("%d %ss", k, u.name)
+		}
+	}
+	return fmt.Sprintf("%d seconds", n)
+}
+
+// Sentence writes commands as one canonical sentence, as [Reading.Canonical] does.
+func (lx *Lexicon) Sentence(cmds []Command) string { return lx.sentence(cmds) }
+
+// Methods lists the methods that can be spoken.
+func (lx *Lexicon) Methods() []string {
+	out := make([]string, 0, len(lx.verbs))
+	for i := range lx.verbs {
+		out = append(out, lx.verbs[i].Method)
+	}
+	sort.Strings(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,183 @@
+package grammar
+
+import "strings"
+
+// inverse is the operator that "not" makes of another.
+var inverse = map[string]string{"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "!=", "!=": "="}
+
+// condition reads a comparison: "load over 4", "less than 10% disk free".
+func (b *binding) condition(c *condition, from, to int) {
+	loose := func() {
+		for i := from; i < to; i++ {
+			b.other(i)
+		}
+	}
+	if b.vb.Write || len(b.vb.Fields) == 0 {
+		loose()
+		return
+	}
+	op, val := "", c.Value
+	var opTok *token
+	if c.Op != nil {
+		opTok = b.tok(c.Op)
+		op = opTok.text
+		if c.OrMore != nil && (op == "=" || op == ">" || op == "<") {
+			op = b.tok(c.OrMore).text
+		}
+	} else {
+		op, val = b.tok(c.BareOp).text, c.Bare
+	}
+	if c.Not != nil {
+		op = inverse[op]
+	}
+	kind, value, ok := b.value(val)
+	if !ok || op == "" {
+		loose()
+		return
+	}
+	f := -1
+	// A comparative names its field itself: older than two days.
+	if opTok != nil {
+		for _, x := range opTok.terms {
+			if int(x.verb) == b.v && (x.role == roleMore || x.role == roleLess) && fits(b.vb.Fields[x.a].kind(), kind, op) {
+				f = int(x.a)
+			}
+		}
+	}
+	if f < 0 {
+		f = b.fieldAmong(c.Post, kind, op)
+	}
+	if f < 0 {
+		f = b.fieldAmong(c.Pre, kind, op)
+	}
+	if f < 0 {
+		f = b.mainOf(kind)
+	}
+	if f < 0 {
+		loose()
+		return
+	}
+	field := b.vb.Fields[f]
+	if field.kind() == KindText || field.kind() == KindEnum {
+		if s, isText := value.(string); isText {
+			value = strings.ToLower(s)
+			if field.kind() == KindText {
+				value = s
+			}
+		}
+		if op == "=" && kind == KindText && field.kind() == KindText && opTok != nil && opTok.is("cmp") && opTok.text == "contains" {
+			op = "contains"
+		}
+	}
+	b.filter(Filter{Field: field.Name, Op: op, Value: value})
+	b.use(from, to)
+	// Words of the clause beside the comparison still have their say.
+	for _, list := range [][]ref{c.Pre, c.Post} {
+		for i := range list {
+			at := list[i].Pos.Offset
+			if b.toks[at].has(b.v, roleField) == nil {
+				b.used[at] = false
+				b.term(at)
+			}
+		}
+	}
+}
+
+func (b *binding) filter(f Filter) {
+	for i, w := range b.where {
+		if w.Field == f.Field && w.Op == f.Op && w.Value == f.Value {
+			return
+		} else if w == f {
+			b.where[i] = f
+			return
+		}
+	}
+	b.where = append(b.where, f)
+	b.filled = true
+}
+
+// value reads what a field is compared with and says what kind it is.
+func (b *binding) value(v *value) (Kind, any, bool) {
+	number := func(n float64) any {
+		if n == float64(int64(n)) {
+			return int64(n)
+		}
+		return n
+	}
+	switch {
+	case v.Pct != nil:
+		return KindPercent, number(b.tok(v.Pct).num), true
+	case v.Percent != nil:
+		return KindPercent, number(b.tok(v.Percent).num), true
+	case v.Size != nil:
+		return KindBytes, number(b.tok(v.Size).num), true
+	case v.Sized != nil:
+		return KindBytes, number(b.tok(v.Sized.Num).num * b.tok(v.Sized.Unit).num), true
+	case v.Dur != nil:
+		n, ok := b.clk.seconds(v.Dur)
+		return KindSeconds, number(n), ok
+	}
+	t := b.tok(v.Plain)
+	switch t.class {
+	case tNum:
+		return KindNumber, number(t.num), true
+	case tTerm:
+		if x := t.has(b.v, roleFieldValue); x != nil {
+			return KindEnum, b.vb.Fields[x.a].Values[x.b].Value, true
+		}
+		return "", nil, false
+	case tName:
+		return KindText, t.text, true
+	}
+	return KindText, t.text, true
+}
+
+// fits reports whether a value of one kind can be compared with a field of another.
+func fits(field, value Kind, op string) bool {
+	if op == "contains" {
+		return field == KindText || field == KindEnum
+	}
+	switch value {
+	case KindNumber:
+		return field == KindNumber || field == KindInt || field == KindPercent || field == KindText
+	case KindText:
+		return field == KindText || field == KindEnum
+	}
+	return field == value
+}
+
+// fieldAmong is the field that one of the words names and the value fits; a
+// field that more of the words name wins, then an exact kind.
+func (b *binding) fieldAmong(words []ref, kind Kind, op string) int {
+	votes := map[int16]int{}
+	best := -1
+	for i := range words {
+		for _, x := range b.tok(&words[i]).terms {
+			if int(x.verb) != b.v || x.role != roleField && x.role != roleMore && x.role != roleLess {
+				continue
+			}
+			k := b.vb.Fields[x.a].kind()
+			if !fits(k, kind, op) && !(kind == KindText && k == KindText) {
+				continue
+			}
+			votes[x.a] += 2
+			if votes[x.a] == 2 && kind == KindNumber && k != KindPercent {
+				votes[x.a]++
+			}
+			if best < 0 || votes[x.a] > votes[int16(best)] {
+				best = int(x.a)
+			}
+		}
+	}
+	return best
+}
+
+// mainOf is the field that a bare value of a kind is compared with.
+func (b *binding) mainOf(kind Kind) int {
+	for i, f := range b.vb.Fields {
+		if f.Main && fits(f.kind(), kind, "=") {
+			return i
+		}
+	}
+	return -1
+}

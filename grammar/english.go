@@ -1,0 +1,59 @@
+package grammar
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+// englishText is the generic English: closed word classes that no inventory
+// and no method changes.
+//
+//go:embed english.txt
+var englishText string
+
+// A closed is one sense of a phrase in a closed class.
+type closed struct {
+	class string
+	value string
+}
+
+// readEnglish calls add for every phrase of the data file.
+func readEnglish(text string, add func(words []string, c closed)) error {
+	for n, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		head, phrases, ok := strings.Cut(line, ": ")
+		class, value, ok2 := strings.Cut(head, " ")
+		if !ok && strings.HasSuffix(line, ":") {
+			continue // a class with no phrase yet
+		}
+		if !ok || !ok2 {
+			return fmt.Errorf("grammar: english.txt:%d: want CLASS VALUE: phrases", n+1)
+		}
+		for _, p := range strings.Split(phrases, ", ") {
+			p = strings.TrimSpace(p)
+			if p == "" {
+				continue
+			}
+			c := closed{class, value}
+			if value == "." {
+				c.value = p
+			}
+			add(phraseWords(p), c)
+		}
+	}
+	return nil
+}
+
+// phraseWords cuts a phrase the way lines are cut.
+func phraseWords(p string) []string {
+	ws := scan(normalise(p))
+	out := make([]string, len(ws))
+	for i, w := range ws {
+		out[i] = w.text
+	}
+	return out
+}

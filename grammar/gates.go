@@ -1,0 +1,288 @@
+package grammar
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// gates are the signs in a line that it is no order. They never keep a
+// harmless question from being read; they keep every write from running.
+type gates struct {
+	hypo     bool // should I, what if, unless
+	lead     bool // ... at the beginning
+	not      bool // don't
+	said     bool // bob wrote "..."
+	past     bool // was rebooted
+	takeback bool // no wait
+	would    bool // what would ... do
+	dry      bool // dry run
+	at       int  // the first sign
+}
+
+// gate looks for the signs.
+func (r *reader) gate() gates {
+	g := gates{at: -1}
+	ws := r.la.words
+	start := true
+	pastVerb := false
+	for i := 0; i < len(ws); i++ {
+		if ws[i].quoted {
+			g.said = g.said || r.readsWrite(ws[i].raw)
+		}
+		longest := 0
+		skip := false
+		for k, m := range r.la.matches[i] {
+			if k == 0 {
+				longest = m.len
+			}
+			for _, t := range m.n.terms {
+				if t.forms == formPast && r.lx.verbs[t.verb].Write {
+					pastVerb = true
+				}
+			}
+			polite := false
+			for _, c := range m.n.closed {
+				if m.len == longest && (c.class == "polite" || c.class == "ask" && c.value != "who" && c.value != "was" && c.value != "were" && c.value != "did") {
+					polite = true
+				}
+			}
+			for _, c := range m.n.closed {
+				hit := false
+				switch c.class {
+				case "hypo":
+					if !polite && m.len == longest && (start || slices.Contains(alwaysHypo, c.value)) {
+						g.hypo, hit = true, true
+						g.lead = g.lead || start
+					}
+				case "not":
+					if !r.notIsPart(i, m.len) {
+						g.not, hit = true, true
+					}
+				case "said":
+					if i > 0 && !start {
+						g.said, hit = true, true
+					}
+				case "takeback":
+					if m.len > 1 || c.value != "rather" {
+						g.takeback, hit = true, true
+					}
+				case "would":
+					g.would = true
+				case "dry":
+					g.dry = true
+				}
+				if hit && g.at < 0 {
+					g.at = i
+				}
+				if polite && m.len == longest && m.len > 1 {
+					skip = true
+				}
+			}
+		}
+		if start && !(ws[i].mark || r.isClass(i, "polite") || r.isClass(i, "takeback")) {
+			start = false
+		}
+		if skip {
+			i += longest - 1
+		}
+	}
+	g.past = pastVerb
+	return g
+}
+
+// alwaysHypo are the conditions that count wherever they stand.
+var alwaysHypo = []string{"unless", "if", "if i", "if we", "if you", "in case", "what if", "should", "should i", "should we", "perhaps", "maybe", "might", "supposing", "assuming", "whether to", "ought to", "had i", "shall i", "shall we", "what happens if", "what would happen if", "thinking of", "thinking about", "when i", "when we", "after i", "before i"}
+
+func (r *reader) isClass(i int, class string) bool {
+	for _, m := range r.la.matches[i] {
+		for _, c := range m.n.closed {
+			if c.class == class {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// notIsPart reports whether a "no" or "not" belongs to a longer phrase that
+// is not a negation: "no less than", "do not mind".
+func (r *reader) notIsPart(i, n int) bool {
+	if r.la.words[i].text == "without" || r.la.words[i].text == "no" {
+		return true // an exception or a count; "no" as an answer is a sentence of its own
+	}
+	for j := max(0, i-4); j <= i; j++ {
+		for _, m := range r.la.matches[j] {
+			if j+m.len < i+n || m.len <= n {
+				continue
+			}
+			for _, c := range m.n.closed {
+				if c.class != "not" && c.class != "no" && c.class != "hypo" {
+					return true
+				}
+			}
+			if len(m.n.terms)+len(m.n.atoms) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readsWrite reports whether a quotation holds an order.
+func (r *reader) readsWrite(text string) bool {
+	for _, w := range scan(normalise(text)) {
+		n := r.lx.root.kids[w.text]
+		if n == nil {
+			continue
+		}
+		for _, t := range n.terms {
+			if t.role == roleHead && t.forms == formPlain && r.lx.verbs[t.verb].Write {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// dryClause reports whether the clause asks what would happen.
+func (r *reader) dryClause(c [2]int) bool {
+	return r.gates.dry || r.gates.would && !r.gates.hypo
+}
+
+// said reports whether the words are speech about speech.
+func (r *reader) said(from, to int) bool { return r.gates.said }
+
+// conversation answers lines that are about the conversation itself: an
+// answer by number, "again", thanks.
+func (r *reader) conversation() (Reading, bool) {
+	n := len(r.la.words)
+	if n == 0 || r.only(0, n, "thanks", "polite") {
+		return Reading{Status: NotACommand}, true
+	}
+	last := r.lastPlan()
+	if r.only(0, n, "again", "polite") && last != nil {
+		return Reading{Status: OK, Commands: last.Commands, Canonical: r.lx.sentence(last.Commands)}, true
+	}
+	if len(r.prev) > 0 && r.prev[len(r.prev)-1].Status == Ambiguous {
+		if k := r.ordinal(); k > 0 && k <= len(r.prev[len(r.prev)-1].Options) {
+			out, stats := r.lx.ParseStats(nil, r.prev[len(r.prev)-1].Options[k-1], r.now)
+			r.stats.Rereads++
+			r.stats.Streams += stats.Streams
+			return out, true
+		}
+	}
+	return Reading{}, false
+}
+
+// lastPlan is the latest plan of the conversation that can be repeated.
+func (r *reader) lastPlan() *Reading {
+	for i := len(r.prev) - 1; i >= 0; i-- {
+		p := &r.prev[i]
+		if p.Status == OK && len(p.Commands) > 0 && p.Commands[0].Method != methodConfirm && p.Commands[0].Method != methodCancel {
+			return p
+		}
+	}
+	return nil
+}
+
+var ordinals = map[string]int{"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "one": 1, "two": 2, "three": 3, "former": 1, "latter": 2}
+
+// ordinal reads "2", "the second one", "number 3".
+func (r *reader) ordinal() int {
+	k := 0
+	for i, w := range r.la.words {
+		switch n, err := strconv.Atoi(w.text); {
+		case err == nil && k == 0:
+			k = n
+		case ordinals[w.text] > 0 && (k == 0 || w.text != "one"):
+			if k == 0 {
+				k = ordinals[w.text]
+			}
+		case w.mark, w.text == "the", w.text == "option", w.text == "number", w.text == "please", w.text == "one", r.isClass(i, "polite"):
+		default:
+			return 0
+		}
+	}
+	return k
+}
+
+// trim cuts the words that only mark a follow-up: and, same for, what about, too.
+func (r *reader) trim(from, to int) (int, int) {
+lead:
+	for from < to {
+		if r.la.words[from].mark && strings.Contains(",?!.", r.la.words[from].text) {
+			from++
+			continue
+		}
+		for _, m := range r.la.matches[from] {
+			if from+m.len > to {
+				continue
+			}
+			for _, c := range m.n.closed {
+				switch c.class {
+				case "follow", "same", "polite", "conj", "ask":
+					if c.value == "only" || c.value == "just the" || (c.class == "ask" && c.value != "what about the") || c.value == "with" || c.value == "for" {
+						continue
+					}
+					from += m.len
+					continue lead
+				}
+			}
+		}
+		break
+	}
+	for to > from {
+		w := r.la.words[to-1]
+		if w.mark && strings.Contains(",?!.", w.text) || slices.Contains([]string{"too", "please", "pls", "also", "instead", "again"}, w.text) {
+			to--
+			continue
+		}
+		if w.text == "well" && to-2 >= from && r.la.words[to-2].text == "as" {
+			to -= 2
+			continue
+		}
+		break
+	}
+	return from, to
+}
+
+// statement reports whether the line tells instead of asking or ordering.
+func (r *reader) statement() bool {
+	ws := r.la.words
+	i := 0
+	for i < len(ws) && (ws[i].mark || r.isClass(i, "polite")) {
+		i++
+	}
+	if i >= len(ws) {
+		return true
+	}
+	switch {
+	case slices.Contains(questionWords, ws[i].text):
+		return false
+	case r.isClass(i, "subject"):
+		return i+1 < len(ws)
+	}
+	for _, m := range r.la.matches[i] {
+		for _, n := range m.n.names {
+			if n.kind == KindPerson {
+				return true
+			}
+		}
+		for _, t := range m.n.terms {
+			if t.role == roleHead && t.forms == formPlain && m.len == 1 && r.lx.verbs[t.verb].Write {
+				return false
+			}
+		}
+	}
+	for k := i + 1; k < len(ws); k++ {
+		if slices.Contains(copulas, ws[k].text) {
+			return true
+		}
+	}
+	return false
+}
+
+var questionWords = []string{"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "is", "are", "do", "does", "did", "has", "have", "was", "were", "any", "can", "could", "would", "will", "should", "show", "list", "tell", "give", "find", "get"}
+
+var copulas = []string{"is", "are", "was", "were", "has", "have", "had", "'s", "'re", "'m", "got", "looks", "seems", "went", "did", "keeps", "feels", "became", "needs", "came", "crashed", "failed", "died", "been", "gone", "works", "worked", "finished", "done", "'ve", "'ll"}

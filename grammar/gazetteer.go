@@ -1,0 +1,318 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+)
+
+// moodWords are the ways to say a mood; the first is its name.
+var moodWords = map[string][]string{
+	"happy": {"happy", "healthy", "well", "all right"},
+	"sad":   {"sad", "unhappy", "unwell", "in trouble", "struggling", "sick", "troubled"},
+	"dead":  {"dead", "down", "offline", "unreachable", "gone", "missing", "not up", "not responding", "not reachable", "not alive", "not online", "silent"},
+}
+
+// serviceNames are names that people use for units of another name. An alias
+// counts only on hosts that have exactly one of the units it may stand for.
+var serviceNames = map[string][]string{
+	"postgres": {"postgresql", "postgresql@*", "postgres"}, "pg": {"postgresql", "postgresql@*"}, "postgresql": {"postgresql@*", "postgres"}, "psql": {"postgresql"},
+	"apache": {"apache2", "httpd"}, "httpd": {"apache2"}, "apache2": {"httpd"},
+	"redis": {"redis-server", "redis"}, "php-fpm": {"php*-fpm"}, "php": {"php*-fpm", "php-fpm"}, "fpm": {"php*-fpm", "php-fpm"},
+	"bind": {"named", "bind9"}, "named": {"bind9"}, "bind9": {"named"}, "dns": {"named", "bind9", "unbound"},
+	"exim": {"exim4"}, "rabbitmq": {"rabbitmq-server"}, "rabbit": {"rabbitmq-server"},
+	"mysql": {"mysqld", "mariadb"}, "mariadb": {"mysql", "mariadbd"}, "mongo": {"mongod", "mongodb"}, "mongodb": {"mongod"},
+	"ssh": {"sshd", "ssh"}, "sshd": {"ssh"}, "samba": {"smbd"}, "smb": {"smbd"}, "nfs": {"nfs-server", "nfs-kernel-server"},
+	"ntp": {"ntpd", "ntpsec"}, "chrony": {"chronyd"}, "cron": {"crond"}, "crond": {"cron"}, "syslog": {"rsyslog"},
+	"memcache": {"memcached"}, "elastic": {"elasticsearch"}, "grafana": {"grafana-server"}, "prom": {"prometheus"},
+	"runner": {"gitlab-runner"}, "k8s": {"kubelet"}, "haproxy": {"haproxy@*"}, "tomcat": {"tomcat9", "tomcat10"}, "ldap": {"slapd"}, "zookeeper": {"zookeeper-server"},
+	"ftp": {"vsftpd", "proftpd"}, "imap": {"dovecot"}, "smtp": {"postfix", "exim4"}, "mta": {"postfix", "exim4"}, "lb": {"haproxy"},
+}
+
+// roleWords are spoken names of roles: both are tried, as they stand and with
+// an s.
+var roleWords = map[string][]string{
+	"db": {"database", "dbs", "databases"}, "web": {"webserver", "webservers", "web servers", "webs"}, "lb": {"loadbalancer", "load balancer", "loadbalancers", "load balancers", "balancers", "lbs"},
+	"cache": {"caches"}, "build": {"builder", "builders"}, "mail": {"mailserver", "mailservers"}, "storage": {}, "app": {"apps", "application", "appservers", "app servers"},
+	"monitoring": {"monitors", "monitor"}, "dns": {"nameserver", "nameservers", "name servers"}, "queue": {"queues", "broker", "brokers"},
+	"proxy": {"proxies"}, "gateway": {"gateways"}, "ci": {"runners"}, "worker": {"workers"}, "search": {}, "backup": {}, "log": {"logging"},
+}
+
+// factWords are spoken forms of fact values.
+var factWords = map[string][]string{
+	"prod": {"production", "live"}, "production": {"prod", "live"}, "dev": {"development"}, "development": {"dev"},
+	"staging": {"stage", "stg"}, "test": {"testing"}, "testing": {"test"}, "qa": {}, "us": {"american"}, "eu": {"european"},
+}
+
+func (lx *Lexicon) addInventory() {
+	inv := lx.inv
+	lx.hosts = make([]string, len(inv.Hosts))
+	for i := range inv.Hosts {
+		lx.hosts[i] = inv.Hosts[i].Name
+	}
+	slices.Sort(lx.hosts)
+	lx.hosts = slices.Compact(lx.hosts)
+	lx.lower = make([]string, len(lx.hosts))
+	lx.hostIdx = make(map[string]int32, len(lx.hosts))
+	lx.all = make([]int32, len(lx.hosts))
+	for i, h := range lx.hosts {
+		lx.lower[i] = strings.ToLower(h)
+		lx.hostIdx[lx.lower[i]] = int32(i)
+		lx.all[i] = int32(i)
+	}
+	lx.groups, lx.facts, lx.services = map[string][]int32{}, map[string][]int32{}, map[string][]int32{}
+	lx.factKeys, lx.stems, lx.people = map[string]bool{"mood": true, "service": true, "name": true}, map[string]bool{}, map[string]string{}
+
+	for i := range inv.Hosts {
+		h := &inv.Hosts[i]
+		id := lx.hostIdx[strings.ToLower(h.Name)]
+		for k, v := range h.Facts {
+			k = strings.ToLower(k)
+			lx.factKeys[k] = true
+			key := k + "=" + strings.ToLower(v)
+			lx.facts[key] = append(lx.facts[key], id)
+		}
+		mood := h.Mood
+		if mood != "" {
+			key := "mood=" + strings.ToLower(mood)
+			lx.facts[key] = append(lx.facts[key], id)
+		}
+		for _, s := range h.Services {
+			s = strings.TrimSuffix(strings.ToLower(s), ".service")
+			lx.services[s] = append(lx.services[s], id)
+		}
+		if name := lx.lower[id]; true {
+			n := lx.at1(name)
+			n.atoms = append(n.atoms, atomSense{sel: &selNode{op: selName, text: name}, set: lx.all[id : id+1 : id+1], rank: rankName})
+			if stem := stemOf(name); stem != "" {
+				lx.stems[stem] = true
+			}
+		}
+	}
+	for _, m := range []map[string][]int32{lx.facts, lx.services} {
+		for k, v := range m {
+			slices.Sort(v)
+			m[k] = slices.Compact(v)
+		}
+	}
+	lx.addSets()
+	lx.addNames()
+}
+
+// at1 is at for one word.
+func (lx *Lexicon) at1(word string) *node {
+	k := lx.root.kids[word]
+	if k == nil {
+		k = &node{}
+		lx.root.kids[word] = k
+	}
+	return k
+}
+
+// stemOf is the letters a host name begins with: runner for runner-a1, web for web01.
+func stemOf(name string) string {
+	i := 0
+	for i < len(name) && isLetter(name[i]) {
+		i++
+	}
+	if i < 2 || i == len(name) || name[i] == '.' {
+		return ""
+	}
+	return name[:i]
+}
+
+func (lx *Lexicon) addAtom(words string, a atomSense) {
+	n := lx.at(phraseWords(words))
+	n.atoms = append(n.atoms, a)
+}
+
+// addSets adds groups, facts, moods and stems as words.
+func (lx *Lexicon) addSets() {
+	for g, members := range lx.inv.Groups {
+		g = strings.ToLower(g)
+		var set []int32
+		for _, m := range members {
+			if id, ok := lx.hostIdx[strings.ToLower(m)]; ok {
+				set = append(set, id)
+			}
+		}
+		slices.Sort(set)
+		set = slices.Compact(set)
+		lx.groups[g] = set
+		a := atomSense{sel: &selNode{op: selGroup, text: g}, set: set, rank: rankGroup, noun: true}
+		for _, w := range spokenForms(g) {
+			lx.addAtom(w, a)
+			if s, ok := strings.CutSuffix(w, "s"); ok && len(s) > 2 {
+				b := a
+				b.rank = rankRole + 1
+				lx.addAtom(s, b)
+			}
+		}
+		lx.addAtom("@"+g, a)
+	}
+	for key, set := range lx.facts {
+		k, v, _ := strings.Cut(key, "=")
+		if k == "mood" {
+			continue
+		}
+		a := atomSense{sel: &selNode{op: selFact, key: k, text: v}, set: set, rank: rankFact}
+		if k == "role" {
+			a.rank = rankRole
+		}
+		for _, w := range spokenForms(v) {
+			lx.addAtom(w, a)
+		}
+		if k == "role" {
+			b := a
+			b.noun = true
+			if isLetter(v[len(v)-1]) && len(v) > 1 {
+				lx.addAtom(plural(v), b)
+			}
+			for _, w := range roleWords[v] {
+				lx.addAtom(w, b)
+			}
+		} else {
+			for _, w := range factWords[v] {
+				lx.addAtom(w, a)
+			}
+		}
+	}
+	for mood, words := range moodWords {
+		a := atomSense{sel: &selNode{op: selFact, key: "mood", text: mood}, set: lx.facts["mood="+mood], rank: rankMood}
+		for _, w := range words {
+			lx.addAtom(w, a)
+		}
+	}
+	for stem := range lx.stems {
+		set := lx.withPrefix(stem)
+		a := atomSense{sel: &selNode{op: selGlob, text: stem + "*"}, set: set, rank: rankStem, noun: true}
+		lx.addAtom(plural(stem), a)
+		a.noun = false
+		lx.addAtom(stem, a)
+	}
+}
+
+// withPrefix is the hosts whose name is the stem and then something that is
+// not a letter.
+func (lx *Lexicon) withPrefix(stem string) []int32 {
+	i, _ := slices.BinarySearch(lx.lower, stem)
+	var set []int32
+	for ; i < len(lx.lower) && strings.HasPrefix(lx.lower[i], stem); i++ {
+		if len(lx.lower[i]) > len(stem) && !isLetter(lx.lower[i][len(stem)]) {
+			set = append(set, int32(i))
+		}
+	}
+	return set
+}
+
+// spokenForms is a name as written and with its joints as blanks.
+func spokenForms(name string) []string {
+	forms := []string{name}
+	if s := strings.NewReplacer("_", " ", "-", " ").Replace(name); s != name {
+		forms = append(forms, s)
+	}
+	return forms
+}
+
+func (lx *Lexicon) addName(words string, s nameSense) {
+	ws := phraseWords(words)
+	if len(ws) == 0 {
+		return
+	}
+	n := lx.at(ws)
+	if !slices.Contains(n.names, s) {
+		n.names = append(n.names, s)
+	}
+}
+
+// addNames adds everything that is not a host.
+func (lx *Lexicon) addNames() {
+	inv := lx.inv
+	for _, l := range []struct {
+		kind  Kind
+		names []string
+	}{{KindCheck, inv.Checks}, {KindComponent, inv.Components}, {KindBackup, inv.Backups}, {KindFailover, inv.FailoverGroups},
+		{KindApp, inv.Apps}, {KindWorkgroup, inv.Workgroups}, {KindCodeSet, inv.CodeSets}} {
+		for _, name := range l.names {
+			for _, w := range spokenForms(strings.ToLower(name)) {
+				lx.addName(w, nameSense{kind: l.kind, value: name})
+			}
+		}
+	}
+	for _, jid := range inv.People {
+		local, _, _ := strings.Cut(jid, "@")
+		lx.people[strings.ToLower(local)] = jid
+		lx.addName(strings.ToLower(local), nameSense{kind: KindPerson, value: jid})
+		lx.addName(strings.ToLower(jid), nameSense{kind: KindPerson, value: jid})
+	}
+	if inv.Asker != "" {
+		lx.addName("me", nameSense{kind: KindPerson, value: inv.Asker})
+		lx.addName("myself", nameSense{kind: KindPerson, value: inv.Asker})
+	}
+	for s := range lx.services {
+		unit := unitName(s)
+		lx.addName(s, nameSense{kind: KindUnit, value: unit})
+		lx.addName(unit, nameSense{kind: KindUnit, value: unit})
+		for _, short := range shortNames(s) {
+			if short != s {
+				lx.addName(short, nameSense{kind: KindUnit, value: unit, alias: true})
+			}
+		}
+	}
+	for alias, patterns := range serviceNames {
+		for _, p := range patterns {
+			for s := range lx.services {
+				if s != alias && matchUnit(p, s) {
+					lx.addName(alias, nameSense{kind: KindUnit, value: unitName(s), alias: true})
+				}
+			}
+		}
+	}
+}
+
+func matchUnit(pattern, s string) bool {
+	a, b, ok := strings.Cut(pattern, "*")
+	if !ok {
+		return s == pattern
+	}
+	return strings.HasPrefix(s, a) && strings.HasSuffix(s, b) && len(s) > len(a)+len(b)
+}
+
+// unitName gives a bare service name its ending.
+func unitName(s string) string {
+	for _, end := range []string{".service", ".socket", ".timer"} {
+		if strings.HasSuffix(s, end) {
+			return s
+		}
+	}
+	return s + ".service"
+}
+
+// shortNames are a unit's name without version digits and the endings that
+// people leave out: redis-server, php8.2-fpm, smbd.
+func shortNames(s string) []string {
+	out := []string{s}
+	add := func(n string) {
+		if len(n) > 1 && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= '0' && c <= '9' || c == '.' && i+1 < len(s) && isDigit(rune(s[i+1])) {
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	add(strings.Trim(strings.ReplaceAll(b.String(), "--", "-"), "-@"))
+	for _, n := range slices.Clone(out) {
+		for _, end := range []string{"-server", "-daemon", "-exporter", "-agent"} {
+			if base, ok := strings.CutSuffix(n, end); ok && end == "-server" {
+				add(base)
+			}
+		}
+		if base, ok := strings.CutSuffix(n, "d"); ok && len(base) > 2 {
+			add(base)
+		}
+	}
+	return out
+}

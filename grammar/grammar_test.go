@@ -1,0 +1,83 @@
+package grammar
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var readingsOut = flag.String("readings", "", "write the readings of the JSONL cases to this file")
+var readingsIn = flag.String("cases", "testdata/dev.jsonl", "JSONL cases to read")
+
+func testLexicon(t testing.TB) *Lexicon {
+	t.Helper()
+	b, err := os.ReadFile("testdata/verbs.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verbs, err := ReadVerbs(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = os.ReadFile("testdata/inventory.json"); err != nil {
+		t.Fatal(err)
+	}
+	var inv Inventory
+	if err := json.Unmarshal(b, &inv); err != nil {
+		t.Fatal(err)
+	}
+	lx, err := Compile(verbs, &inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lx
+}
+
+// turns reads the last line of a conversation.
+func turns(lx *Lexicon, lines ...string) Reading {
+	var prev []Reading
+	var out Reading
+	for i, l := range lines {
+		out = lx.Parse(prev, l, lx.Inventory().Now)
+		if i < len(lines)-1 {
+			prev = append(prev, out)
+		}
+	}
+	return out
+}
+
+func TestReadings(t *testing.T) {
+	lx := testLexicon(t)
+	f, err := os.Open(*readingsIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out strings.Builder
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		var c struct {
+			ID    string   `json:"id"`
+			Turns []string `json:"turns"`
+		}
+		if err := json.Unmarshal(sc.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		r := turns(lx, c.Turns...)
+		r.ID = c.ID
+		b, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(b)
+		out.WriteByte('\n')
+	}
+	if *readingsOut != "" {
+		if err := os.WriteFile(*readingsOut, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

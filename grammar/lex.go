@@ -1,0 +1,707 @@
+package grammar
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// Bounds on the work for one line; asserted in tests as counts.
+const (
+	maxStreams      = 12 // token streams for one verb and clause
+	maxStreamsLine  = 96 // token streams parsed for one line
+	maxPhraseLength = 7  // words in one lexical phrase
+)
+
+// A match is a phrase of the trie found in the line.
+type match struct {
+	n   *node
+	len int
+}
+
+// A lattice is the line with everything each word may begin.
+type lattice struct {
+	words   []word
+	matches [][]match // by position, longest first
+	shapes  []token   // what the word is by its shape alone
+	odd     bool
+}
+
+// A token is one lexical item of a stream.
+type token struct {
+	class  lexer.TokenType
+	value  string // what productions match, for closed words
+	from   int    // word positions [from, to)
+	to     int
+	closed []closed
+	terms  []term
+	names  []nameSense
+	atoms  []atomSense
+	num    float64
+	text   string
+}
+
+func (t *token) is(class string) bool {
+	for _, c := range t.closed {
+		if c.class == class {
+			return true
+		}
+	}
+	return false
+}
+
+// closedValue is the value of the token in a closed class.
+func (t *token) closedValue(class string) string {
+	for _, c := range t.closed {
+		if c.class == class {
+			return c.value
+		}
+	}
+	return ""
+}
+
+func (t *token) has(verb int, r role) *term {
+	for i := range t.terms {
+		if int(t.terms[i].verb) == verb && t.terms[i].role == r {
+			return &t.terms[i]
+		}
+	}
+	return nil
+}
+
+// lattice looks every word up once for all verbs.
+func (lx *Lexicon) lattice(words []word, odd bool) *lattice {
+	la := &lattice{words: words, matches: make([][]match, len(words)), shapes: make([]token, len(words)), odd: odd}
+	store := make([]match, 0, len(words)*2)
+	for i := range words {
+		start := len(store)
+		if !words[i].quoted {
+			n := lx.root
+			for j := i; j < len(words) && j-i < maxPhraseLength && !words[j].quoted; j++ {
+				if n = n.kids[words[j].text]; n == nil {
+					break
+				}
+				if len(n.closed)+len(n.names)+len(n.atoms)+len(n.terms) > 0 {
+					store = append(store, match{n, j - i + 1})
+				}
+			}
+		}
+		m := store[start:len(store):len(store)]
+		slices.Reverse(m)
+		la.matches[i] = m
+		la.shapes[i] = lx.shape(words[i], i)
+	}
+	return la
+}
+
+// shape reads a word by its letters: numbers, sizes, times, paths, globs.
+func (lx *Lexicon) shape(w word, at int) token {
+	t := token{class: tIdent, from: at, to: at + 1, text: w.raw}
+	s := w.text
+	if w.quoted {
+		t.class = tQuoted
+		return t
+	}
+	if w.mark {
+		t.class, t.value = tMark, s
+		return t
+	}
+	c := s[0]
+	switch {
+	case c == '/' || c == '~' && len(s) > 1 && s[1] == '/':
+		t.class = tPath
+		return t
+	case c == '@' || c == '*' || strings.ContainsAny(s, "*[") || strings.IndexByte(s, '=') > 0:
+		if n, ok := atomNode(s); ok {
+			if set, ok := lx.evalAtom(n); ok {
+				t.class = tAtom
+				t.atoms = []atomSense{{sel: n, set: set, rank: rankGroup, noun: true}}
+				return t
+			}
+		}
+	}
+	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+		t.class = tAddr
+		return t
+	}
+	if c >= '0' && c <= '9' || (c == '-' || c == '+') && len(s) > 1 && isDigit(rune(s[1])) {
+		if numeric(&t, s, w.raw) {
+			return t
+		}
+	}
+	if host, port, ok := strings.Cut(s, ":"); ok && host != "" {
+		if _, ok := digits(port); ok {
+			t.class = tAddr
+			return t
+		}
+	}
+	if n, set, ok := lx.spokenRange(s); ok {
+		t.class = tAtom
+		t.atoms = []atomSense{{sel: n, set: set, rank: rankName, noun: true}}
+		return t
+	}
+	if strings.HasSuffix(s, ".service") || strings.HasSuffix(s, ".timer") || strings.HasSuffix(s, ".socket") {
+		if literalUnit(s) {
+			t.class = tName
+			t.names = []nameSense{{kind: KindUnit, value: w.raw}}
+			return t
+		}
+	}
+	if i := strings.IndexByte(s, '.'); i > 0 && isLetter(s[len(s)-1]) && selWord(s) && !strings.ContainsAny(s, "/:_+") {
+		t.class = tDomain
+	}
+	return t
+}
+
+// literalUnit reports whether s may be a unit name as the method table allows it.
+func literalUnit(s string) bool {
+	if len(s) > 255 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(isLetter(c) || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || strings.IndexByte(":_.@\\-", c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// numeric reads words that begin with a digit.
+func numeric(t *token, s, raw string) bool {
+	if stampLike(s) {
+		t.class = tStamp
+		return true
+	}
+	i := 0
+	if s[0] == '-' || s[0] == '+' {
+		i = 1
+	}
+	for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.' && i+1 < len(s) && isDigit(rune(s[i+1])) || s[i] == ',' && i+1 < len(s) && isDigit(rune(s[i+1]))) {
+		i++
+	}
+	n, err := strconv.ParseFloat(strings.ReplaceAll(s[:i], ",", ""), 64)
+	if err != nil || n > 1e15 {
+		return false
+	}
+	t.num = n
+	switch tail := s[i:]; {
+	case tail == "":
+		t.class = tNum
+	case tail == "%":
+		t.class = tPct
+	case s[0] == '-' || s[0] == '+':
+		return false
+	case tail == "am" || tail == "pm" || strings.HasPrefix(tail, ":") && clockLike(s):
+		t.class = tClock
+	case tail == "st" || tail == "nd" || tail == "rd" || tail == "th":
+		return false
+	default:
+		if size, ok := sizeUnits[tail]; ok && !(tail == "m" && raw[len(raw)-1] == 'm') {
+			t.class, t.num = tSize, n*size
+			return true
+		}
+		if secs, ok := gluedDuration(s); ok {
+			t.class, t.num = tDur, secs
+			return true
+		}
+		return false
+	}
+	return true
+}
+
+var sizeUnits = map[string]float64{"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
+
+var secondUnits = map[string]float64{"s": 1, "sec": 1, "secs": 1, "m": 60, "min": 60, "mins": 60, "h": 3600, "hr": 3600, "hrs": 3600, "hour": 3600, "hours": 3600,
+	"d": 86400, "day": 86400, "days": 86400, "w": 604800, "wk": 604800}
+
+// gluedDuration reads 4h, 30min, 1h30m.
+func gluedDuration(s string) (float64, bool) {
+	total := 0.0
+	for s != "" {
+		i := 0
+		for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.') {
+			i++
+		}
+		j := i
+		for j < len(s) && isLetter(s[j]) {
+			j++
+		}
+		n, err := strconv.ParseFloat(s[:i], 64)
+		unit, ok := secondUnits[s[i:j]]
+		if err != nil || !ok || n > 1e9 {
+			return 0, false
+		}
+		total += n * unit
+		s = s[j:]
+	}
+	return total, true
+}
+
+func clockLike(s string) bool {
+	s = strings.TrimSuffix(strings.TrimSuffix(s, "am"), "pm")
+	parts := strings.Split(s, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return false
+	}
+	for i, p := range parts {
+		n, ok := digits(p)
+		if !ok || i > 0 && (len(p) != 2 || n > 59) || i == 0 && n > 24 {
+			return false
+		}
+	}
+	return true
+}
+
+func stampLike(s string) bool {
+	return len(s) >= 10 && s[4] == '-' && s[7] == '-' && isDigit(rune(s[5])) && isDigit(rune(s[8])) && (len(s) == 10 || s[10] == 't')
+}
+
+// spokenRange reads web01-03 and web01..03, both ends being known hosts.
+func (lx *Lexicon) spokenRange(s string) (*selNode, []int32, bool) {
+	sep := "-"
+	i := strings.LastIndex(s, "..")
+	if i >= 0 {
+		sep = ".."
+	} else if i = strings.LastIndexByte(s, '-'); i < 0 {
+		return nil, nil, false
+	}
+	left, right := s[:i], s[i+len(sep):]
+	k := len(left)
+	for k > 0 && isDigit(rune(left[k-1])) {
+		k--
+	}
+	right = strings.TrimPrefix(right, left[:k])
+	from, ok1 := digits(left[k:])
+	to, ok2 := digits(right)
+	if k == 0 || !ok1 || !ok2 || to < from {
+		return nil, nil, false
+	}
+	return lx.numbered(left[:k], left[k:], from, to)
+}
+
+// numbered is the hosts prefix+from to prefix+to; the ends must exist.
+func (lx *Lexicon) numbered(prefix, first string, from, to int) (*selNode, []int32, bool) {
+	n := &selNode{op: selRange, text: prefix, spans: []span{{from, to, len(first)}}}
+	if len(n.spans) == 0 || !lx.ends(n) {
+		return nil, nil, false
+	}
+	set, _ := lx.eval(n)
+	return n, set, true
+}
+
+// ends reports whether both ends of every span are known hosts.
+func (lx *Lexicon) ends(n *selNode) bool {
+	for _, sp := range n.spans {
+		for _, v := range []int{sp.from, sp.to} {
+			d := strconv.Itoa(v)
+			for len(d) < sp.width {
+				d = "0" + d
+			}
+			if _, ok := lx.hostIdx[n.text+d+n.after]; !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// evalAtom resolves an atom as typed; ok is false when the inventory knows
+// nothing of the sort.
+func (lx *Lexicon) evalAtom(n *selNode) ([]int32, bool) {
+	switch n.op {
+	case selGroup:
+		set, ok := lx.groups[n.text]
+		return set, ok
+	case selFact:
+		if !lx.factKeys[n.key] {
+			return nil, false
+		}
+		set, _ := lx.eval(n)
+		return set, len(set) > 0 || n.key == "mood"
+	case selRange:
+		if !lx.ends(n) {
+			// web[1-3] for web01 to web03: the width is a detail of typing.
+			for width := 2; width <= 4; width++ {
+				wide := *n
+				wide.spans = slices.Clone(n.spans)
+				for i := range wide.spans {
+					wide.spans[i].width = width
+				}
+				if lx.ends(&wide) {
+					*n = wide
+					set, _ := lx.eval(n)
+					return set, true
+				}
+			}
+			return nil, false
+		}
+	}
+	set, _ := lx.eval(n)
+	return set, len(set) > 0
+}
+
+// classOf gives the token class of a closed class; everything else is a Word.
+func classOf(class string) lexer.TokenType {
+	switch class {
+	case "noun":
+		return tNoun
+	case "pron":
+		return tPron
+	case "num":
+		return tNum
+	case "half", "quarter":
+		return tHalf
+	case "unit":
+		return tUnit
+	case "clock":
+		return tClock
+	case "meridiem":
+		return tMer
+	case "day":
+		return tDay
+	case "weekday":
+		return tWday
+	case "sizeunit":
+		return tSizeUnit
+	case "percent":
+		return tPctWord
+	case "cmp":
+		return tCmp
+	case "ormore":
+		return tOrMore
+	case "super":
+		return tSuper
+	case "dir":
+		return tDir
+	case "except", "but":
+		return tExcept
+	case "often":
+		return tOften
+	case "allhosts":
+		return tAtom
+	case "prep", "conj", "last", "next", "ago", "every", "top", "bottom", "all", "not", "only", "rel", "det", "ask", "polite", "sortby", "again", "dry", "would":
+		return tWord
+	}
+	return 0 // read by the gates only
+}
+
+// wordValue is what productions match a Word by; where a word is in several
+// classes the earlier case wins.
+func wordValue(cs []closed) string {
+	best, rank := "", 99
+	for _, c := range cs {
+		r, v := 50, ""
+		switch c.class {
+		case "prep", "conj":
+			r, v = 1, c.value
+		case "last", "next", "ago", "every", "top", "bottom", "all", "not", "only":
+			r, v = 2, c.class
+		case "sortby":
+			r, v = 3, "sort"
+		case "rel":
+			r, v = 4, "rel"
+		case "det":
+			r, v = 5, "the"
+			if c.value == "a" || c.value == "an" {
+				v = "a"
+			}
+		case "ask":
+			r, v = 6, c.value
+		case "polite", "again", "dry", "would":
+			r, v = 7, c.class
+		}
+		if r < rank {
+			best, rank = v, r
+		}
+	}
+	return best
+}
+
+// options are the tokens of the verb that may begin at a position: those of
+// the longest phrase, in all the classes it may have.
+func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []token {
+	vb := &lx.verbs[v]
+	weak := false // only filler so far: a shorter word may say more
+	for _, m := range la.matches[at] {
+		if weak && !lx.says(m.n, vb, v) {
+			continue
+		}
+		before := len(buf)
+		t := token{from: at, to: at + m.len}
+		if m.len == 1 {
+			t.text = la.words[at].raw
+		} else {
+			raw := make([]string, m.len)
+			for k := range raw {
+				raw[k] = la.words[at+k].raw
+			}
+			t.text = strings.Join(raw, " ")
+		}
+		var words []closed
+		only := true
+		for _, c := range m.n.closed {
+			k := classOf(c.class)
+			if k == 0 {
+				continue
+			}
+			if k == tWord {
+				words = append(words, c)
+				if c.class != "polite" && c.class != "ask" {
+					only = false
+				}
+				continue
+			}
+			only = false
+			o := t
+			o.class, o.value, o.closed = k, "", []closed{c}
+			switch k {
+			case tNum, tUnit, tSizeUnit, tOften:
+				o.num, _ = strconv.ParseFloat(c.value, 64)
+			case tAtom:
+				if !vb.Hosts && !vb.kinds[KindHosts] {
+					continue
+				}
+				o.atoms = []atomSense{{sel: &selNode{op: selAll}, set: lx.all, noun: true}}
+			case tCmp, tOrMore, tSuper, tDir:
+				o.text = c.value
+			case tClock:
+				o.text = c.value
+			}
+			buf = append(buf, o)
+		}
+		terms := lx.termsOf(m.n, v, ing)
+		if len(terms) > 0 {
+			o := t
+			o.class, o.terms, o.closed = tTerm, terms, words
+			o.value = wordValue(words)
+			for _, x := range terms {
+				if x.role == roleMore || x.role == roleLess {
+					c := t
+					c.class, c.terms = tCmp, terms
+					if c.text = ">"; x.role == roleLess {
+						c.text = "<"
+					}
+					buf = append(buf, c)
+					break
+				}
+			}
+			buf = append(buf, o)
+		} else if len(words) > 0 {
+			o := t
+			o.class, o.closed, o.value = tWord, words, wordValue(words)
+			buf = append(buf, o)
+		}
+		if len(m.n.closed) == 0 || len(words) == 0 && len(buf) == before || only && !allPolite(words) {
+			buf = lx.nameOptions(m.n, vb, t, buf)
+		}
+		if len(buf) > before {
+			if !weak && only && len(terms) == 0 && len(words) > 0 && m.len > 1 {
+				weak = true
+				continue
+			}
+			return buf
+		}
+	}
+	if len(buf) > 0 {
+		return buf
+	}
+	t := la.shapes[at]
+	switch t.class {
+	case tAtom:
+		if !vb.Hosts && !vb.kinds[KindHosts] {
+			t.class = tIdent
+		}
+	case tName:
+		if !vb.kinds[KindUnit] {
+			t.class = tIdent
+		}
+	}
+	return append(buf, t)
+}
+
+func allPolite(cs []closed) bool {
+	for _, c := range cs {
+		if c.class != "polite" {
+			return false
+		}
+	}
+	return true
+}
+
+// says reports whether the node holds anything of the verb's own.
+func (lx *Lexicon) says(n *node, vb *verb, v int) bool {
+	if len(n.closed) > 0 && len(n.terms) == 0 {
+		return false
+	}
+	for _, t := range n.terms {
+		if int(t.verb) == v && t.forms != formPast {
+			return true
+		}
+	}
+	for _, s := range n.names {
+		if vb.kinds[s.kind] {
+			return true
+		}
+	}
+	return vb.Hosts && len(n.atoms) > 0
+}
+
+// termsOf are the senses of a phrase for one verb; ing admits gerunds.
+func (lx *Lexicon) termsOf(n *node, v int, ing bool) []term {
+	from, to := -1, 0
+	for i, t := range n.terms {
+		if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+			if from < 0 {
+				from = i
+			} else if i != to {
+				// Not in one run: copy.
+				var out []term
+				for _, t := range n.terms {
+					if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+						out = append(out, t)
+					}
+				}
+				return out
+			}
+			to = i + 1
+		}
+	}
+	if from < 0 {
+		return nil
+	}
+	return n.terms[from:to:to]
+}
+
+// nameOptions adds the names and host selections a phrase may be.
+func (lx *Lexicon) nameOptions(n *node, vb *verb, t token, buf []token) []token {
+	units := vb.kinds[KindUnit] || vb.Hosts || vb.kinds[KindHosts]
+	count := 0
+	for _, s := range n.names {
+		if vb.kinds[s.kind] || s.kind == KindUnit && units {
+			count++
+		}
+	}
+	if count > 0 {
+		o := t
+		o.class = tName
+		if count == len(n.names) {
+			o.names = n.names
+		} else {
+			for _, s := range n.names {
+				if vb.kinds[s.kind] || s.kind == KindUnit && units {
+					o.names = append(o.names, s)
+				}
+			}
+		}
+		buf = append(buf, o)
+	}
+	if len(n.atoms) > 0 && (vb.Hosts || vb.kinds[KindHosts]) {
+		o := t
+		o.class, o.atoms = tAtom, n.atoms
+		buf = append(buf, o)
+	}
+	return buf
+}
+
+// streams lists the token streams of words [from, to) for one verb, at most
+// maxStreams; full reports that there were more.
+func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]token, full bool) {
+	opts := make([][]token, to-from)
+	var walk func(at int, path []token) bool
+	walk = func(at int, path []token) bool {
+		if at >= to {
+			if len(out) == maxStreams {
+				return false
+			}
+			out = append(out, slices.Clone(path))
+			return true
+		}
+		if opts[at-from] == nil {
+			opts[at-from] = lx.options(la, v, ing, at, nil)
+		}
+		for _, t := range opts[at-from] {
+			if t.to > to {
+				continue
+			}
+			// Text after an introducing word runs to the end of the clause.
+			if text, ok := lx.textAfter(la, v, t, to); ok {
+				if !walk(to, append(path, t, text)) {
+					return false
+				}
+				continue
+			}
+			if !walk(t.to, append(path, t)) {
+				return false
+			}
+		}
+		return true
+	}
+	full = !walk(from, make([]token, 0, to-from))
+	return out, full
+}
+
+// textAfter makes the rest of the clause one quotation when t introduces a
+// text argument: "reason: kernel upgrade".
+func (lx *Lexicon) textAfter(la *lattice, v int, t token, to int) (token, bool) {
+	x := t.has(v, roleArg)
+	if t.class != tTerm || x == nil || lx.verbs[v].Args[x.a].Kind != KindText {
+		return token{}, false
+	}
+	from := t.to
+	for from < to && (la.words[from].text == ":" || la.words[from].text == "is" || la.words[from].text == "=") {
+		from++
+	}
+	if from >= to || la.words[from].quoted {
+		return token{}, false
+	}
+	end := to
+	for end > from && (la.words[end-1].text == "." || la.words[end-1].text == "!") {
+		end--
+	}
+	return token{class: tQuoted, from: t.to, to: to, text: joinWords(la.words[from:end])}, end > from
+}
+
+// joinWords puts words back together as they were typed.
+func joinWords(ws []word) string {
+	var b strings.Builder
+	for i, w := range ws {
+		if i > 0 && !(w.mark && strings.Contains(",;:.?!)", w.text)) && !strings.HasPrefix(w.text, "'") && !(i > 0 && ws[i-1].text == "(") {
+			b.WriteByte(' ')
+		}
+		if w.quoted {
+			b.WriteString(`"` + w.raw + `"`)
+		} else {
+			b.WriteString(w.raw)
+		}
+	}
+	return b.String()
+}
+
+// A streamLexer feeds a stream to participle; the position of a token is its
+// index in the stream.
+type streamLexer struct {
+	toks []token
+	i    int
+}
+
+func (l *streamLexer) Next() (lexer.Token, error) {
+	if l.i >= len(l.toks) {
+		return lexer.Token{Type: tEOF, Pos: lexer.Position{Offset: l.i}}, nil
+	}
+	t := &l.toks[l.i]
+	l.i++
+	return lexer.Token{Type: t.class, Value: t.value, Pos: lexer.Position{Offset: l.i - 1}}, nil
+}
+
+// parse reads one stream.
+func (lx *Lexicon) parse(toks []token) (*clause, error) {
+	pl, err := lexer.Upgrade(&streamLexer{toks: toks})
+	if err != nil {
+		return nil, err
+	}
+	return lx.parser.ParseFromLexer(pl)
+}

@@ -1,0 +1,569 @@
+package grammar
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Selector is a selection of hosts as it was said, to be resolved when it
+// is needed and again at "yes". The zero Selector names no hosts.
+//
+// Its text form, read by [ParseSelector]: web01, web*, web[01-10,12], @group,
+// role=db, mood=sad, *. "!" is everything except, space or "&" intersects,
+// "," unites, binding in that order.
+type Selector struct{ root *selNode }
+
+type selOp byte
+
+const (
+	selAll   selOp = iota + 1
+	selName        // text
+	selGlob        // text
+	selRange       // text[spans]after
+	selGroup       // text
+	selFact        // key=text
+	selNot         // kids[0]
+	selAnd
+	selOr
+)
+
+type selNode struct {
+	op    selOp
+	text  string
+	key   string
+	after string
+	spans []span
+	kids  []*selNode
+}
+
+// A span is one number range with its written width.
+type span struct{ from, to, width int }
+
+// IsZero reports whether no hosts were named.
+func (s Selector) IsZero() bool { return s.root == nil }
+
+// All selects every host.
+func All() Selector { return Selector{&selNode{op: selAll}} }
+
+// Names selects exactly the hosts named.
+func Names(names ...string) Selector {
+	kids := make([]*selNode, 0, len(names))
+	for _, n := range names {
+		kids = append(kids, &selNode{op: selName, text: n})
+	}
+	if len(kids) == 1 {
+		return Selector{kids[0]}
+	}
+	return Selector{&selNode{op: selOr, kids: kids}}
+}
+
+// And is the hosts that both select; a zero Selector does not restrict.
+func (s Selector) And(t Selector) Selector { return join(selAnd, s, t) }
+
+// Or is the hosts that either selects.
+func (s Selector) Or(t Selector) Selector { return join(selOr, s, t) }
+
+// Except is the hosts of s that t does not select.
+func (s Selector) Except(t Selector) Selector {
+	if t.root == nil {
+		return s
+	}
+	not := Selector{&selNode{op: selNot, kids: []*selNode{t.root}}}
+	if s.root == nil {
+		return All().And(not)
+	}
+	return s.And(not)
+}
+
+func join(op selOp, s, t Selector) Selector {
+	if s.root == nil {
+		return t
+	}
+	if t.root == nil {
+		return s
+	}
+	var kids []*selNode
+	for _, n := range []*selNode{s.root, t.root} {
+		if n.op == op {
+			kids = append(kids, n.kids...)
+		} else {
+			kids = append(kids, n)
+		}
+	}
+	return Selector{&selNode{op: op, kids: kids}}
+}
+
+// String is the selector in its text form; parsing it gives the same selection.
+func (s Selector) String() string {
+	if s.root == nil {
+		return ""
+	}
+	var b strings.Builder
+	s.root.write(&b, 0)
+	return b.String()
+}
+
+// write prints the node; level is the binding of the place it stands in:
+// 0 union, 1 intersection, 2 exception.
+func (n *selNode) write(b *strings.Builder, level int) {
+	switch n.op {
+	case selAll:
+		b.WriteByte('*')
+	case selName, selGlob:
+		b.WriteString(n.text)
+	case selRange:
+		b.WriteString(n.text)
+		b.WriteByte('[')
+		for i, sp := range n.spans {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(b, "%0*d", sp.width, sp.from)
+			if sp.to != sp.from {
+				fmt.Fprintf(b, "-%0*d", sp.width, sp.to)
+			}
+		}
+		b.WriteByte(']')
+		b.WriteString(n.after)
+	case selGroup:
+		b.WriteString("@" + n.text)
+	case selFact:
+		b.WriteString(n.key + "=" + n.text)
+	case selNot:
+		// "!" binds to one atom: a complement of several is spelt out.
+		switch k := n.kids[0]; k.op {
+		case selOr: // not (a or b) = not a and not b
+			(&selNode{op: selAnd, kids: negated(k.kids)}).write(b, level)
+		case selAnd:
+			(&selNode{op: selOr, kids: negated(k.kids)}).write(b, level)
+		case selNot:
+			k.kids[0].write(b, level)
+		default:
+			b.WriteByte('!')
+			k.write(b, 2)
+		}
+	case selAnd:
+		// The text form has no brackets: a union inside an intersection is
+		// multiplied out.
+		for i, k := range n.kids {
+			k = k.plain()
+			if k.op == selOr {
+				var sum []*selNode
+				for _, alt := range k.kids {
+					kids := slices.Clone(n.kids)
+					kids[i] = alt
+					sum = append(sum, &selNode{op: selAnd, kids: kids})
+				}
+				(&selNode{op: selOr, kids: sum}).write(b, 0)
+				return
+			}
+		}
+		for i, k := range n.kids {
+			if i > 0 {
+				b.WriteByte('&')
+			}
+			k.write(b, 1)
+		}
+	case selOr:
+		for i, k := range n.kids {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			k.write(b, 0)
+		}
+	}
+}
+
+// plain resolves a complement of a compound into a compound of complements.
+func (n *selNode) plain() *selNode {
+	if n.op != selNot {
+		return n
+	}
+	switch k := n.kids[0]; k.op {
+	case selOr:
+		return &selNode{op: selAnd, kids: negated(k.kids)}
+	case selAnd:
+		return &selNode{op: selOr, kids: negated(k.kids)}
+	case selNot:
+		return k.kids[0].plain()
+	}
+	return n
+}
+
+func negated(kids []*selNode) []*selNode {
+	out := make([]*selNode, len(kids))
+	for i, k := range kids {
+		out[i] = &selNode{op: selNot, kids: []*selNode{k}}
+	}
+	return out
+}
+
+// selectorMax bounds a selector's text.
+const selectorMax = 4096
+
+// ParseSelector reads the text form. It knows no inventory: a name that no
+// host has selects nothing, see [Selector.Unknown].
+func ParseSelector(text string) (Selector, error) {
+	if len(text) > selectorMax {
+		return Selector{}, fmt.Errorf("grammar: selector longer than %d bytes", selectorMax)
+	}
+	var union Selector
+	for _, part := range splitOutside(text, ",") {
+		var inter Selector
+		for _, atom := range splitOutside(part, " &\t") {
+			a, err := parseAtom(atom)
+			if err != nil {
+				return Selector{}, err
+			}
+			inter = inter.And(a)
+		}
+		if inter.root == nil {
+			return Selector{}, fmt.Errorf("grammar: selector %q: something is missing beside a comma", text)
+		}
+		union = union.Or(inter)
+	}
+	if union.root == nil {
+		return Selector{}, fmt.Errorf("grammar: empty selector")
+	}
+	return union, nil
+}
+
+// splitOutside cuts at any of the separators outside square brackets, and
+// before a "!" that follows something, and drops empty parts between blanks.
+func splitOutside(text, seps string) []string {
+	var out []string
+	depth, start := 0, 0
+	blanks := strings.ContainsAny(seps, " ")
+	cut := func(end int) {
+		part := strings.TrimSpace(text[start:end])
+		if part != "" || !blanks {
+			out = append(out, part)
+		}
+	}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '[':
+			depth++
+		case c == ']' && depth > 0:
+			depth--
+		case depth == 0 && strings.IndexByte(seps, c) >= 0:
+			cut(i)
+			start = i + 1
+		case depth == 0 && blanks && c == '!' && i > start && text[i-1] != '!':
+			cut(i)
+			start = i
+		}
+	}
+	cut(len(text))
+	return out
+}
+
+func parseAtom(atom string) (Selector, error) {
+	if rest, ok := strings.CutPrefix(atom, "!"); ok {
+		s, err := parseAtom(strings.TrimSpace(rest))
+		if err != nil {
+			return Selector{}, err
+		}
+		return Selector{&selNode{op: selNot, kids: []*selNode{s.root}}}, nil
+	}
+	n, ok := atomNode(strings.ToLower(atom))
+	if !ok {
+		return Selector{}, fmt.Errorf("grammar: selector: %q is not a host, glob, range, @group or fact=value", atom)
+	}
+	return Selector{n}, nil
+}
+
+// atomNode reads one atom by its shape alone.
+func atomNode(atom string) (*selNode, bool) {
+	switch {
+	case atom == "":
+		return nil, false
+	case atom == "*":
+		return &selNode{op: selAll}, true
+	case atom[0] == '@':
+		return &selNode{op: selGroup, text: atom[1:]}, selWord(atom[1:])
+	}
+	if k, v, ok := strings.Cut(atom, "="); ok {
+		return &selNode{op: selFact, key: k, text: v}, selWord(k) && selWord(v)
+	}
+	if i := strings.IndexByte(atom, '['); i >= 0 {
+		return rangeNode(atom, i)
+	}
+	if strings.ContainsAny(atom, "*?") {
+		return &selNode{op: selGlob, text: atom}, selWord(strings.NewReplacer("*", "x", "?", "x").Replace(atom))
+	}
+	return &selNode{op: selName, text: atom}, selWord(atom)
+}
+
+// selWord reports whether s can stand in a selector: letters, digits and the
+// few marks that host names and fact values have.
+func selWord(s string) bool {
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '.', r == '_', r == '/', r == ':', r == '+':
+		case r > 127 && r != 0xFFFD:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// rangeNode reads web[01-03,07]suffix.
+func rangeNode(atom string, open int) (*selNode, bool) {
+	closing := strings.IndexByte(atom, ']')
+	if closing < open {
+		return nil, false
+	}
+	n := &selNode{op: selRange, text: atom[:open], after: atom[closing+1:]}
+	if n.text != "" && !selWord(n.text) || n.after != "" && !selWord(n.after) {
+		return nil, false
+	}
+	for _, part := range strings.Split(atom[open+1:closing], ",") {
+		sp, ok := parseSpan(strings.TrimSpace(part))
+		if !ok {
+			return nil, false
+		}
+		n.spans = append(n.spans, sp)
+	}
+	return n, true
+}
+
+// parseSpan reads 01-03 or 07; the second number may be shorter (web01-3).
+func parseSpan(s string) (span, bool) {
+	a, b, isRange := strings.Cut(s, "-")
+	from, ok := digits(a)
+	if !ok {
+		return span{}, false
+	}
+	sp := span{from, from, len(a)}
+	if isRange {
+		if sp.to, ok = digits(strings.TrimLeft(b, ".")); !ok || sp.to < from {
+			return span{}, false
+		}
+	}
+	return sp, true
+}
+
+func digits(s string) (int, bool) {
+	if s == "" || len(s) > 6 {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil
+}
+
+// has reports whether the range holds the name.
+func (n *selNode) has(name string) bool {
+	rest, ok := strings.CutPrefix(name, n.text)
+	if !ok {
+		return false
+	}
+	if rest, ok = strings.CutSuffix(rest, n.after); !ok {
+		return false
+	}
+	v, ok := digits(rest)
+	if !ok {
+		return false
+	}
+	for _, sp := range n.spans {
+		if v >= sp.from && v <= sp.to && len(rest) == max(sp.width, len(strconv.Itoa(v))) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether the node selects h.
+func (n *selNode) matches(h *Host, name string, groups map[string]bool) bool {
+	switch n.op {
+	case selAll:
+		return true
+	case selName:
+		return n.text == name
+	case selGlob:
+		ok, _ := path.Match(n.text, name)
+		return ok
+	case selRange:
+		return n.has(name)
+	case selGroup:
+		return groups[n.text]
+	case selFact:
+		switch n.key {
+		case "mood":
+			return strings.EqualFold(h.Mood, n.text)
+		case "service":
+			for _, s := range h.Services {
+				if strings.EqualFold(strings.TrimSuffix(s, ".service"), n.text) {
+					return true
+				}
+			}
+			return false
+		case "name":
+			return n.text == name
+		}
+		return strings.EqualFold(h.Facts[n.key], n.text)
+	case selNot:
+		return !n.kids[0].matches(h, name, groups)
+	case selAnd:
+		for _, k := range n.kids {
+			if !k.matches(h, name, groups) {
+				return false
+			}
+		}
+		return true
+	case selOr:
+		for _, k := range n.kids {
+			if k.matches(h, name, groups) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Resolve gives the names of the selected hosts, sorted. The zero Selector
+// selects none.
+func (s Selector) Resolve(inv *Inventory) []string {
+	out := []string{}
+	if s.root == nil {
+		return out
+	}
+	member := map[string]map[string]bool{} // host to groups
+	s.root.visit(func(n *selNode) {
+		if n.op != selGroup {
+			return
+		}
+		for g, hosts := range inv.Groups {
+			if strings.ToLower(g) != n.text {
+				continue
+			}
+			for _, h := range hosts {
+				h = strings.ToLower(h)
+				if member[h] == nil {
+					member[h] = map[string]bool{}
+				}
+				member[h][n.text] = true
+			}
+		}
+	})
+	for i := range inv.Hosts {
+		name := strings.ToLower(inv.Hosts[i].Name)
+		if s.root.matches(&inv.Hosts[i], name, member[name]) {
+			out = append(out, inv.Hosts[i].Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Unknown lists the host names, groups and facts of the selector that the
+// inventory does not have, as they would be written.
+func (s Selector) Unknown(inv *Inventory) []string {
+	var out []string
+	if s.root == nil {
+		return nil
+	}
+	s.root.visit(func(n *selNode) {
+		switch n.op {
+		case selName, selGlob, selRange, selGroup, selFact:
+			if len((Selector{n}).Resolve(inv)) == 0 {
+				if n.op == selGroup {
+					for g := range inv.Groups {
+						if strings.ToLower(g) == n.text {
+							return // known, and empty now
+						}
+					}
+				}
+				if n.op == selFact && (n.key == "mood" || n.key == "service") {
+					return
+				}
+				out = append(out, Selector{n}.String())
+			}
+		}
+	})
+	return out
+}
+
+func (n *selNode) visit(f func(*selNode)) {
+	f(n)
+	for _, k := range n.kids {
+		k.visit(f)
+	}
+}
+
+// MarshalText and UnmarshalText carry a selector as its text form.
+func (s Selector) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the text form; empty text is the zero Selector.
+func (s *Selector) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*s = Selector{}
+		return nil
+	}
+	t, err := ParseSelector(string(b))
+	if err == nil {
+		*s = t
+	}
+	return err
+}
+
+// Fold writes host names as ranges: web01 web02 web03 db01 is
+// "db01, web[01-03]". Names are sorted; the result reads back as the same set.
+func Fold(names []string) string { return strings.Join(fold(names), ", ") }
+
+func fold(names []string) []string {
+	type run struct {
+		prefix string
+		width  int
+		spans  []span
+	}
+	var out []string
+	sorted := slices.Clone(names)
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
+	var cur *run
+	flush := func() {
+		if cur == nil {
+			return
+		}
+		if len(cur.spans) == 1 && cur.spans[0].from == cur.spans[0].to {
+			out = append(out, fmt.Sprintf("%s%0*d", cur.prefix, cur.width, cur.spans[0].from))
+		} else {
+			out = append(out, Selector{&selNode{op: selRange, text: cur.prefix, spans: cur.spans}}.String())
+		}
+		cur = nil
+	}
+	for _, name := range sorted {
+		i := len(name)
+		for i > 0 && name[i-1] >= '0' && name[i-1] <= '9' {
+			i--
+		}
+		n, ok := digits(name[i:])
+		if !ok || i == 0 {
+			flush()
+			out = append(out, name)
+			continue
+		}
+		width := len(name) - i
+		if cur == nil || cur.prefix != name[:i] || cur.width != width {
+			flush()
+			cur = &run{prefix: name[:i], width: width}
+		}
+		if k := len(cur.spans); k > 0 && cur.spans[k-1].to == n-1 {
+			cur.spans[k-1].to = n
+		} else {
+			cur.spans = append(cur.spans, span{n, n, width})
+		}
+	}
+	flush()
+	return out
+}

@@ -1,0 +1,133 @@
+package grammar
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// eval resolves a selection against the compiled inventory as sorted host
+// indices. The result may be shared. unknown is a name that does not exist.
+func (lx *Lexicon) eval(n *selNode) (set []int32, unknown string) {
+	switch n.op {
+	case selAll:
+		return lx.all, ""
+	case selName:
+		if id, ok := lx.hostIdx[n.text]; ok {
+			return lx.all[id : id+1 : id+1], ""
+		}
+		return nil, n.text
+	case selGroup:
+		set, ok := lx.groups[n.text]
+		if !ok {
+			return nil, "@" + n.text
+		}
+		return set, ""
+	case selFact:
+		switch n.key {
+		case "service":
+			return lx.services[n.text], ""
+		case "name":
+			return lx.eval(&selNode{op: selName, text: n.text})
+		}
+		return lx.facts[n.key+"="+n.text], ""
+	case selGlob:
+		lit, _, _ := strings.Cut(n.text, "*")
+		lit, _, _ = strings.Cut(lit, "?")
+		i, _ := slices.BinarySearch(lx.lower, lit)
+		for ; i < len(lx.lower) && strings.HasPrefix(lx.lower[i], lit); i++ {
+			if ok, _ := path.Match(n.text, lx.lower[i]); ok {
+				set = append(set, int32(i))
+			}
+		}
+		return set, ""
+	case selRange:
+		i, _ := slices.BinarySearch(lx.lower, n.text)
+		for ; i < len(lx.lower) && strings.HasPrefix(lx.lower[i], n.text); i++ {
+			if n.has(lx.lower[i]) {
+				set = append(set, int32(i))
+			}
+		}
+		return set, ""
+	case selNot:
+		kid, unknown := lx.eval(n.kids[0])
+		return subtract(lx.all, kid), unknown
+	case selAnd, selOr:
+		for i, k := range n.kids {
+			kid, u := lx.eval(k)
+			if u != "" && unknown == "" {
+				unknown = u
+			}
+			switch {
+			case i == 0:
+				set = kid
+			case n.op == selAnd:
+				set = intersect(set, kid)
+			default:
+				set = union(set, kid)
+			}
+		}
+	}
+	return set, unknown
+}
+
+func intersect(a, b []int32) []int32 {
+	out := make([]int32, 0, min(len(a), len(b)))
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] < b[j]:
+			i++
+		case a[i] > b[j]:
+			j++
+		default:
+			out = append(out, a[i])
+			i, j = i+1, j+1
+		}
+	}
+	return out
+}
+
+func union(a, b []int32) []int32 {
+	out := make([]int32, 0, len(a)+len(b))
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case j == len(b) || i < len(a) && a[i] < b[j]:
+			out = append(out, a[i])
+			i++
+		case i == len(a) || b[j] < a[i]:
+			out = append(out, b[j])
+			j++
+		default:
+			out = append(out, a[i])
+			i, j = i+1, j+1
+		}
+	}
+	return out
+}
+
+func subtract(a, b []int32) []int32 {
+	out := make([]int32, 0, len(a))
+	j := 0
+	for _, v := range a {
+		for j < len(b) && b[j] < v {
+			j++
+		}
+		if j == len(b) || b[j] != v {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// names are the hosts of a set; all of them share one slice.
+func (lx *Lexicon) names(set []int32) []string {
+	if len(set) == len(lx.hosts) {
+		return lx.hosts[:len(lx.hosts):len(lx.hosts)]
+	}
+	out := make([]string, len(set))
+	for i, id := range set {
+		out[i] = lx.hosts[id]
+	}
+	return out
+}

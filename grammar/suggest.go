@@ -1,0 +1,399 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+)
+
+// Bounds on guessing: it only ever makes suggestions, but it costs time.
+const (
+	maxRereads     = 12
+	maxSuggestions = 3
+)
+
+// refuse gives a reading that is not a plan its status, its question or its
+// suggestions.
+func (r *reader) refuse(out Reading) Reading {
+	if r.strict {
+		if out.Status == "" {
+			out.Status = Unknown
+		}
+		return out
+	}
+	switch out.Status {
+	case NotACommand:
+		return out
+	case Incomplete:
+		if r.gates.hypo && r.gates.lead || r.gates.not || r.gates.said {
+			return Reading{Status: NotACommand}
+		}
+		out.Question = r.question(out)
+		return out
+	case Ambiguous:
+		writes := false
+		for _, p := range out.optionPlans {
+			for _, c := range p {
+				writes = writes || r.lx.write(c.Method)
+			}
+		}
+		if writes && (r.gates.hypo && r.gates.lead || r.gates.not || r.gates.said) {
+			return Reading{Status: NotACommand}
+		}
+		if out.Question == "" {
+			out.Question = "Which do you mean?"
+		}
+		return out
+	}
+	g := r.gates
+	if g.lead || g.said || g.takeback && !r.wantsHelp() {
+		return Reading{Status: NotACommand}
+	}
+	if g.not && r.holdsWrite() {
+		return Reading{Status: NotACommand}
+	}
+	guess, forgiven := r.guess()
+	if forgiven != nil {
+		return *forgiven
+	}
+	if r.statement() && !r.imperative() {
+		return Reading{Status: NotACommand}
+	}
+	out.Status = Unknown
+	if len(out.Suggestions) == 0 {
+		out.Suggestions = guess
+	}
+	out.Problem = r.problem()
+	if len(out.Suggestions) == 0 {
+		if _, ok := r.lx.byName[methodHelp]; ok {
+			out.Suggestions = []string{r.lx.sentence([]Command{{Method: methodHelp}})}
+		} else {
+			out.Question = "Can you say it in other words?"
+		}
+	}
+	return out
+}
+
+func (r *reader) wantsHelp() bool { return false }
+
+// holdsWrite reports whether the line holds the word of a write.
+func (r *reader) holdsWrite() bool {
+	for i := range r.la.words {
+		for _, m := range r.la.matches[i] {
+			for _, t := range m.n.terms {
+				if t.role == roleHead && r.lx.verbs[t.verb].Write {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// imperative reports whether the line begins with the word of a method.
+func (r *reader) imperative() bool {
+	for i := range r.la.words {
+		if r.la.words[i].mark || r.isClass(i, "polite") {
+			continue
+		}
+		for _, m := range r.la.matches[i] {
+			for _, t := range m.n.terms {
+				if t.role == roleHead && t.forms == formPlain && t.b == 0 {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return false
+}
+
+// question asks for what an incomplete line lacks.
+func (r *reader) question(out Reading) string {
+	method := ""
+	if len(out.pending) > 0 {
+		method = out.pending[0].Method
+	}
+	if out.missing == "hosts" {
+		if out.empty && len(out.pending) > 0 && !out.pending[0].On.IsZero() {
+			return "No host is " + out.pending[0].On.String() + " now. Which hosts?"
+		}
+		return "On which hosts?"
+	}
+	if out.missing == "time" {
+		return "At what time?"
+	}
+	if v, ok := r.lx.byName[method]; ok {
+		for _, a := range r.lx.verbs[v].Args {
+			if a.Name == out.missing {
+				if a.Ask != "" {
+					return a.Ask
+				}
+				if a.Kind == KindSeconds {
+					return "For how long?"
+				}
+				return "Which " + strings.ReplaceAll(a.Name, "_", " ") + "?"
+			}
+		}
+	}
+	return "What is missing?"
+}
+
+// unknownWords are the positions of words that nothing knows.
+func (r *reader) unknownWords() []int {
+	var out []int
+	ws := r.la.words
+	for i := 0; i < len(ws); {
+		if m := r.la.matches[i]; len(m) > 0 && r.knows(m[0].n) {
+			i += m[0].len
+			continue
+		}
+		if !ws[i].quoted && !ws[i].mark {
+			switch r.la.shapes[i].class {
+			case tIdent, tDomain:
+				out = append(out, i)
+			}
+		}
+		i++
+	}
+	return out
+}
+
+// knows reports whether the node means more than a past form.
+func (r *reader) knows(n *node) bool {
+	if len(n.closed)+len(n.names)+len(n.atoms) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(n.terms, func(t term) bool { return t.forms != formPast })
+}
+
+// problem points at the first word that is not understood.
+func (r *reader) problem() *Problem {
+	at := -1
+	if u := r.unknownWords(); len(u) > 0 {
+		at = u[0]
+	}
+	if r.gates.at >= 0 && (at < 0 || r.gates.at < at) {
+		at = r.gates.at
+	}
+	if at < 0 {
+		return nil
+	}
+	w := r.la.words[at]
+	p := &Problem{Column: w.col, Word: w.raw}
+	if near := r.lx.nearest(w.text, 1); len(near) > 0 {
+		p.Nearest = near[0].text
+	}
+	return p
+}
+
+// guess reads the line again with the nearest known words in place of unknown
+// ones, and without the words that nothing needs. What comes out is offered;
+// only a misspelt ordinary word of a question is forgiven.
+func (r *reader) guess() (offers []string, forgiven *Reading) {
+	unknown := r.unknownWords()
+	ws := r.la.words
+	if len(unknown) > 3 {
+		return nil, nil
+	}
+	var found []Reading
+	ordinary := true
+	try := func(words []word) {
+		if r.stats.Rereads >= maxRereads || len(words) == 0 {
+			return
+		}
+		r.stats.Rereads++
+		sub := &reader{lx: r.lx, prev: r.prev, now: r.now, strict: true}
+		out := sub.read(words, false)
+		r.stats.Streams += sub.stats.Streams
+		if out.Status != OK {
+			return
+		}
+		if !slices.ContainsFunc(found, func(f Reading) bool { return f.Canonical == out.Canonical }) {
+			found = append(found, out)
+		}
+	}
+	// Spelling: one replacement for each unknown word, combined.
+	if len(unknown) > 0 {
+		choices := make([][]near, len(unknown))
+		possible := true
+		for k, i := range unknown {
+			choices[k] = r.lx.nearest(ws[i].text, 3)
+			if len(choices[k]) == 0 {
+				possible = false
+			}
+			for _, c := range choices[k] {
+				ordinary = ordinary && c.ordinary
+			}
+		}
+		if possible {
+			var walk func(k int, words []word)
+			walk = func(k int, words []word) {
+				if k == len(unknown) {
+					try(words)
+					return
+				}
+				for _, c := range choices[k] {
+					next := slices.Clone(words)
+					next[unknown[k]].text, next[unknown[k]].raw = c.text, c.text
+					walk(k+1, next)
+				}
+			}
+			walk(0, slices.Clone(ws))
+		}
+		if len(found) == 1 && ordinary && !r.la.odd {
+			writes := false
+			for _, c := range found[0].Commands {
+				writes = writes || r.lx.write(c.Method)
+			}
+			if !writes {
+				return nil, &found[0]
+			}
+		}
+	}
+	// Without the words that are not understood, or from a condition on.
+	if len(found) == 0 {
+		if g := r.gates; g.at > 0 && !g.lead {
+			try(slices.Clone(ws[:g.at]))
+		}
+		if len(unknown) > 0 && len(unknown) < len(ws) {
+			keep := slices.Clone(ws)
+			for k := len(unknown) - 1; k >= 0; k-- {
+				keep = slices.Delete(keep, unknown[k], unknown[k]+1)
+			}
+			try(keep)
+			try(slices.Clone(ws[:unknown[0]]))
+		}
+	}
+	// Without one word at a time.
+	if len(found) == 0 && len(unknown) == 0 && len(ws) <= 12 {
+		for i := range ws {
+			if ws[i].mark && ws[i].text != "?" {
+				continue
+			}
+			try(slices.Delete(slices.Clone(ws), i, i+1))
+		}
+	}
+	for _, f := range found {
+		if len(offers) < maxSuggestions {
+			offers = append(offers, f.Canonical)
+		}
+	}
+	return offers, nil
+}
+
+// A near is a known word close to an unknown one.
+type near struct {
+	text     string
+	dist     int
+	ordinary bool // a word of English or of a read, not a name and not a write
+}
+
+// nearest finds known words within a spelling mistake or two.
+func (lx *Lexicon) nearest(s string, n int) []near {
+	if len(s) < 3 || len(s) > 40 {
+		return nil
+	}
+	limit := 2
+	if len(s) <= 4 {
+		limit = 1
+	}
+	var out []near
+	var row distances
+	for w, k := range lx.root.kids {
+		if len(w) < 2 || len(w)-len(s) > limit || len(s)-len(w) > limit {
+			continue
+		}
+		d := row.distance(s, w, limit)
+		if d > limit {
+			continue
+		}
+		if !lx.speaks(k, 0) {
+			continue
+		}
+		out = append(out, near{w, d, lx.ordinary(k)})
+	}
+	slices.SortFunc(out, func(a, b near) int {
+		if a.dist != b.dist {
+			return a.dist - b.dist
+		}
+		// The same first letter is likelier, then the alphabet decides.
+		if fa, fb := a.text[0] == s[0], b.text[0] == s[0]; fa != fb {
+			if fa {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.text, b.text)
+	})
+	if len(out) > n {
+		out = out[:n]
+	}
+	return out
+}
+
+// speaks reports whether a word begins anything but past forms.
+func (lx *Lexicon) speaks(k *node, depth int) bool {
+	if len(k.closed)+len(k.names)+len(k.atoms) > 0 {
+		return true
+	}
+	for _, t := range k.terms {
+		if t.forms == formPlain || t.forms == formPlural {
+			return true
+		}
+	}
+	if depth < 2 {
+		for _, c := range k.kids {
+			if lx.speaks(c, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ordinary reports whether a word is no name and belongs to no write.
+func (lx *Lexicon) ordinary(k *node) bool {
+	if len(k.names)+len(k.atoms) > 0 {
+		return false
+	}
+	for _, t := range k.terms {
+		if lx.verbs[t.verb].Write {
+			return false
+		}
+	}
+	return true
+}
+
+// distances computes edit distances with neighbour swaps, reusing its rows.
+type distances struct{ a, b, c [64]int }
+
+func (d *distances) distance(s, t string, limit int) int {
+	if len(s) >= 60 || len(t) >= 60 {
+		return limit + 1
+	}
+	prev2, prev, cur := &d.a, &d.b, &d.c
+	for j := 0; j <= len(t); j++ {
+		prev[j] = j
+	}
+	for i := 1; i <= len(s); i++ {
+		cur[0] = i
+		least := i
+		for j := 1; j <= len(t); j++ {
+			cost := 1
+			if s[i-1] == t[j-1] {
+				cost = 0
+			}
+			v := min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
+				v = min(v, prev2[j-2]+1)
+			}
+			cur[j] = v
+			least = min(least, v)
+		}
+		if least > limit {
+			return limit + 1
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(t)]
+}

@@ -1,0 +1,320 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+)
+
+// target reads a target expression into the selection.
+func (b *binding) target(t *target) bool {
+	if !b.vb.Hosts && !b.vb.kinds[KindHosts] {
+		return b.botPronoun(t)
+	}
+	var sel Selector
+	switch {
+	case t.AllBut != nil:
+		ex, ok := b.exception(t.AllBut)
+		if !ok {
+			return false
+		}
+		sel = All().Except(ex)
+	default:
+		first, ok := b.hostTerm(t.First, t.Prep != nil)
+		if !ok {
+			return false
+		}
+		sel = first
+		if len(t.Rest) > 0 && first.IsZero() {
+			return false // "hosts and web01"
+		}
+		for _, j := range t.Rest {
+			s, ok := b.hostTerm(j.Term, true)
+			if !ok || s.IsZero() {
+				return false
+			}
+			for i := range j.Join {
+				if b.tok(&j.Join[i]).value == "or" {
+					if len(b.orOn) == 0 {
+						b.orOn = append(b.orOn, sel)
+					}
+					b.orOn = append(b.orOn, s)
+				}
+			}
+			sel = sel.Or(s)
+		}
+		for _, e := range t.But {
+			ex, ok := b.exception(e)
+			if !ok {
+				return false
+			}
+			sel = sel.Except(ex)
+			if first.IsZero() {
+				b.noun = true
+			}
+		}
+	}
+	if sel.IsZero() {
+		return true
+	}
+	return b.narrowTo(sel)
+}
+
+// narrowTo adds a selection to what was named: several phrases intersect,
+// unless each names hosts outright, which would be a contradiction.
+func (b *binding) narrowTo(sel Selector) bool {
+	if !b.on.IsZero() {
+		set, _ := b.lx.eval(b.on.And(sel).root)
+		if len(set) == 0 || b.on.plainNames() && sel.plainNames() {
+			return false
+		}
+	}
+	b.on = b.on.And(sel)
+	b.asked, b.filled = true, true
+	return true
+}
+
+// plainNames reports whether the selection is host names only.
+func (s Selector) plainNames() bool {
+	plain := s.root != nil
+	if plain {
+		s.root.visit(func(n *selNode) {
+			if n.op != selName && n.op != selOr && n.op != selRange {
+				plain = false
+			}
+		})
+	}
+	return plain
+}
+
+// botPronoun lets "it" stand for what a method of the bot takes.
+func (b *binding) botPronoun(t *target) bool {
+	if t.First == nil || len(t.Rest)+len(t.But) > 0 {
+		return false
+	}
+	if p := t.First.Pron; p != nil && len(t.First.Narrow) == 0 {
+		b.pron = b.tok(p).closedValue("pron")
+		return b.pron == "it" || b.pron == "them"
+	}
+	// "the dba one"
+	return t.First.Noun != nil && !b.vb.Write && len(t.First.Narrow) == 0 && t.Prep == nil
+}
+
+func (b *binding) exception(e *except) (Selector, bool) {
+	sel, ok := b.hostTerm(e.Term, true)
+	if !ok || sel.IsZero() {
+		return sel, false
+	}
+	for _, j := range e.More {
+		s, ok := b.hostTerm(j.Term, true)
+		if !ok || s.IsZero() {
+			return sel, false
+		}
+		sel = sel.Or(s)
+	}
+	return sel, true
+}
+
+// hostTerm reads one member of a target. A zero Selector with ok is a bare
+// noun: "hosts", "the servers".
+func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
+	all, only := false, false
+	for i := range h.Lead {
+		t := b.tok(&h.Lead[i])
+		all = all || t.is("all") || t.is("every")
+		only = only || t.is("only")
+	}
+	var sel Selector
+	switch {
+	case h.Range != nil:
+		n, ok := b.span(h.Range)
+		if !ok {
+			return sel, false
+		}
+		sel = Selector{n}
+	case len(h.Bits) > 0:
+		s, ok := b.bits(h.Bits, prep)
+		if !ok {
+			return sel, false
+		}
+		sel = s
+	case h.Served != nil:
+		t := b.tok(h.Served.Name)
+		s, ok := b.served(t)
+		if !ok {
+			return sel, false
+		}
+		sel = s
+	case h.Pron != nil:
+		b.pron = b.tok(h.Pron).closedValue("pron")
+		if len(h.Narrow) == 0 {
+			return sel, true
+		}
+	case h.Noun != nil:
+		t := b.tok(h.Noun)
+		v := t.closedValue("noun")
+		b.noun, b.single = true, b.single || v == "host"
+		if v == "hosts" && all {
+			sel = All()
+		}
+	}
+	for i := range h.Narrow {
+		s, ok := b.narrow(h.Narrow[i])
+		if !ok {
+			return sel, false
+		}
+		if not := h.Narrow[i].Not; not != nil {
+			sel = sel.Except(s)
+		} else {
+			if sel.plainNames() && s.plainNames() {
+				return sel, false
+			}
+			sel = sel.And(s)
+		}
+	}
+	if only && b.fr.edit && b.fr.last != nil && !sel.IsZero() && !sel.plainNames() {
+		sel = b.fr.last.On.And(sel)
+		b.bareSet = true
+	}
+	return sel, true
+}
+
+// span reads "app1 to app8".
+func (b *binding) span(s *hostSpan) (*selNode, bool) {
+	from, to := b.nameOf(b.tok(s.From)), b.nameOf(b.tok(s.To))
+	k := len(from)
+	for k > 0 && isDigit(rune(from[k-1])) {
+		k--
+	}
+	rest, ok := strings.CutPrefix(to, from[:k])
+	a, ok1 := digits(from[k:])
+	z, ok2 := digits(rest)
+	if !ok || !ok1 || !ok2 || a > z || k == 0 {
+		return nil, false
+	}
+	n, _, ok := b.lx.numbered(from[:k], from[k:], a, z)
+	return n, ok
+}
+
+func (b *binding) nameOf(t *token) string {
+	for _, a := range t.atoms {
+		if a.rank == rankName && a.sel.op == selName {
+			return a.sel.text
+		}
+	}
+	return ""
+}
+
+// bits reads adjectives and names standing together: prod web servers.
+func (b *binding) bits(refs []ref, prep bool) (Selector, bool) {
+	var toks []*token
+	noun := false
+	for i := range refs {
+		t := b.tok(&refs[i])
+		if t.class == tNoun {
+			noun = true
+			b.noun = true
+			b.single = b.single || t.closedValue("noun") == "host"
+			continue
+		}
+		toks = append(toks, t)
+	}
+	// A noun after the bits is not captured when it ends the production.
+	if last := refs[len(refs)-1].Pos.Offset + 1; last < len(b.toks) && b.toks[last].class == tNoun {
+		noun = true
+	}
+	var sel Selector
+	names := 0
+	for i, t := range toks {
+		a, ok := b.sense(t, noun && len(toks) >= 1, len(toks) > 1 || prep)
+		if !ok {
+			return sel, false
+		}
+		if a.sel.op == selName || a.sel.op == selRange {
+			names++
+		}
+		if a.sel.op == selFact {
+			b.fact = append(b.fact, a.sel.key)
+		}
+		s := Selector{a.sel}
+		if i > 0 && names == i+1 {
+			sel = sel.Or(s) // web01 web02
+			continue
+		}
+		sel = sel.And(s)
+	}
+	return sel, true
+}
+
+// sense chooses what one word selects.
+func (b *binding) sense(t *token, noun, company bool) (atomSense, bool) {
+	best, found := atomSense{}, false
+	better := func(a atomSense) bool {
+		if !found {
+			return true
+		}
+		ra, rb := a.rank, best.rank
+		if noun { // before a noun a name is rather an adjective
+			if ra == rankName {
+				ra = rankMood
+			}
+			if rb == rankName {
+				rb = rankMood
+			}
+		}
+		return ra < rb
+	}
+	for _, a := range t.atoms {
+		if a.rank == rankStem && !a.noun && !noun {
+			continue
+		}
+		if better(a) {
+			best, found = a, true
+		}
+	}
+	if !found {
+		return best, false
+	}
+	for _, a := range t.atoms {
+		if a.rank == best.rank && a.sel != best.sel && !slices.Equal(a.set, best.set) && best.rank != rankStem {
+			// Two facts have this value: which is meant cannot be known.
+			b.orOn = append(b.orOn, Selector{best.sel}, Selector{a.sel})
+			return best, true
+		}
+	}
+	return best, true
+}
+
+// served is the hosts that have a service.
+func (b *binding) served(t *token) (Selector, bool) {
+	var sel Selector
+	exact := slices.ContainsFunc(t.names, func(n nameSense) bool { return n.kind == KindUnit && !n.alias })
+	for _, n := range t.names {
+		if n.kind != KindUnit || exact && n.alias {
+			continue
+		}
+		s := strings.TrimSuffix(strings.ToLower(n.value), ".service")
+		sel = sel.Or(Selector{&selNode{op: selFact, key: "service", text: s}})
+	}
+	return sel, !sel.IsZero()
+}
+
+func (b *binding) narrow(n *narrow) (Selector, bool) {
+	var sel Selector
+	for i := range n.Bits {
+		t := b.tok(&n.Bits[i])
+		if t.class == tName {
+			s, ok := b.served(t)
+			if !ok {
+				return sel, false
+			}
+			sel = sel.And(s)
+			continue
+		}
+		s, ok := b.bits(n.Bits[i:i+1], true)
+		if !ok {
+			return sel, false
+		}
+		sel = sel.And(s)
+	}
+	return sel, true
+}

@@ -1,0 +1,267 @@
+package grammar
+
+import (
+	"strings"
+)
+
+// things reads names, paths and identifiers into the arguments that take them.
+func (b *binding) things(n *names, from, to int) {
+	items := []*token{b.tok(n.First)}
+	at := []int{n.First.Pos.Offset}
+	or := false
+	for _, m := range n.Rest {
+		for i := range m.Join {
+			or = or || b.tok(&m.Join[i]).value == "or"
+		}
+		items = append(items, b.tok(m.Name))
+		at = append(at, m.Name.Pos.Offset)
+	}
+	arg := -1
+	var vals []any
+	var units []unitSense
+	for k, t := range items {
+		i, v, ok := b.slot(t, at[k], arg)
+		if !ok || arg >= 0 && i != arg {
+			if k > 0 {
+				// The rest is not of the same kind: read each by itself.
+				if or || b.vb.Write {
+					return
+				}
+				for j := k; j < len(items); j++ {
+					if i, v, ok := b.slot(items[j], at[j], -1); ok && b.put(i, []any{v}, nil, false) {
+						b.used[at[j]] = true
+					}
+				}
+				to = at[k]
+				break
+			}
+			return
+		}
+		arg = i
+		if u, isUnit := v.(unitSense); isUnit {
+			units = append(units, u)
+		} else {
+			vals = append(vals, v)
+		}
+	}
+	if b.put(arg, vals, units, or) {
+		b.use(from, to)
+	}
+}
+
+// put gives an argument the values read for it.
+func (b *binding) put(i int, vals []any, units []unitSense, or bool) bool {
+	a := b.vb.Args[i]
+	if len(units) > 0 {
+		if len(b.units[a.Name]) > 0 {
+			return false
+		}
+		if len(units) > 1 {
+			if b.many >= 0 && b.many != i {
+				return false
+			}
+			b.many, b.or = i, or
+		}
+		b.units[a.Name] = units
+		b.filled = true
+		return true
+	}
+	if a.List {
+		if or && len(vals) > 1 {
+			return false
+		}
+		var list []string
+		if old, ok := b.args[a.Name].([]string); ok {
+			list = old
+		}
+		for _, v := range vals {
+			s, ok := v.(string)
+			if !ok {
+				return false
+			}
+			list = append(list, s)
+		}
+		b.args[a.Name] = list
+		b.filled = true
+		return true
+	}
+	if len(vals) > 1 {
+		if b.many >= 0 {
+			return false
+		}
+		b.many, b.or, b.values = i, or, vals
+		b.filled = true
+		return true
+	}
+	return b.set1(i, vals[0])
+}
+
+// slot finds the argument for one token and its value. same is the argument
+// that the token before it in the list went to, or -1.
+func (b *binding) slot(t *token, at, same int) (int, any, bool) {
+	intro := b.introduced(at)
+	if same >= 0 {
+		intro = same
+	}
+	free := func(i int) bool {
+		if same == i || b.vb.Args[i].List {
+			return true
+		}
+		_, taken := b.args[b.vb.Args[i].Name]
+		return !taken && len(b.units[b.vb.Args[i].Name]) == 0
+	}
+	ofKind := func(ks ...Kind) int {
+		for _, k := range ks {
+			if intro >= 0 && b.vb.Args[intro].Kind == k && free(intro) {
+				return intro
+			}
+		}
+		for _, k := range ks {
+			for i, a := range b.vb.Args {
+				if a.Kind == k && free(i) {
+					return i
+				}
+			}
+		}
+		return -1
+	}
+	switch t.class {
+	case tName:
+		for _, s := range t.names {
+			if s.kind == KindUnit {
+				continue
+			}
+			if i := ofKind(s.kind); i >= 0 && (intro < 0 || intro == i || b.vb.Args[intro].Kind != s.kind) {
+				return i, s.value, true
+			}
+		}
+		if i := ofKind(KindUnit); i >= 0 {
+			u := unitSense{text: t.text}
+			for _, s := range t.names {
+				if s.kind == KindUnit {
+					u.names = append(u.names, s)
+				}
+			}
+			if len(u.names) > 0 {
+				return i, u, true
+			}
+		}
+		// A known name of another kind may still be what an open argument takes.
+		if intro >= 0 && open(b.vb.Args[intro].Kind) && free(intro) {
+			return intro, t.text, true
+		}
+	case tPath:
+		if i := ofKind(KindPath); i >= 0 {
+			return i, t.text, true
+		}
+	case tAddr:
+		if i := ofKind(KindEndpoint); i >= 0 {
+			return i, t.text, true
+		}
+	case tDomain:
+		if i := ofKind(KindDomain, KindEndpoint); i >= 0 {
+			return i, strings.ToLower(t.text), true
+		}
+		return b.openSlot(t, at, intro, free)
+	case tQuoted:
+		if intro >= 0 && (open(b.vb.Args[intro].Kind) || b.vb.Args[intro].Kind == KindText || b.vb.Args[intro].Kind == KindRegexp) && free(intro) {
+			return intro, t.text, true
+		}
+		if i := ofKind(KindRegexp); i >= 0 {
+			return i, t.text, true
+		}
+		return b.quotedName(t, ofKind)
+	case tIdent:
+		return b.openSlot(t, at, intro, free)
+	}
+	return -1, nil, false
+}
+
+// open reports whether a kind takes any identifier.
+func open(k Kind) bool {
+	switch k {
+	case KindID, KindName, KindUser, KindVersion, KindTopic, KindCodeSet, KindDomain:
+		return true
+	}
+	return false
+}
+
+// quotedName lets a known name stand in quotation marks: restart "nginx" on web01.
+func (b *binding) quotedName(t *token, ofKind func(...Kind) int) (int, any, bool) {
+	n := b.lx.root
+	for _, w := range strings.Fields(strings.ToLower(t.text)) {
+		if n = n.kids[w]; n == nil {
+			return -1, nil, false
+		}
+	}
+	for _, s := range n.names {
+		if i := ofKind(s.kind); i >= 0 && s.kind == KindUnit && !s.alias {
+			return i, unitSense{names: []nameSense{s}, text: t.text}, true
+		} else if i >= 0 && s.kind != KindUnit {
+			return i, s.value, true
+		}
+	}
+	return -1, nil, false
+}
+
+// openSlot places an identifier that no list knows: after an introducing
+// word, or right behind the verb.
+func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, any, bool) {
+	if !plausible(t.text) {
+		return -1, nil, false
+	}
+	if intro >= 0 {
+		k := b.vb.Args[intro].Kind
+		if (open(k) || k == KindRegexp || k == KindText && !b.vb.Write) && free(intro) && shaped(k, t.text) {
+			return intro, t.text, true
+		}
+		return -1, nil, false
+	}
+	i := b.vb.open
+	if i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !shaped(b.vb.Args[i].Kind, t.text) {
+		return -1, nil, false
+	}
+	// Nothing but articles between the verb (or a name of the list) and it.
+behind:
+	for k := at - 1; k >= 0; k-- {
+		p := &b.toks[k]
+		switch {
+		case p.class == tWord && (p.is("det") || p.is("polite") || p.value == "of" || p.value == "for" || p.value == "to" || p.value == "about" || p.value == "with"):
+			continue
+		case p.class == tMark && p.value == ":":
+			continue
+		case p.class == tTerm && p.has(b.v, roleHead) != nil:
+			return i, t.text, true
+		}
+		break behind
+	}
+	if b.fr.edit || b.vb.Args[i].Kind == KindVersion {
+		return i, t.text, true
+	}
+	return -1, nil, false
+}
+
+// plausible reports whether s can be an identifier of the wire.
+func plausible(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(isLetter(c) || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._-+:", c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// shaped reports whether s looks like a value of an open kind.
+func shaped(k Kind, s string) bool {
+	switch k {
+	case KindID:
+		return strings.ContainsAny(s, "0123456789") || len(s) <= 4
+	case KindVersion:
+		return strings.ContainsAny(s, "0123456789")
+	}
+	return true
+}
