@@ -11,6 +11,7 @@ import (
 
 	"adminbot/agentapi"
 	"adminbot/internal/hostagent/disk"
+	"adminbot/internal/hostagent/logs"
 	"adminbot/internal/hostagent/machine"
 	"adminbot/internal/hostagent/metrics"
 	"adminbot/internal/hostagent/netstat"
@@ -27,6 +28,7 @@ type sources struct {
 	disks     *disk.Reader
 	processes *process.Reader
 	sockets   *netstat.Reader
+	logs      *logs.Reader
 	facts     map[string]string
 }
 
@@ -37,7 +39,8 @@ func newSources(cfg *Config) *sources {
 	}
 	s := &sources{
 		machine: machine.New("", cfg.FactsDir, cfg.Now), meter: metrics.New(""), disks: disk.New("", paths),
-		processes: process.New(""), sockets: netstat.New(""), facts: maps.Clone(cfg.Facts),
+		processes: process.New(""), sockets: netstat.New(""),
+		logs: logs.New(logs.Config{Roots: cfg.LogPaths, Now: cfg.Now}), facts: maps.Clone(cfg.Facts),
 	}
 	if cfg.Demo {
 		if s.facts == nil {
@@ -75,12 +78,29 @@ func (s *sources) hostFacts(ctx context.Context, args agentapi.HostFactsArgs) (a
 	return res, nil
 }
 
+// lines are the last lines of a unit's log; none where it has no log.
+func (s *sources) lines(ctx context.Context, unit string, n int32) ([]string, error) {
+	res, err := s.logs.Query(ctx, agentapi.LogQueryArgs{Unit: unit, Limit: n})
+	switch rpc.FaultCode(err) {
+	case rpc.FaultNotFound, rpc.FaultUnsupported:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, l := range res.Lines {
+		out = append(out, l.Text)
+	}
+	return out, nil
+}
+
 // methods registers every method of the table: the built ones, and the others
 // with an answer that says so.
 func (a *Agent) methods() {
 	mux, g, src := a.mux, a.guard, a.sources
 	in := &introspection{guard: g, version: a.info().Version, started: a.started}
-	svc := &services{manager: a.cfg.Services}
+	svc := &services{manager: a.cfg.Services, lines: src.lines}
 	jb := &jobs{journal: g.journal, policy: g.Policy}
 
 	register(mux, g, agentapi.RPCDescribe, in.describe)
@@ -95,6 +115,8 @@ func (a *Agent) methods() {
 	register(mux, g, agentapi.DiskLargest, src.disks.Largest)
 	register(mux, g, agentapi.ProcList, src.processes.List)
 	register(mux, g, agentapi.NetListeners, src.sockets.Listeners)
+
+	register(mux, g, agentapi.LogQuery, src.logs.Query)
 
 	register(mux, g, agentapi.ServiceList, svc.list)
 	register(mux, g, agentapi.ServiceStatus, svc.status)

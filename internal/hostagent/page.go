@@ -16,7 +16,8 @@ const frame = 512
 // page encodes a result. A list that would make it larger than limit is cut
 // at its end, and the result's [agentapi.Page] says so. Where the method has
 // an argument `next`, it is the number of items that came before, which the
-// method itself has left out.
+// method itself has left out. Lines of a log are cut at their beginning, the
+// oldest first, and go on by cursor.
 func page(result, args any, limit int) (rpc.Value, error) {
 	v, err := rpc.Marshal(result)
 	if err != nil || size(v) <= limit {
@@ -35,6 +36,14 @@ func page(result, args any, limit int) (rpc.Value, error) {
 	whole := reflect.ValueOf(list.Interface())
 	pg.Truncated, pg.Total = true, max(pg.Total, int32(whole.Len()+skipped))
 	cut := func(n int) (rpc.Value, error) {
+		if lines, ok := whole.Interface().([]agentapi.LogLine); ok {
+			kept := lines[len(lines)-n:]
+			list.Set(reflect.ValueOf(kept))
+			if n > 0 {
+				pg.Next = kept[0].Cursor
+			}
+			return rpc.Marshal(result)
+		}
 		list.Set(whole.Slice(0, n))
 		if paged {
 			pg.Next = strconv.Itoa(skipped + n)
