@@ -337,8 +337,12 @@ func (s *Scanner) fail(condition, reason string, at int) error {
 	return &ScanError{condition, reason, at}
 }
 
-// shrink gives back memory that an unusual element needed.
+// shrink gives back memory that an unusual element needed. Between elements
+// only: inside of one the memory is in use.
 func (s *Scanner) shrink() {
+	if s.depth > 0 || s.pos > 0 || s.state != inText {
+		return
+	}
 	if cap(s.stack) > 16 {
 		s.stack = nil
 	}
