@@ -443,7 +443,7 @@ func (b *binding) order(s *sortPart, from, to int) {
 			b.sort, b.filled = sign+b.vb.Fields[f].Name, true
 			b.use(from, from+1)
 			for i := range terms {
-				b.term(terms[i].Pos.Offset)
+				b.other(terms[i].Pos.Offset)
 			}
 		} else if b.vb.sort >= 0 || b.sort != "" {
 			b.use(from, from+1)

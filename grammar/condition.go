@@ -75,7 +75,7 @@ func (b *binding) condition(c *condition, from, to int) {
 	for _, list := range [][]ref{c.Pre, c.Post} {
 		for i := range list {
 			at := list[i].Pos.Offset
-			if b.toks[at].has(b.v, roleField) == nil {
+			if b.toks[at].class == tTerm && b.toks[at].has(b.v, roleField) == nil {
 				b.used[at] = false
 				b.term(at)
 			}

@@ -64,7 +64,9 @@ func (classes) Lex(string, io.Reader) (lexer.Lexer, error) {
 }
 
 // A ref is a token of the stream that a production captured; Pos.Offset is
-// its index there.
+// its index there. A list of them is one capture: participle gives a list of
+// tokens the range that was matched last, so a list holds the closed words
+// between as well.
 type ref = lexer.Token
 
 // Where gives the tokens a production covers: [Pos.Offset, EndPos.Offset).
@@ -205,14 +207,14 @@ type spanPart struct {
 
 // A condition is a comparison on a result field.
 type condition struct {
-	Pre    []ref  `parser:"( @Term ( 'the' | 'is' | 'are' | 'has' | 'have' | 'of' | 'with' | 'rel' | 'currently' | 'was' | 'a' )* )*"`
+	Pre    []ref  `parser:"@( ( Term ( 'the' | 'is' | 'are' | 'has' | 'have' | 'of' | 'with' | 'rel' | 'was' | 'a' )* )* )"`
 	Not    *ref   `parser:"@'not'?"`
 	Op     *ref   `parser:"(  @Cmp 'the'?"`
 	Value  *value `parser:"   @@"`
 	OrMore *ref   `parser:"   @OrMore?"`
 	Bare   *value `parser:"|  @@"`
 	BareOp *ref   `parser:"   @OrMore )"`
-	Post   []ref  `parser:"( ( 'of' | 'the' | 'in' | 'is' | 'on' )* (?! Term+ ( 'is' | 'are' )? Cmp ) @Term )*"`
+	Post   []ref  `parser:"@( ( ( 'of' | 'the' | 'in' | 'is' | 'on' )* (?! Term+ ( 'is' | 'are' )? Cmp ) Term )* )"`
 }
 
 // A value is what a field is compared with.
@@ -243,13 +245,13 @@ type sortPart struct {
 }
 
 type sortBy struct {
-	Terms []ref `parser:"'sort'? 'by' 'the'? @Term+"`
+	Terms []ref `parser:"'sort'? 'by' 'the'? @( Term+ )"`
 	Dir   *ref  `parser:"@Dir?"`
 }
 
 type sortSuper struct {
 	Super *ref  `parser:"@Super 'of'? 'the'?"`
-	Terms []ref `parser:"@Term*"`
+	Terms []ref `parser:"@( Term* )"`
 }
 
 // A target is a set of hosts: on the prod web servers, web01 and db01 except ...
@@ -263,7 +265,7 @@ type target struct {
 }
 
 type joined struct {
-	Join []ref     `parser:"@( ',' | 'and' | 'or' )+"`
+	Join []ref     `parser:"@( ( ',' | 'and' | 'or' )+ )"`
 	Prep *ref      `parser:"@( 'on' | 'in' | 'for' | 'from' | 'of' )?"`
 	Term *hostTerm `parser:"@@"`
 }
@@ -276,9 +278,9 @@ type except struct {
 
 // A hostTerm is one member of a target.
 type hostTerm struct {
-	Lead   []ref     `parser:"@( 'all' | 'the' | 'a' | 'of' | 'only' | 'every' )*"`
+	Lead   []ref     `parser:"@( ( 'all' | 'the' | 'a' | 'of' | 'only' | 'every' )* )"`
 	Range  *hostSpan `parser:"( @@"`
-	Bits   []ref     `parser:"| @Atom+ 'the'? @Noun?"`
+	Bits   []ref     `parser:"| @( Atom+ 'the'? Noun? )"`
 	Noun   *ref      `parser:"| @Noun"`
 	Pron   *ref      `parser:"| @Pron"`
 	Served *served   `parser:"| @@ )"`
@@ -298,9 +300,9 @@ type served struct {
 
 // A narrow restricts a set further: in nyc, that are down, running nginx.
 type narrow struct {
-	Lead []ref `parser:"@( 'rel' | 'in' | 'with' | 'at' | 'are' | 'is' | 'from' | 'of' | 'on' | 'have' | 'has' | 'do' | 'use' | 'the' )+"`
+	Lead []ref `parser:"@( ( 'rel' | 'in' | 'with' | 'at' | 'are' | 'is' | 'from' | 'of' | 'on' | 'have' | 'has' | 'do' | 'use' | 'the' )+ )"`
 	Not  *ref  `parser:"@'not'?"`
-	Bits []ref `parser:"@( Atom | Name )+ Noun?"`
+	Bits []ref `parser:"@( ( Atom | Name )+ ) Noun?"`
 }
 
 // A names is one or several things of one kind.
@@ -310,7 +312,7 @@ type names struct {
 }
 
 type nameMore struct {
-	Join []ref `parser:"@( ',' | 'and' | 'or' )+ 'the'?"`
+	Join []ref `parser:"@( ( ',' | 'and' | 'or' )+ ) 'the'?"`
 	Name *ref  `parser:"@( Name | Path | Addr | Domain | Ident | Quoted )"`
 }
 

@@ -216,7 +216,9 @@ func (b *binding) bits(refs []ref, prep bool) (Selector, bool) {
 			b.single = b.single || t.closedValue("noun") == "host"
 			continue
 		}
-		toks = append(toks, t)
+		if t.class == tAtom {
+			toks = append(toks, t)
+		}
 	}
 	// A noun after the bits is not captured when it ends the production.
 	if last := refs[len(refs)-1].Pos.Offset + 1; last < len(b.toks) && b.toks[last].class == tNoun {
@@ -302,6 +304,9 @@ func (b *binding) narrow(n *narrow) (Selector, bool) {
 	var sel Selector
 	for i := range n.Bits {
 		t := b.tok(&n.Bits[i])
+		if t.class != tName && t.class != tAtom {
+			continue
+		}
 		if t.class == tName {
 			s, ok := b.served(t)
 			if !ok {
