@@ -32,6 +32,7 @@ import (
 const (
 	Allow   = "allow"   // let through; the call begins
 	Deny    = "deny"    // refused: policy, expiry, arguments, limits
+	Repeat  = "repeat"  // answered from memory: the call was made before
 	Done    = "done"    // the call has ended, well or not: see Code
 	Recover = "recover" // the log itself: a torn line was set aside
 	Prune   = "prune"   // the log itself: the oldest segment was removed

@@ -334,7 +334,7 @@ func (g *guard) repeat(ctx context.Context, c *call) (v rpc.Value, err error, kn
 		}
 	}
 	c.rule = "repeat of " + r.ID
-	g.record(ctx, c.entry(audit.Deny, err, 0))
+	g.record(ctx, c.entry(audit.Repeat, err, 0))
 	return v, err, true
 }
 

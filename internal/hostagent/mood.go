@@ -204,7 +204,7 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-// presence answers presence.get with numbers of now.
+// presence answers presence.get with the latest mood.
 func (m *monitor) presence(ctx context.Context, _ agentapi.NoArgs) (agentapi.PresenceGetResult, error) {
 	mood := m.current(ctx)
 	return agentapi.PresenceGetResult{

@@ -50,13 +50,13 @@ allow_no_ttl = true
 
 // rig is an agent with services of its own and ways to call it.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	agent *Agent
 	units *units
 	cfg   Config
 }
 
-func newRig(t *testing.T, edit func(*Config)) *rig {
+func newRig(t testing.TB, edit func(*Config)) *rig {
 	t.Helper()
 	p, err := policy.Parse([]byte(rules))
 	if err != nil {

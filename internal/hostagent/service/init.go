@@ -162,7 +162,8 @@ func (m *Init) Status(ctx context.Context, unit string) (Status, error) {
 	// Exit codes of the status action, LSB 3.1 "Init Script Actions". A pid
 	// file with a live process outweighs a script that knows no status
 	// action and says so with some other code; one whose process is gone
-	// outweighs a script that is content.
+	// outweighs a script that is content. Without a pid file, 1 and 2 say no
+	// more than that the script may not know the action.
 	switch {
 	case res.code == 0 && (alive || pid == 0):
 		st.Active, st.Sub = "active", "running"
@@ -171,8 +172,8 @@ func (m *Init) Status(ctx context.Context, unit string) (Status, error) {
 		}
 	case alive && res.code != 3:
 		st.Active, st.Sub = "active", "running"
-	case res.code <= 2 && res.code >= 0:
-		st.Active, st.Sub = "failed", "failed" // dead, and its pid or lock file is still there
+	case res.code >= 0 && res.code <= 2 && pid != 0:
+		st.Active, st.Sub = "failed", "failed" // dead, and its pid file is still there
 	default:
 		st.Active, st.Sub = "inactive", "dead"
 	}

@@ -155,6 +155,7 @@ func TestInitStatus(t *testing.T) {
 	}
 	pid("alive.pid", fmt.Sprintf("%d\n", os.Getpid()))
 	pid("gone.pid", "4194303\n")
+	pid("pidleft.pid", "4194303\n")
 	own := pid("elsewhere", fmt.Sprintf("%d\n", os.Getpid()))
 	for _, tc := range []struct {
 		name, body, active, sub string
@@ -164,7 +165,8 @@ func TestInitStatus(t *testing.T) {
 		{"contented", "exit 0", "active", "exited", false},
 		{"gone", "exit 0", "failed", "failed", false},
 		{"pidleft", "exit 1", "failed", "failed", false},
-		{"lockleft", "exit 2", "failed", "failed", false},
+		{"nostatus", "exit 1", "inactive", "dead", false},
+		{"usage2", "exit 2", "inactive", "dead", false},
 		{"down", "exit 3", "inactive", "dead", false},
 		{"usage", "# pidfile: " + own + "\nexit 1", "active", "running", true},
 		{"odd", "exit 64", "inactive", "dead", false},
