@@ -229,12 +229,16 @@ func (q *query) fits(e entry) bool {
 	if q.priority >= 0 && (e.priority < 0 || e.priority > q.priority) {
 		return false
 	}
-	return q.match == nil || q.match.MatchString(e.text)
+	// Matched is what will be shown: a pattern must not find out, letter by
+	// letter, what was cut.
+	return q.match == nil || q.match.MatchString(shown(e.text))
 }
+
+func shown(text string) string { return redact.Line(redact.Clean(text, maxText)) }
 
 func (q *query) keep(e entry, context bool) {
 	l := agentapi.LogLine{
-		At: e.at.UTC(), Unit: redact.Clean(e.unit, 256), Text: redact.Line(redact.Clean(e.text, maxText)), Cursor: e.cursor, Context: context,
+		At: e.at.UTC(), Unit: redact.Clean(e.unit, 256), Text: shown(e.text), Cursor: e.cursor, Context: context,
 	}
 	if e.at.IsZero() {
 		l.At = time.Time{}

@@ -110,6 +110,7 @@ func TestQueryFiles(t *testing.T) {
 		{"no unit is the syslog", agentapi.LogQueryArgs{Match: "cron|check"}, []string{
 			"Nov 20 12:59:59 web01 cron[11]: (root) CMD (run-parts)", "Nov 20 13:30:00 web01 postgres[9]: checkpoint",
 		}},
+		{"what is cut out cannot be found", agentapi.LogQueryArgs{Unit: "nginx", Match: "hunter2"}, []string{}},
 		{"nothing matches", agentapi.LogQueryArgs{Unit: "nginx", Match: "zebra"}, []string{}},
 	}
 	for _, tt := range tests {

@@ -21,22 +21,23 @@ const Cut = "[cut]"
 
 // Clean returns s with invalid UTF-8, control characters and terminal escape
 // sequences replaced or removed, so that it is valid XML 1.0 text of one line. At
-// most limit bytes of it remain; limit 0 means all.
+// most limit bytes of it remain, at least 4; limit 0 means all.
 func Clean(s string, limit int) string {
 	if plain(s) && (limit == 0 || len(s) <= limit) {
 		return s
 	}
+	more := false
+	if limit > 0 && len(s) > 4*limit { // whatever is cut out, the rest fills it
+		s, more = s[:4*limit], true
+	}
 	var b strings.Builder
-	b.Grow(min(len(s), max(limit, 256)))
+	b.Grow(len(s))
 	for len(s) > 0 {
 		if s[0] == 0x1b {
 			s = s[escape(s):]
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s)
-		if limit > 0 && b.Len()+n > limit-len("…") && len(s) > n {
-			return b.String() + "…"
-		}
 		switch {
 		case r == '\n', r == '\t', r == '\u2028', r == '\u2029':
 			b.WriteByte(' ')
@@ -48,7 +49,18 @@ func Clean(s string, limit int) string {
 		}
 		s = s[n:]
 	}
-	return b.String()
+	out := b.String()
+	if limit > 0 && (more || len(out) > limit) {
+		out = out[:min(len(out), max(0, limit-len("…")))]
+		for len(out) > 0 { // not in the middle of a letter
+			if r, n := utf8.DecodeLastRuneInString(out); r != utf8.RuneError || n != 1 {
+				break
+			}
+			out = out[:len(out)-1]
+		}
+		out += "…"
+	}
+	return out
 }
 
 // plain is true for printable ASCII, which is most of all logs.
@@ -115,10 +127,8 @@ var shapes = sync.OnceValue(func() []shape {
 		{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@"']*):[^\s/@"']+@`), "${1}:" + Cut + "@"},
 		{regexp.MustCompile(`(?i)\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?)(?:(basic|bearer|digest|negotiate|token|apikey)\s+)?[^\s"',;]+`), "${1}${2} " + Cut},
 		{regexp.MustCompile(`(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}`), "${1}" + Cut},
-		// "name": "value" and name='value with spaces'.
-		{regexp.MustCompile(`(?i)([\w.-]*` + secretName + `["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')`), "${1}" + Cut},
-		// name=value and name: value.
-		{regexp.MustCompile(`(?i)([\w.-]*` + secretName + `["']?(?:=|:\s?))[^\s"',;&)}\]]+`), "${1}" + Cut},
+		// "name": "value", name = 'value with spaces', name=value and name: value.
+		{regexp.MustCompile(`(?i)([\w.-]*` + secretName + `["']?)(?:(\s*[:=]\s*)(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(=|:\s?)[^\s"',;&)}\]]+)`), "${1}${2}${3}" + Cut},
 		// The tokens of well known services say themselves what they are.
 		{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), Cut},
 		{regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|sk_(?:live|test)_[A-Za-z0-9]{16,})`), Cut},
