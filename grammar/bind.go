@@ -439,6 +439,18 @@ func (b *binding) order(s *sortPart, from, to int) {
 		}
 	}
 	if s.Super != nil {
+		// "been up the longest": the field stands before.
+		for i := from - 1; i >= 0 && b.sort == ""; i-- {
+			t := &b.toks[i]
+			if t.class == tTerm && t.has(b.v, roleField) != nil {
+				b.sort, b.filled = sign+b.sortField(t), true
+				b.use(from, from+1)
+				return
+			}
+			if t.class != tTerm && !(t.class == tWord && t.is("det")) {
+				break
+			}
+		}
 		if f := b.mainField(KindPercent); f >= 0 && b.sort == "" {
 			b.sort, b.filled = sign+b.vb.Fields[f].Name, true
 			b.use(from, from+1)

@@ -391,8 +391,8 @@ func (b *binding) finish() *outcome {
 			return nil
 		}
 	}
-	o.soft = b.soft
 	b.inherit()
+	o.soft = b.soft
 	b.settle(o)
 	return o
 }
@@ -451,7 +451,7 @@ func (b *binding) fillers(o *outcome) {
 			case "(", ")":
 				ok = !b.vb.Write
 			}
-		case tWord:
+		case tWord, tTerm: // a word of the verb may still be plain English
 			switch {
 			case t.is("polite"):
 				ok = true
@@ -477,12 +477,14 @@ func (b *binding) fillers(o *outcome) {
 					ok = b.toks[k].class != tAtom && b.toks[k].class != tPron && (i > 0 || b.fr.edit)
 				}
 			case t.is("conj"):
-				ok = t.value == "and" && taken(i+1) && (taken(i-1) || b.fr.edit || i > 0 && b.toks[i-1].class == tMark)
-				if !b.vb.Write && t.value == "and" && i > 0 && i+1 < n {
+				ok = t.value == "and" && taken(i+1) && (taken(i-1) || b.fr.edit || i == 0 && b.fr.last != nil || i > 0 && b.toks[i-1].class == tMark)
+				if !b.vb.Write && t.value == "and" && (i > 0 || b.fr.last != nil) && i+1 < n {
 					ok = true
 				}
+			case t.is("top"):
+				ok = !b.vb.Write && b.sort != ""
 			case t.is("ask"):
-				ok = !b.vb.Write
+				ok = !b.vb.Write || b.fr.dry && (t.value == "do" || t.value == "does")
 			}
 			if ok && !b.vb.Write && !t.is("polite") && !t.is("det") && !t.is("prep") {
 				b.soft++
@@ -504,6 +506,16 @@ func (b *binding) fillers(o *outcome) {
 func (b *binding) inherit() {
 	fr := b.fr
 	if fr.edit && fr.last != nil {
+		// What takes the place of something said before is likelier than
+		// what is new.
+		if b.asked && !fr.last.asked {
+			b.soft++
+		}
+		for k := range b.args {
+			if _, had := fr.last.Args[k]; !had {
+				b.soft++
+			}
+		}
 		if b.many < 0 {
 			for k, v := range fr.last.Args {
 				if _, said := b.args[k]; said || len(b.units[k]) > 0 {

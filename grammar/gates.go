@@ -36,11 +36,7 @@ func (r *reader) gate() gates {
 			if k == 0 {
 				longest = m.len
 			}
-			for _, t := range m.n.terms {
-				if t.forms == formPast && r.lx.verbs[t.verb].Write {
-					pastVerb = true
-				}
-			}
+			pastVerb = pastVerb || m.len == longest && r.pastForm(i, m)
 			polite := false
 			for _, c := range m.n.closed {
 				if m.len == longest && (c.class == "polite" || c.class == "ask" && c.value != "who" && c.value != "was" && c.value != "were" && c.value != "did") {
@@ -89,6 +85,22 @@ func (r *reader) gate() gates {
 	}
 	g.past = pastVerb
 	return g
+}
+
+// pastForm reports whether the phrase is a write in the past tense and
+// nothing else: "restarted", but not "mark ... as resolved".
+func (r *reader) pastForm(i int, m match) bool {
+	past := false
+	for _, t := range m.n.terms {
+		if !r.lx.verbs[t.verb].Write {
+			continue
+		}
+		if t.forms != formPast {
+			return false
+		}
+		past = true
+	}
+	return past && !r.notIsPart(i, m.len)
 }
 
 // alwaysHypo are the conditions that count wherever they stand.

@@ -10,6 +10,7 @@ import (
 )
 
 var readingsOut = flag.String("readings", "", "write the readings of the JSONL cases to this file")
+var explainLine = flag.String("explain", "", "explain this line; earlier lines of the conversation before it, divided by /")
 var readingsIn = flag.String("cases", "testdata/dev.jsonl", "JSONL cases to read")
 
 func testLexicon(t testing.TB) *Lexicon {
@@ -47,6 +48,26 @@ func turns(lx *Lexicon, lines ...string) Reading {
 		}
 	}
 	return out
+}
+
+func TestExplain(t *testing.T) {
+	lx := testLexicon(t)
+	line := *explainLine
+	if line == "" {
+		line = "restart nginx on the sad web servers"
+	}
+	var prev []Reading
+	lines := strings.Split(line, " / ")
+	for _, l := range lines[:len(lines)-1] {
+		prev = append(prev, lx.Parse(prev, l, lx.Inventory().Now))
+	}
+	out := lx.Explain(prev, lines[len(lines)-1], lx.Inventory().Now)
+	if !strings.Contains(out, "= ") {
+		t.Fatal("no verdict")
+	}
+	if *explainLine != "" {
+		t.Log("\n" + out)
+	}
 }
 
 func TestReadings(t *testing.T) {

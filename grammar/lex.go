@@ -398,8 +398,10 @@ func wordValue(cs []closed) string {
 		switch c.class {
 		case "prep", "conj":
 			r, v = 1, c.value
-		case "last", "next", "ago", "every", "top", "bottom", "all", "not", "only":
+		case "last", "next", "ago", "every", "top", "bottom", "not":
 			r, v = 2, c.class
+		case "all", "only":
+			r, v = 3, c.class
 		case "sortby":
 			r, v = 3, "sort"
 		case "rel":

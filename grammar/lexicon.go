@@ -221,6 +221,9 @@ func (lx *Lexicon) addVerb(src Verb) error {
 				phraseOf(w, term{role: g.role, a: int16(i)})
 			}
 		}
+		if f.Name == "mood" {
+			continue // a mood selects hosts, whatever is asked about them
+		}
 		for j, val := range f.Values {
 			t := term{role: roleFieldValue, a: int16(i), b: int16(j)}
 			if s, ok := val.Value.(string); ok {

@@ -116,6 +116,11 @@ func scan(k keyed) []word {
 		case r == ' ':
 			i++
 			continue
+		case r == '\'' && tail(rs, i) > 0:
+			n := tail(rs, i)
+			add(i, i+n, false)
+			i += n
+			continue
 		case r == '"' || r == '`' || r == '\'' && (i == 0 || rs[i-1] == ' '):
 			if end := closing(rs, i); end > i+1 {
 				raw := string(rs[i+1 : end])
@@ -212,6 +217,17 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 	}
 	add(low, raw, from)
 	return out
+}
+
+// tail is the length of a contraction's second half that stands by itself: 's.
+func tail(rs []rune, i int) int {
+	for _, t := range []string{"'s", "'re", "'d", "'ll", "'ve", "'m"} {
+		n := len(t)
+		if i+n <= len(rs) && strings.EqualFold(string(rs[i:i+n]), t) && (i+n == len(rs) || !unicode.IsLetter(rs[i+n])) && closing(rs, i) < 0 {
+			return n
+		}
+	}
+	return 0
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }

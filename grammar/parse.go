@@ -17,6 +17,7 @@ type reader struct {
 	// strict readers only read: they neither guess nor suggest.
 	strict bool
 	stats  Stats
+	trace  *strings.Builder // for Explain
 }
 
 // Stats counts the work that one line took.
@@ -407,12 +408,15 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 		r.stats.Tokens += len(s)
 		cl, err := r.lx.parse(s)
 		if err != nil {
+			r.traceStream(v, s, nil, err, fr.edit)
 			continue
 		}
 		r.stats.Bindings++
-		if o := r.lx.bind(v, s, cl, &fr); o != nil {
+		o := r.lx.bind(v, s, cl, &fr)
+		if o != nil {
 			outs = append(outs, o)
 		}
+		r.traceStream(v, s, o, nil, fr.edit)
 	}
 	return outs
 }

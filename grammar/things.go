@@ -146,9 +146,13 @@ func (b *binding) slot(t *token, at, same int) (int, any, bool) {
 				return i, u, true
 			}
 		}
-		// A known name of another kind may still be what an open argument takes.
+		// A known name of another kind may still be what an open argument takes:
+		// a package is often called like its service.
 		if intro >= 0 && open(b.vb.Args[intro].Kind) && free(intro) {
 			return intro, t.text, true
+		}
+		if b.vb.open >= 0 && b.vb.Args[b.vb.open].Kind == KindName {
+			return b.openSlot(t, at, intro, free)
 		}
 	case tPath:
 		if i := ofKind(KindPath); i >= 0 {
@@ -234,6 +238,10 @@ behind:
 			return i, t.text, true
 		}
 		break behind
+	}
+	// In a question also right before: "the openssl version".
+	if !b.vb.Write && at+1 < len(b.toks) && b.toks[at+1].class == tTerm && b.toks[at+1].has(b.v, roleHead) != nil {
+		return i, t.text, true
 	}
 	if b.fr.edit || b.vb.Args[i].Kind == KindVersion {
 		return i, t.text, true
