@@ -1,0 +1,218 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/rpc"
+)
+
+// askFor bounds one visit at a host.
+const askFor = 45 * time.Second
+
+// poke wakes the scheduler.
+func (f *Fleet) poke() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// schedule hands hosts that are due to the fetchers. Many at once (a restart of
+// the bot, of the server) are spread, so that neither gets all answers together.
+func (f *Fleet) schedule(ctx context.Context, queue chan<- *host) {
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	pause := time.NewTimer(0)
+	pause.Stop()
+	defer pause.Stop()
+	for {
+		for _, h := range f.due() {
+			select {
+			case queue <- h:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+			pause.Reset(rand.N(f.cfg.Debounce + 1)) // a burst of presences is one list
+			select {
+			case <-ctx.Done():
+				return
+			case <-pause.C:
+			}
+		case <-tick.C:
+		}
+	}
+}
+
+// due lists the hosts to ask now, in random order.
+func (f *Fleet) due() []*host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.cfg.Now()
+	var out []*host
+	for _, h := range f.hosts {
+		if !h.Online || h.asking {
+			continue
+		}
+		backoff := min(time.Minute<<min(h.retries, 6), f.cfg.Refresh)
+		if h.wanted && (h.retries == 0 || now.Sub(h.asked) >= backoff) || !h.known.IsZero() && now.Sub(h.known) >= f.cfg.Refresh && now.Sub(h.asked) >= backoff {
+			h.asking = true
+			out = append(out, h)
+		}
+	}
+	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+// fetch asks the hosts of the queue.
+func (f *Fleet) fetch(ctx context.Context, queue <-chan *host) {
+	for h := range queue {
+		f.mu.Lock()
+		to := h.Address()
+		h.asked = f.cfg.Now()
+		f.mu.Unlock()
+		asking, cancel := context.WithTimeout(ctx, askFor)
+		facts, err := f.cfg.Fetch(asking, to)
+		cancel()
+		f.mu.Lock()
+		h.asking = false
+		if err != nil {
+			h.retries++
+		} else {
+			h.Facts, h.known, h.wanted, h.retries = facts.Tidy(), f.cfg.Now(), false, 0
+		}
+		f.mu.Unlock()
+		if err != nil {
+			f.cfg.Log.WarnContext(ctx, "host does not say what it is", "to", to.String(), "err", err)
+			continue
+		}
+		f.changed()
+	}
+}
+
+// Ask returns a Fetch that calls host.facts and service.list, and what else the
+// host says it has (checks, components, backups, failover groups, code sets).
+func Ask(client *rpc.Client) func(context.Context, jid.JID) (Facts, error) {
+	return func(ctx context.Context, to jid.JID) (Facts, error) {
+		var out Facts
+		var facts agentapi.HostFactsResult
+		env := rpc.Envelope{TTL: askFor}
+		if err := client.Call(ctx, to, agentapi.HostFacts.Name, env, nil, &facts); err != nil {
+			return out, fmt.Errorf("fleet: facts: %w", err)
+		}
+		out.Facts = facts.Facts
+		var services agentapi.ServiceListResult
+		switch err := client.Call(ctx, to, agentapi.ServiceList.Name, env, nil, &services); {
+		case err == nil:
+			for _, u := range services.Units {
+				if u.Load != "not-found" && u.Load != "masked" {
+					out.Services = append(out.Services, strings.TrimSuffix(u.Unit, ".service"))
+				}
+			}
+		case !declined(err):
+			return out, fmt.Errorf("fleet: services: %w", err)
+		}
+		var methods []string
+		if err := client.Call(ctx, to, "system.listMethods", env, nil, &methods); err != nil {
+			return out, nil // an old or foreign agent: facts and services are what there is
+		}
+		for _, e := range []struct {
+			method, list string
+			into         *[]string
+		}{
+			{"check.list", "checks", &out.Checks}, {"sla.get", "components", &out.Components}, {"backup.status", "backups", &out.Backups},
+			{"failover.status", "groups", &out.FailoverGroups}, {"code.list", "sets", &out.CodeSets},
+		} {
+			if !slices.Contains(methods, e.method) {
+				continue
+			}
+			v, err := client.Do(ctx, to, rpc.MethodCall{Method: e.method, Envelope: env})
+			if err != nil {
+				continue
+			}
+			list, _ := v.Member(e.list)
+			for _, item := range list.Elems() {
+				name, _ := item.Member("name")
+				if s, ok := name.AsString(); ok {
+					*e.into = append(*e.into, s)
+				}
+			}
+		}
+		return out, nil
+	}
+}
+
+// declined reports that the host answered, but has or allows no such method.
+func declined(err error) bool {
+	var fault *rpc.Fault
+	return errors.As(err, &fault)
+}
+
+// Bounds of what one host can put into everybody's vocabulary.
+const (
+	maxFacts    = 64
+	maxNames    = 1000
+	maxNameSize = 64
+)
+
+// Tidy is f within bounds: names that could not be said or looked for are left
+// out, as are those over the limits.
+func (f Facts) Tidy() Facts {
+	out := Facts{
+		Services: tidyNames(f.Services), Checks: tidyNames(f.Checks), Components: tidyNames(f.Components), Backups: tidyNames(f.Backups),
+		FailoverGroups: tidyNames(f.FailoverGroups), Apps: tidyNames(f.Apps), CodeSets: tidyNames(f.CodeSets),
+	}
+	keys := make([]string, 0, len(f.Facts))
+	for k := range f.Facts {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if v := f.Facts[k]; len(out.Facts) < maxFacts && nameable(k) && nameable(v) {
+			if out.Facts == nil {
+				out.Facts = map[string]string{}
+			}
+			out.Facts[k] = v
+		}
+	}
+	return out
+}
+
+func tidyNames(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if nameable(n) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	return out[:min(len(out), maxNames)]
+}
+
+func nameable(s string) bool {
+	if s == "" || len(s) > maxNameSize {
+		return false
+	}
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(".-_@:+/", r):
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,173 @@
+package fleet
+
+import (
+	"context"
+	"encoding/xml"
+	"strings"
+	"unicode/utf8"
+
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/agentapi"
+)
+
+// maxStatus bounds the text of a presence that is kept.
+const maxStatus = 200
+
+// HandlePresence takes one presence stanza, whose children r yields; r may be
+// nil. Presence of anybody who is no host in the roster, or of another resource
+// than the host agent's, changes nothing.
+func (f *Fleet) HandlePresence(ctx context.Context, p stanza.Presence, r xml.TokenReader) {
+	if p.From.Resourcepart() != Resource && !(p.From.Resourcepart() == "" && p.Type == stanza.UnavailablePresence) {
+		return
+	}
+	bare := p.From.Bare().String()
+	f.mu.Lock()
+	known := f.hosts[bare] != nil
+	f.mu.Unlock()
+	if !known {
+		f.cfg.Log.DebugContext(ctx, "presence of no host", "from", p.From.String())
+		return
+	}
+	switch p.Type {
+	case stanza.AvailablePresence:
+		show, status, mood := readPresence(r)
+		f.available(bare, show, status, mood)
+	case stanza.UnavailablePresence, stanza.ErrorPresence:
+		f.unavailable(bare)
+	}
+}
+
+func (f *Fleet) available(bare, show, status string, mood *agentapi.Mood) {
+	f.mu.Lock()
+	h := f.hosts[bare]
+	if h == nil {
+		f.mu.Unlock()
+		return
+	}
+	before := h.Host
+	cameUp := !h.Online
+	h.Online, h.Show = true, show
+	if mood == nil { // a host agent that sends no payload: read its show value
+		mood = &agentapi.Mood{Mood: agentapi.Happy}
+		switch show {
+		case "away", "xa":
+			mood.Mood = agentapi.Sad
+		case "dnd":
+			mood.Mood = agentapi.DND
+		}
+	}
+	h.Status = status
+	if status == "" {
+		h.Status = mood.Status()
+	}
+	if mood.Mood != before.Mood || cameUp {
+		h.Since = mood.Since
+		if h.Since.IsZero() || h.Since.After(f.cfg.Now()) {
+			h.Since = f.cfg.Now()
+		}
+	}
+	h.Mood, h.Score = mood.Mood, mood.Score
+	if cameUp && f.cfg.Fetch != nil {
+		h.wanted, h.retries = true, 0
+	}
+	changed := cameUp || h.Mood != before.Mood || h.Status != before.Status
+	f.mu.Unlock()
+	if cameUp {
+		f.poke()
+	}
+	if changed {
+		f.changed()
+	}
+}
+
+func (f *Fleet) unavailable(bare string) {
+	f.mu.Lock()
+	h := f.hosts[bare]
+	changed := h != nil && h.Online
+	if changed {
+		h.Online, h.Mood, h.Show, h.Status, h.Score, h.Since = false, agentapi.Dead, "", "", 0, f.cfg.Now()
+	}
+	f.mu.Unlock()
+	if changed {
+		f.changed()
+	}
+}
+
+// readPresence reads a presence's children. What cannot be read is left out:
+// a host with an odd payload is still there.
+func readPresence(r xml.TokenReader) (show, status string, mood *agentapi.Mood) {
+	if r == nil {
+		return "", "", nil
+	}
+	for {
+		t, err := r.Token()
+		if start, ok := t.(xml.StartElement); ok {
+			switch {
+			case start.Name == xml.Name{Space: agentapi.NSMood, Local: "x"}:
+				m, err := agentapi.DecodeMood(&from{start, r})
+				if err != nil {
+					return show, status, nil
+				}
+				mood = &m
+				continue
+			case start.Name.Local == "show":
+				show = text(r)
+				continue
+			case start.Name.Local == "status":
+				if s := text(r); status == "" {
+					status = s
+				}
+				continue
+			}
+			text(r) // skips it
+		}
+		if err != nil || t == nil {
+			return show, status, mood
+		}
+	}
+}
+
+// from is a reader that begins with a token already read.
+type from struct {
+	first xml.Token
+	rest  xml.TokenReader
+}
+
+func (f *from) Token() (xml.Token, error) {
+	if t := f.first; t != nil {
+		f.first = nil
+		return t, nil
+	}
+	return f.rest.Token()
+}
+
+// text reads up to the end of the element that has begun and returns its text.
+func text(r xml.TokenReader) string {
+	var b strings.Builder
+	for depth := 1; depth > 0; {
+		t, err := r.Token()
+		switch t := t.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if depth == 1 && b.Len() < maxStatus {
+				b.Write(t)
+			}
+		}
+		if err != nil || t == nil {
+			break
+		}
+	}
+	s := b.String()
+	for len(s) > maxStatus || !utf8.ValidString(s) {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+		if n == 0 {
+			break
+		}
+	}
+	return strings.TrimSpace(s)
+}
