@@ -1,0 +1,101 @@
+// Package bot turns chat lines into calls on hosts, and what came of them into
+// text.
+//
+// A program makes a [Bot] with [New], runs it with [Bot.Run], and hands lines to
+// [Bot.Answer]. The chat ([Chat]), `adminbot say` ([Bot.Mux]) and everything else
+// enter there: one language, one policy, one audit trail.
+//
+// The way of a line is five verbs. Parse reads it in the light of the
+// conversation. Plan binds what was read to methods, arguments and hosts. Permit
+// asks the policy; a change becomes a confirmation card ([Bot.Answer] of "yes 7f3"
+// then runs it). Execute makes the calls. Render writes the answer. Parse, Plan
+// and Render are pure.
+package bot
+
+import (
+	"context"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/grammar"
+)
+
+// Utterance is one line that somebody said.
+type Utterance struct {
+	From       jid.JID   // full address of the person, as the server stamped it; in rooms the real one
+	Room       jid.JID   // bare address of the room; zero in one-to-one chat
+	Text       string    // the line, without quotation of earlier messages and without the bot's name
+	ID         string    // of the message; corrections name it
+	Delayed    time.Time // when it was sent, if it came late; such a line changes nothing (R9)
+	Correction string    // id of the message that this one corrects (R9)
+	Encrypted  string    // how it was encrypted, if it was; then Text is empty (R14)
+
+	Once    bool   // a line by itself, not part of a conversation: `adminbot say`
+	Confirm string // hash of the plan that is confirmed in advance
+	Yes     bool   // confirms in advance whatever needs no second person
+
+	// Read, if set, is called once: when the next line of the same person may be
+	// answered, which is before the hosts have answered this one.
+	Read func()
+}
+
+// Reply is one message back.
+type Reply struct {
+	To      jid.JID // who else is told, bare; zero: whoever spoke
+	Room    jid.JID // where the one in To is told; zero: one-to-one
+	Text    string
+	Data    any    // the same for programs; see [Answer]
+	ID      string // of the answer or card
+	Final   bool   // the last one for the line
+	Private bool   // in rooms: to the person alone
+	Exit    int    // exit code of the command line
+}
+
+// Answer answers one line. It calls emit, from one goroutine at a time, with each
+// reply: at most a few while hosts are slow, and then one that is Final. It
+// returns when that was emitted; the error is for what is wrong on this side, the
+// person has been told. It may be called from many goroutines; lines of one
+// person should be handed over in order, each after Read of the one before.
+func (b *Bot) Answer(ctx context.Context, u Utterance, emit func(Reply)) error {
+	turn := b.begin(u, emit)
+	defer turn.end()
+	if turn.aside(ctx) {
+		return nil
+	}
+	reading := b.parse(turn)
+	plan, problem := plan(reading, turn.line, turn.fleet.Lexicon)
+	if problem != nil {
+		return turn.say(*problem)
+	}
+	if own := plan.own(); own != nil {
+		return b.answerOwn(ctx, turn, own)
+	}
+	permit, err := b.permit(ctx, turn, plan)
+	if err != nil || !permit.run {
+		return turn.say(permit.reply, err)
+	}
+	return b.carryOut(ctx, turn, plan, permit)
+}
+
+// carryOut is Execute and Render: of a permitted plan, or of a card that was
+// answered.
+func (b *Bot) carryOut(ctx context.Context, turn *turn, plan Plan, permit permit) error {
+	report := b.execute(ctx, turn, plan, permit)
+	b.answers.keep(turn.person, turn.u.Room, report)
+	return turn.say(b.rendered(turn, report))
+}
+
+// parse reads the line: first as one of the few exact sentences about cards and
+// answers, else by the grammar.
+func (b *Bot) parse(t *turn) grammar.Reading {
+	if c, ok := control(t.line, b.knownID); ok {
+		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
+	}
+	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
+	if narrowed, ok := t.narrow(reading); ok {
+		reading = narrowed
+	}
+	t.read(reading)
+	return reading
+}

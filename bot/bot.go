@@ -1,0 +1,122 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/audit"
+	"adminbot/internal/fleet"
+	"adminbot/internal/policy"
+	"adminbot/rpc"
+)
+
+// Fleet is who is there. [fleet.Fleet] is one.
+type Fleet interface {
+	Snapshot() *fleet.Snapshot           // never nil
+	Find(name string) (fleet.Host, bool) // as it is now
+	IsHost(j jid.JID) bool
+}
+
+// Audit is where decisions and calls are written down before anything changes.
+// [audit.Log] is one. Append returns when the entry is durable.
+type Audit interface {
+	Append(context.Context, audit.Entry) error
+}
+
+// Config is what a bot is made of. Fleet, Transport, Policy and Audit are
+// needed.
+type Config struct {
+	JID       jid.JID // the bot's own address
+	Nick      string  // what rooms call it; "" is adminbot
+	Fleet     Fleet
+	Transport rpc.Transport         // carries calls to hosts
+	Policy    func() *policy.Policy // the one in force now
+	Audit     Audit
+	Version   string
+
+	Now    func() time.Time // corrected by the server's clock; nil is time.Now
+	Random io.Reader        // of ids; nil is crypto/rand
+	Log    *slog.Logger
+
+	// Notify tells somebody something that they did not just ask for: a late
+	// answer, a plan that waits for their approval. Nil: nobody is told.
+	Notify func(context.Context, Reply)
+
+	Flight  int           // calls in flight at once; 0 is 512
+	Working time.Duration // after this a slow answer is announced (R11); 0 is 2 s
+}
+
+// Bot answers lines. Its methods are safe for concurrent use.
+type Bot struct {
+	cfg     Config
+	client  *rpc.Client
+	cards   *cards
+	answers *answers
+	talks   talks
+	queues  queues
+	flight  chan struct{} // one token for each call in flight
+	known   known
+
+	mu     sync.Mutex
+	over   bool
+	cancel map[*call]context.CancelFunc // calls whose answers are still wanted
+	late   sync.WaitGroup
+}
+
+// New makes a bot.
+func New(cfg Config) (*Bot, error) {
+	if cfg.Fleet == nil || cfg.Transport == nil || cfg.Policy == nil || cfg.Audit == nil {
+		return nil, errors.New("bot: needs a fleet, a transport, a policy and an audit log")
+	}
+	cfg.Nick = cmp.Or(cfg.Nick, "adminbot")
+	cfg.Flight = cmp.Or(cfg.Flight, 512)
+	cfg.Working = cmp.Or(cfg.Working, 2*time.Second)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Notify == nil {
+		cfg.Notify = func(context.Context, Reply) {}
+	}
+	b := &Bot{
+		cfg: cfg, flight: make(chan struct{}, cfg.Flight), cancel: map[*call]context.CancelFunc{},
+		client: &rpc.Client{Transport: patient{cfg.Transport}, Now: cfg.Now},
+	}
+	b.answers = &answers{now: cfg.Now, byID: map[string]*kept{}}
+	b.cards = newCards(cfg.Random, cfg.Now, b.answers.has)
+	b.talks.now = cfg.Now
+	return b, nil
+}
+
+// Run keeps the answers of calls that came too late for their reply, until ctx is
+// done. Without it such calls are given up with their reply.
+func (b *Bot) Run(ctx context.Context) error {
+	<-ctx.Done()
+	b.mu.Lock()
+	b.over = true
+	for _, cancel := range b.cancel {
+		cancel()
+	}
+	b.mu.Unlock()
+	b.late.Wait()
+	return ctx.Err()
+}
+
+// knownID reports whether the id is that of a card or of an answer.
+func (b *Bot) knownID(id string) bool {
+	_, card := b.cards.get(id)
+	return card || b.answers.has(id)
+}

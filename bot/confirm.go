@@ -1,0 +1,305 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/internal/policy"
+)
+
+// cardReply is a card as it is shown (R7): what would happen to whom, the
+// sentence, and the answer that runs it.
+func (b *Bot) cardReply(c card, t *turn) Reply {
+	hosts := c.plan.Hosts()
+	var lines []string
+	if late := t.u.Delayed; !late.IsZero() {
+		took := t.now.Sub(late)
+		lines = append(lines, fmt.Sprintf("⌛ Arrived %s late, not run: yes %s to run now", span(max(took, 0)), c.id))
+	}
+	lines = append(lines, b.cardHead(c, hosts))
+	for i, s := range c.plan.Steps {
+		if len(c.plan.Steps) > 1 {
+			lines = append(lines, fmt.Sprintf("%d  %s on %s", i+1, fromArgs(faceOf(s.Method).do, s.Args, t.w), someHosts(s.Hosts, 48)))
+		}
+		if more := extraArgs(faceOf(s.Method).do, s.Args, t.w); more != "" {
+			lines = append(lines, "   "+more)
+		}
+	}
+	if len(hosts) > 6 {
+		lines = append(lines, cut(foldHosts(hosts), 600))
+	}
+	if away := b.away(hosts); away != "" {
+		lines = append(lines, away)
+	}
+	lines = append(lines, "= "+cut(c.plan.Sentence, 400), c.ask(len(hosts)))
+	text := strings.Join(lines, "\n")
+	return Reply{Text: text, ID: c.id, Exit: ExitNeedsYes, Data: Answer{
+		ID: c.id, Text: text, Canonical: c.plan.Sentence, Plan: commandsOf(c.plan), Hash: c.plan.Hash, Needs: c.needs.String(), Expires: c.expires, Exit: ExitNeedsYes,
+	}}
+}
+
+// cardHead is the first line: the whole question (R1).
+func (b *Bot) cardHead(c card, hosts []string) string {
+	what := capital(did(c.plan))
+	prod := ""
+	if n := b.production(hosts); n > 0 {
+		prod = "production "
+	}
+	var head string
+	switch {
+	case len(hosts) == 0:
+		head = what + "?"
+	case len(hosts) == 1:
+		head = fmt.Sprintf("%s on %s?", what, hosts[0])
+	default:
+		head = fmt.Sprintf("%s on %d %shosts: ", what, len(hosts), prod)
+		head += someHosts(hosts, max(12, headWidth-width(head)-2))
+	}
+	if c.needs == policy.Second {
+		return "⛔ " + strings.TrimSuffix(head, "?") + " needs a second person."
+	}
+	return head
+}
+
+// production counts hosts that are known to be in production.
+func (b *Bot) production(hosts []string) int {
+	n := 0
+	snap := b.cfg.Fleet.Snapshot()
+	for _, name := range hosts {
+		if h, ok := snap.Host(name); ok && h.Facts.Facts["env"] == "prod" {
+			n++
+		}
+	}
+	return n
+}
+
+// away says which of the hosts would not be reached now.
+func (b *Bot) away(hosts []string) string {
+	var off []string
+	for _, name := range hosts {
+		if h, ok := b.cfg.Fleet.Find(name); !ok || !h.Online {
+			off = append(off, name)
+		}
+	}
+	if len(off) == 0 {
+		return ""
+	}
+	return "offline now: " + someHosts(off, 56)
+}
+
+// ask is the line with the answers a card takes.
+func (c card) ask(hosts int) string {
+	switch c.needs {
+	case policy.Count:
+		return fmt.Sprintf("yes %s %d to run · no · %s", c.id, hosts, span(cardLife))
+	case policy.Second:
+		return fmt.Sprintf("another person: approve %s %d · reject %s · %s", c.id, hosts, c.id, span(cardLife))
+	}
+	return fmt.Sprintf("yes %s to run · no · %s", c.id, span(cardLife))
+}
+
+// confirm answers "yes", "yes 7f3" and "yes 7f3 12".
+func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counted bool) error {
+	if id == "" {
+		waiting := b.cards.waiting(t.person, t.u.Room)
+		switch len(waiting) {
+		case 0:
+			return t.say(tell(ExitNotUnderstood, "✖ Nothing waits for a yes. Nothing was run."))
+		case 1:
+			id = waiting[0].id
+		default:
+			lines := []string{fmt.Sprintf("✖ %d plans wait for a yes. Which? Nothing was run.", len(waiting))}
+			for _, c := range waiting {
+				lines = append(lines, fmt.Sprintf("yes %s  %s", c.id, cut(c.plan.Sentence, 60)))
+			}
+			return t.say(tell(ExitNeedsYes, lines...))
+		}
+	}
+	c, ok := b.cards.get(id)
+	switch {
+	case !ok:
+		return t.say(tell(ExitNotUnderstood, "✖ I have no card "+clean(id, 8)+". Nothing was run."))
+	case !c.asker.Equal(t.person):
+		said := "✖ " + c.id + " is somebody else's card. Nothing was run."
+		if c.needs == policy.Second && c.state == cardOpen {
+			said += fmt.Sprintf("\nTo agree to it: approve %s %d", c.id, len(c.plan.Hosts()))
+		}
+		return t.say(tell(ExitRefused, said))
+	case !c.room.Equal(t.u.Room):
+		return t.say(tell(ExitNeedsYes, "✖ "+c.id+" was asked for elsewhere: answer it there. Nothing was run."))
+	case c.state != cardOpen:
+		return t.say(tell(ExitNotUnderstood, "✖ "+c.over(t.w)))
+	case !t.u.Delayed.IsZero():
+		return t.say(tell(ExitNeedsYes, fmt.Sprintf("⌛ Your yes arrived %s late, not run.", span(max(t.now.Sub(t.u.Delayed), 0))), c.ask(len(c.plan.Hosts()))))
+	case c.needs == policy.Second:
+		return t.say(tell(ExitNeedsYes, "✖ You asked for it; someone else must approve. Nothing was run.", c.ask(len(c.plan.Hosts()))))
+	}
+	n := len(c.plan.Hosts())
+	if counted && hosts != n || !counted && c.needs == policy.Count {
+		said := fmt.Sprintf("✖ This is about %d hosts. Nothing was run.", n)
+		return t.say(tell(ExitNeedsYes, said, fmt.Sprintf("yes %s %d to run", c.id, n)))
+	}
+	return b.runCard(ctx, t, c, jid.JID{})
+}
+
+// runCard runs a card that was answered, if everything still is as it was when
+// it was shown: the hosts are looked up again, and the policy is asked again.
+func (b *Bot) runCard(ctx context.Context, t *turn, c card, approver jid.JID) error {
+	asker := &turn{b: b, u: Utterance{From: c.asker, Room: c.room}, person: c.asker, line: c.line, now: t.now, fleet: t.fleet}
+	again, added, gone := c.plan.resolved(c.line, t.fleet.Inventory)
+	v := b.judge(b.cfg.Policy(), c.asker, c.room, again, asker)
+	switch {
+	case len(v.refused) > 0:
+		b.cards.close(c.id, cardCancelled, t.person)
+		return t.say(refusal(again, v), b.record(ctx, asker, again, v, "refused", c.id))
+	case len(added) > 0 || len(gone) > 0 || v.needs > c.needs:
+		return b.askAgain(ctx, t, c, again, v, added, gone)
+	}
+	// Of two answers that arrive together, one gets here first.
+	if !b.cards.close(c.id, cardRun, t.person) {
+		now, _ := b.cards.get(c.id)
+		return t.say(tell(ExitNotUnderstood, "✖ "+now.over(t.w)))
+	}
+	decision := "run: confirmed"
+	permit := permit{run: true, id: c.id, actor: c.asker, refused: v.partly}
+	if !approver.Equal(jid.JID{}) {
+		decision = "run: approved by " + approver.String()
+		permit.reason = "approved by " + approver.String()
+	}
+	if err := b.record(ctx, asker, again, v, decision, c.id); err != nil {
+		return t.say(tell(ExitMixed, notAudited), err)
+	}
+	return b.carryOut(ctx, t, again, permit)
+}
+
+// askAgain replaces a card whose plan means something else by now.
+func (b *Bot) askAgain(ctx context.Context, t *turn, c card, again Plan, v verdict, added, gone []string) error {
+	if !b.cards.close(c.id, cardReplaced, t.person) {
+		now, _ := b.cards.get(c.id)
+		return t.say(tell(ExitNotUnderstood, "✖ "+now.over(t.w)))
+	}
+	fresh, err := b.cards.open(card{asker: c.asker, room: c.room, message: c.message, line: c.line, plan: again, needs: max(v.needs, c.needs)})
+	if err != nil {
+		return t.say(tell(ExitNeedsYes, "✖ "+capital(err.Error())+".", "Nothing was run."))
+	}
+	var diff []string
+	if len(added) > 0 {
+		diff = append(diff, "new: "+someHosts(added, 40))
+	}
+	if len(gone) > 0 {
+		diff = append(diff, "gone: "+someHosts(gone, 40))
+	}
+	if len(diff) == 0 {
+		diff = append(diff, "it needs more than a yes by now")
+	}
+	reply := b.cardReply(fresh, t)
+	reply.Text = "⚠ Not run: the hosts changed since you asked (" + strings.Join(diff, "; ") + ")\n" + reply.Text
+	return t.say(reply, b.record(ctx, t, again, v, "card: needs "+fresh.needs.String(), fresh.id))
+}
+
+// approve answers "approve 8tz 6": the word of a second person (policy.md).
+func (b *Bot) approve(ctx context.Context, t *turn, id string, hosts int, counted bool) error {
+	c, ok := b.cards.get(id)
+	n := len(c.plan.Hosts())
+	switch {
+	case !ok:
+		return t.say(tell(ExitNotUnderstood, "✖ I have no card "+clean(id, 8)+". Nothing was run."))
+	case c.state != cardOpen:
+		return t.say(tell(ExitNotUnderstood, "✖ "+c.over(t.w)))
+	case c.asker.Equal(t.person):
+		if c.needs != policy.Second {
+			return b.confirm(ctx, t, id, hosts, counted)
+		}
+		return t.say(tell(ExitRefused, "✖ You asked for it; someone else must approve. Nothing was run."))
+	case c.needs != policy.Second:
+		return t.say(tell(ExitRefused, "✖ "+c.id+" needs no second person. Nothing was run."))
+	case !t.u.Delayed.IsZero():
+		return t.say(tell(ExitNeedsYes, "⌛ Your approval arrived late. Nothing was run.", c.ask(n)))
+	case !counted || hosts != n:
+		return t.say(tell(ExitNeedsYes, fmt.Sprintf("✖ This is about %d hosts. Nothing was run.", n), c.describe(), fmt.Sprintf("approve %s %d · reject %s", c.id, n, c.id)))
+	}
+	pol := b.cfg.Policy()
+	if !b.mayApprove(pol, t.person, c, t) {
+		v := b.judge(pol, t.person, t.u.Room, c.plan, t)
+		r := tell(ExitRefused, "⛔ You may not approve this. Nothing was run.")
+		if len(v.refused) > 0 {
+			r = refusal(c.plan, v)
+		}
+		return t.say(r, b.record(ctx, t, c.plan, v, "approval refused", c.id))
+	}
+	return b.runCard(ctx, t, c, t.person)
+}
+
+// describe is a card for somebody who has not seen it.
+func (c card) describe() string {
+	return clean(c.asker.String(), 60) + " asks: " + cut(c.plan.Sentence, 300)
+}
+
+// mayApprove: who may do the same themselves; of class A only administrators.
+func (b *Bot) mayApprove(pol *policy.Policy, who jid.JID, c card, t *turn) bool {
+	if who.Equal(c.asker) || c.plan.Class() == agentapi.Admin && !pol.Admin(who) {
+		return false
+	}
+	return len(b.judge(pol, who, jid.JID{}, c.plan, t).refused) == 0
+}
+
+// maxApprovers are told of a plan that waits for one of them.
+const maxApprovers = 8
+
+// tellApprovers tells the people who could approve.
+func (b *Bot) tellApprovers(ctx context.Context, t *turn, c card) {
+	pol, told := b.cfg.Policy(), 0
+	for _, p := range t.fleet.Inventory.People {
+		who, err := jid.Parse(p)
+		if err != nil || told == maxApprovers || !b.mayApprove(pol, who.Bare(), c, t) {
+			continue
+		}
+		told++
+		n := len(c.plan.Hosts())
+		b.cfg.Notify(ctx, Reply{To: who.Bare(), ID: c.id, Text: strings.Join([]string{
+			fmt.Sprintf("⛔ %s needs your approval: %s on %d hosts", clean(c.asker.Localpart(), 20), cut(did(c.plan), 30), n),
+			"= " + cut(c.plan.Sentence, 400),
+			fmt.Sprintf("approve %s %d · reject %s · %s", c.id, n, c.id, span(cardLife)),
+		}, "\n")})
+	}
+}
+
+// withdraw answers "no", "cancel 7f3" and "reject 8tz". Saying no is always safe,
+// so a bare one drops every plan the person has waiting here.
+func (b *Bot) withdraw(ctx context.Context, t *turn, id string) error {
+	if id == "" {
+		waiting := b.cards.waiting(t.person, t.u.Room)
+		var dropped []string
+		for _, c := range waiting {
+			if b.cards.close(c.id, cardCancelled, t.person) {
+				dropped = append(dropped, c.id)
+			}
+		}
+		if len(dropped) == 0 {
+			return t.say(tell(ExitOK, "OK, nothing to do. Nothing was waiting for a yes."))
+		}
+		return t.say(tell(ExitOK, "OK, "+strings.Join(dropped, ", ")+" cancelled. Nothing was run."))
+	}
+	c, ok := b.cards.get(id)
+	mine := ok && c.asker.Equal(t.person)
+	second := ok && c.needs == policy.Second && b.mayApprove(b.cfg.Policy(), t.person, c, t)
+	switch {
+	case !ok:
+		return t.say(tell(ExitNotUnderstood, "✖ I have no card "+clean(id, 8)+". Nothing was run."))
+	case !mine && !second:
+		return t.say(tell(ExitRefused, "✖ "+c.id+" is somebody else's card."))
+	case !b.cards.close(id, cardCancelled, t.person):
+		now, _ := b.cards.get(id)
+		return t.say(tell(ExitNotUnderstood, "✖ "+now.over(t.w)))
+	}
+	if !mine {
+		b.cfg.Notify(ctx, Reply{To: c.asker, Room: c.room, ID: c.id, Text: fmt.Sprintf("✖ %s rejected %s. Nothing was run.", clean(t.person.Localpart(), 20), c.id)})
+	}
+	v := verdict{rules: slices.Repeat([]string{""}, len(c.plan.Steps))}
+	return t.say(tell(ExitOK, "OK, "+c.id+" cancelled. Nothing was run."), b.record(ctx, t, c.plan, v, "cancelled", c.id))
+}

@@ -1,0 +1,349 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"adminbot/agentapi"
+	"adminbot/grammar"
+)
+
+// ownMethod is a method that the bot answers itself.
+type ownMethod struct {
+	class agentapi.Class
+	verb  grammar.Verb
+}
+
+var (
+	idArg    = grammar.Arg{Name: "id", Kind: grammar.KindID, Words: []string{"card", "answer", "number"}}
+	someID   = grammar.Arg{Name: "id", Kind: grammar.KindID, Required: true, Ask: "Which one? Say its id."}
+	countArg = grammar.Arg{Name: "hosts", Kind: grammar.KindPopulation}
+)
+
+// ownMethods is the table of the bot's own methods and what they are called in
+// sentences. answerOwn says what they do. It is never written to.
+var ownMethods = map[string]ownMethod{
+	"fleet.hosts": {agentapi.Read, grammar.Verb{Hosts: true, Help: "Lists hosts with their mood."}},
+	"bot.help":    {agentapi.Read, grammar.Verb{Help: "Says what I can do, and how to say it."}},
+	"bot.confirm": {agentapi.Write, grammar.Verb{Write: true, Help: "Runs a plan that waits for a yes."}},
+	"bot.cancel":  {agentapi.Write, grammar.Verb{Write: true, Help: "Drops a plan that waits for a yes."}},
+	"bot.approve": {agentapi.Write, grammar.Verb{Write: true, Help: "Agrees to somebody else's plan, as the second person.",
+		Words: []string{"approve"}, Args: []grammar.Arg{someID, countArg},
+	}},
+	"bot.decline": {agentapi.Write, grammar.Verb{Write: true, Help: "Refuses somebody else's plan.",
+		Words: []string{"decline"}, Args: []grammar.Arg{someID},
+	}},
+	"bot.details": {agentapi.Read, grammar.Verb{Help: "Shows everything about an answer, host by host.",
+		Words: []string{"details"}, Args: []grammar.Arg{idArg},
+	}},
+	"bot.more": {agentapi.Read, grammar.Verb{Help: "Shows the rest of a long answer.",
+		Words: []string{"more, show more, next page, the rest"}, Args: []grammar.Arg{idArg},
+	}},
+	"bot.retry": {agentapi.Read, grammar.Verb{Help: "Asks again the hosts that were not ok; a change needs a yes again.",
+		Words: []string{"retry, retry failed, try again"}, Args: []grammar.Arg{idArg},
+	}},
+	"bot.repeat":  {agentapi.Read, grammar.Verb{Help: "Does the last plan again; a change needs a yes again."}},
+	"bot.history": {agentapi.Read, grammar.Verb{Help: "Lists your last answers."}},
+}
+
+// answerOwn answers a method of the bot itself.
+func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
+	id := strArg(s.Args, "id")
+	n, counted := intArg(s.Args, "hosts")
+	switch s.Method {
+	case "fleet.hosts":
+		return b.fleetHosts(ctx, t, s)
+	case "bot.help":
+		return t.say(b.help(t, strArg(s.Args, "topic")))
+	case "bot.confirm":
+		return b.confirm(ctx, t, id, n, counted)
+	case "bot.approve":
+		return b.approve(ctx, t, id, n, counted)
+	case "bot.cancel", "bot.decline":
+		return b.withdraw(ctx, t, id)
+	case "bot.details":
+		return b.details(t, id)
+	case "bot.more":
+		return b.more(t, id)
+	case "bot.retry":
+		return b.retry(ctx, t, id)
+	case "bot.repeat":
+		return b.repeat(ctx, t)
+	case "bot.history":
+		return b.history(t, s)
+	}
+	return t.say(tell(ExitNotUnderstood, "✖ I can't do "+s.Method+" yet. Nothing was run."))
+}
+
+func strArg(args map[string]any, name string) string {
+	s, _ := args[name].(string)
+	return strings.ToLower(s)
+}
+
+func intArg(args map[string]any, name string) (int, bool) {
+	n, ok := number(args[name])
+	return int(n), ok
+}
+
+// control reads the few sentences about cards and answers that hold an id, so
+// that they mean the same whatever the vocabulary: known tells ids. Anything else
+// is for the grammar.
+func control(line string, known func(string) bool) (grammar.Command, bool) {
+	words := strings.Fields(strings.ToLower(strings.TrimRight(strings.TrimSpace(line), ".!")))
+	if len(words) == 0 || len(words) > 4 {
+		return grammar.Command{}, false
+	}
+	verb, rest := words[0], words[1:]
+	method, bare := "", true
+	switch verb {
+	case "yes", "confirm", "ok", "y":
+		method = "bot.confirm"
+	case "no", "cancel", "n", "nope":
+		method = "bot.cancel"
+	case "approve":
+		method, bare = "bot.approve", false
+	case "reject", "decline":
+		method, bare = "bot.decline", false
+	case "details":
+		method = "bot.details"
+	case "more":
+		method = "bot.more"
+	case "retry":
+		method = "bot.retry"
+		if len(rest) > 0 && rest[0] == "failed" {
+			rest = rest[1:]
+		}
+	default:
+		return grammar.Command{}, false
+	}
+	c := grammar.Command{Method: method, Args: map[string]any{}}
+	if len(rest) == 0 {
+		return c, bare
+	}
+	if !looksLikeID(rest[0]) || verb != "yes" && !known(rest[0]) {
+		return grammar.Command{}, false
+	}
+	c.Args["id"] = rest[0]
+	if len(rest) == 2 && (method == "bot.confirm" || method == "bot.approve") {
+		n := 0
+		if _, err := fmt.Sscanf(rest[1], "%d", &n); err != nil || fmt.Sprint(n) != rest[1] {
+			return grammar.Command{}, false
+		}
+		c.Args["hosts"] = int64(n)
+		rest = rest[:1]
+	}
+	return c, len(rest) == 1
+}
+
+// fleetHosts answers who is there, out of the snapshot: no host is asked.
+func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
+	plan := Plan{Sentence: cmp.Or(s.Sentence, t.line), Steps: []Step{*s}, Hash: hash([]Step{*s}, t.line)}
+	v := b.judge(b.cfg.Policy(), t.person, t.u.Room, plan, t)
+	if len(v.refused) > 0 {
+		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, "refused", ""))
+	}
+	id := b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
+	r := report{id: id, plan: plan, w: t.w}
+	var results []Result
+	for _, name := range s.Hosts {
+		if why, no := v.partly[hostKey(0, name)]; no {
+			results = append(results, Result{Host: name, Outcome: Refused, Why: why})
+			continue
+		}
+		h, ok := t.fleet.Host(name)
+		if !ok {
+			continue
+		}
+		value := map[string]any{"name": h.Name, "mood": h.Mood, "online": h.Online, "score": float64(h.Score), "jid": h.Address().String()}
+		if h.Status != "" {
+			value["status"] = h.Status
+		}
+		if !h.Since.IsZero() {
+			value["since"] = h.Since
+		}
+		if len(h.Facts.Facts) > 0 {
+			facts := map[string]any{}
+			for k, v := range h.Facts.Facts {
+				facts[k] = v
+			}
+			value["facts"] = facts
+		}
+		results = append(results, Result{Host: name, Value: value})
+	}
+	r.results = [][]Result{results}
+	b.answers.keep(t.person, t.u.Room, r)
+	return t.say(b.rendered(t, r), b.record(ctx, t, plan, v, "run", id))
+}
+
+// answerOf finds the answer that "details", "more" and "retry" mean.
+func (b *Bot) answerOf(t *turn, id string) (kept, bool) {
+	if id == "" {
+		id = t.before.answer
+	}
+	if id == "" {
+		if all := b.answers.of(t.person); len(all) > 0 && !t.u.Once {
+			return all[0], true
+		}
+	}
+	return b.answers.get(id, t.person)
+}
+
+func noAnswer(id string) Reply {
+	if id == "" {
+		return tell(ExitNotUnderstood, "✖ There is no answer to go on from.")
+	}
+	return tell(ExitNotUnderstood, "✖ I have no answer "+clean(id, 8)+" of yours. They are kept for "+span(answerLife)+".")
+}
+
+func (b *Bot) more(t *turn, id string) error {
+	k, ok := b.answerOf(t, id)
+	if !ok {
+		return t.say(noAnswer(id))
+	}
+	if len(k.rest) == 0 {
+		return t.say(tell(ExitOK, "✔ That was all of "+k.id+"."))
+	}
+	text, rest := page(k.rest, t.lines(), k.id)
+	b.answers.left(k.id, rest)
+	return t.say(Reply{Text: text, ID: k.id, Data: Answer{ID: k.id, Text: text}})
+}
+
+// details shows an answer host by host.
+func (b *Bot) details(t *turn, id string) error {
+	k, ok := b.answerOf(t, id)
+	if !ok {
+		return t.say(noAnswer(id))
+	}
+	k.w = t.w
+	lines := k.report.everything()
+	text, rest := page(lines, t.lines(), k.id)
+	b.answers.left(k.id, rest)
+	return t.say(Reply{Text: text, ID: k.id, Private: true, Data: k.report.data(text)})
+}
+
+// everything is a report host by host.
+func (r report) everything() []line {
+	out := []line{{text: fmt.Sprintf("%s · %s · %s", r.id, cut(r.plan.Sentence, 200), span(r.took))}}
+	for i, s := range r.plan.Steps {
+		f := faceOf(s.Method)
+		if len(r.plan.Steps) > 1 {
+			out = append(out, line{text: fmt.Sprintf("%d  %s", i+1, s.Method)})
+		}
+		for _, res := range r.results[i] {
+			text := res.Host + "  " + res.Outcome.String()
+			if res.Took > 0 {
+				text += "  " + span(res.Took)
+			}
+			if res.Late {
+				text += "  late"
+			}
+			out = append(out, line{text, true})
+			if why := r.reason(res, s.Changes()); res.Outcome != OK && why != "" {
+				out = append(out, line{"  " + why, true})
+			}
+			if top, _ := res.Value.(map[string]any); res.Outcome == OK && top != nil {
+				all := face{list: f.list, cols: f.cols, worst: f.worst, wide: f.wide}
+				shown := r.detail(s, all, top)
+				if f.list != "" && f.list != "top" && f.list != "reasons" { // detail leaves out what a first line says
+					shown = append(r.members(s.Method, top, f.list, all), shown...)
+				}
+				for _, l := range shown {
+					out = append(out, line{"  " + l.text, true})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// retry asks the hosts that were not ok again. What may have run keeps its
+// idempotency key, so that a host that did it says so instead of doing it twice.
+func (b *Bot) retry(ctx context.Context, t *turn, id string) error {
+	k, ok := b.answerOf(t, id)
+	if !ok {
+		return t.say(noAnswer(id))
+	}
+	var again Plan
+	for i, step := range k.plan.Steps {
+		var hosts []string
+		step.keys = map[string]string{}
+		for _, res := range k.results[i] {
+			if res.Outcome == OK {
+				continue
+			}
+			hosts = append(hosts, res.Host)
+			if res.Outcome == NoAnswer || res.Outcome == Unreachable {
+				step.keys[res.Host] = res.Key
+			}
+		}
+		if len(hosts) == 0 {
+			continue
+		}
+		slices.Sort(hosts)
+		step.Hosts, step.All = hosts, false
+		step.command.On, step.command.Hosts = grammar.Names(hosts...), hosts
+		again.Steps = append(again.Steps, step)
+	}
+	if len(again.Steps) == 0 {
+		return t.say(tell(ExitOK, "✔ Everything in "+k.id+" was ok: nothing to retry."))
+	}
+	again.Sentence = t.fleet.Lexicon.Sentence(commandsOf(again))
+	if k.plan.Steps[0].Own {
+		return b.answerOwn(ctx, t, &again.Steps[0])
+	}
+	again.Hash = hash(again.Steps, t.line)
+	return b.permitted(ctx, t, again)
+}
+
+// permitted is the second half of Answer, for a plan that was not read from the
+// line.
+func (b *Bot) permitted(ctx context.Context, t *turn, p Plan) error {
+	permit, err := b.permit(ctx, t, p)
+	if err != nil || !permit.run {
+		return t.say(permit.reply, err)
+	}
+	return b.carryOut(ctx, t, p, permit)
+}
+
+// repeat does the last plan of the person here again.
+func (b *Bot) repeat(ctx context.Context, t *turn) error {
+	k, ok := b.answerOf(t, "")
+	if !ok {
+		return t.say(noAnswer(""))
+	}
+	if k.plan.Steps[0].Own {
+		return b.answerOwn(ctx, t, &k.plan.Steps[0])
+	}
+	again, _, _ := k.plan.resolved(t.line, t.fleet.Inventory)
+	return b.permitted(ctx, t, again)
+}
+
+// history lists the person's answers that are still kept.
+func (b *Bot) history(t *turn, s *Step) error {
+	limit, ok := intArg(s.Args, "limit")
+	if !ok || limit < 1 {
+		limit = 10
+	}
+	all := b.answers.of(t.person)
+	if len(all) == 0 {
+		return t.say(tell(ExitOK, "✔ No answers yet."))
+	}
+	shown := all[:min(limit, len(all))]
+	lines := []string{"✔ Your last " + plural(len(shown), "answer")}
+	for _, k := range shown {
+		lines = append(lines, fmt.Sprintf("%s  %s  %s", k.id, t.w.moment(k.at), cut(k.plan.Sentence, 60)))
+	}
+	text := strings.Join(lines, "\n")
+	return t.say(Reply{Text: text, Private: true, Data: Answer{Text: text}})
+}
+
+// lines is how many lines one message may have here.
+func (t *turn) lines() int {
+	if t.u.Room.String() != "" {
+		return roomLines
+	}
+	return chatLines
+}

@@ -1,0 +1,240 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"adminbot/agentapi"
+	"adminbot/grammar"
+)
+
+// defaultTimeout is assumed for work of methods that the table does not have.
+const defaultTimeout = 30 * time.Second
+
+// plan binds what was read to the method table: classes, permissions, checked
+// arguments, hosts. When there is nothing to run, problem is what to say
+// instead. Pure.
+func plan(r grammar.Reading, line string, lex *grammar.Lexicon) (p Plan, problem *Reply) {
+	if r.Status != grammar.OK || len(r.Commands) == 0 {
+		reply := notPlanned(r, line)
+		return Plan{}, &reply
+	}
+	p.Sentence = r.Canonical
+	if p.Sentence == "" {
+		p.Sentence = line
+	}
+	for _, c := range r.Commands {
+		s, err := bind(c, lex.Inventory())
+		if errors.Is(err, errNotBuilt) {
+			reply := tell(ExitNotUnderstood, "✖ I understand that, but I can't do it yet ("+c.Method+").", "Nothing was run.")
+			return Plan{}, &reply
+		}
+		if err != nil {
+			reply := tell(ExitNotUnderstood, "✖ "+capital(err.Error()), "Nothing was run.")
+			return Plan{}, &reply
+		}
+		s.Sentence = lex.Sentence([]grammar.Command{c})
+		p.Steps = append(p.Steps, s)
+	}
+	for _, s := range p.Steps {
+		if !s.At.IsZero() || s.Every != 0 {
+			reply := noAppointments(r.Commands, lex)
+			return Plan{}, &reply
+		}
+	}
+	if n := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Own }); n >= 0 && len(p.Steps) > 1 {
+		reply := tell(ExitNotUnderstood, "✖ One thing at a time: "+p.Steps[n].Method+" can't be part of a longer sentence.", "Nothing was run.")
+		return Plan{}, &reply
+	}
+	p.Hash = hash(p.Steps, line)
+	return p, nil
+}
+
+// errNotBuilt: the grammar knows a method that neither hosts nor the bot have.
+var errNotBuilt = errors.New("bot: no such method in this version")
+
+// bind makes a step of a command.
+func bind(c grammar.Command, inv *grammar.Inventory) (Step, error) {
+	s := Step{
+		Method: c.Method, Args: c.Args, Hosts: c.Hosts, Sort: c.Sort, Limit: c.Limit,
+		At: c.At, Every: c.Every, DryRun: c.DryRun, command: c,
+	}
+	for _, f := range c.Where {
+		s.Where = append(s.Where, Filter(f))
+	}
+	if spec, ok := ownMethods[c.Method]; ok {
+		s.Own, s.Class = true, spec.class
+		s.Permission = c.Method
+		return s, nil
+	}
+	spec, ok := agentapi.Lookup(c.Method)
+	if !ok {
+		return s, errNotBuilt
+	}
+	args, wire, err := spec.Bind(c.Args)
+	if err != nil {
+		return s, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "agentapi: "))
+	}
+	s.Args, s.Lane = wire, spec.Lane
+	s.Class, s.Permission = spec.For(args)
+	s.Timeout = spec.Timeout
+	if s.Timeout == 0 {
+		s.Timeout = defaultTimeout
+	}
+	s.All = len(s.Hosts) > 1 && len(s.Hosts) == len(inv.Hosts)
+	return s, nil
+}
+
+// own is the plan's only step if the bot itself answers it.
+func (p Plan) own() *Step {
+	if len(p.Steps) == 1 && p.Steps[0].Own {
+		return &p.Steps[0]
+	}
+	return nil
+}
+
+// resolved is the plan with its hosts looked up again, and how they differ.
+func (p Plan) resolved(line string, inv *grammar.Inventory) (again Plan, added, gone []string) {
+	again = p
+	again.Steps = slices.Clone(p.Steps)
+	for i := range again.Steps {
+		s := &again.Steps[i]
+		if s.command.On.IsZero() {
+			continue
+		}
+		hosts := s.command.On.Resolve(inv)
+		for _, h := range hosts {
+			if !slices.Contains(s.Hosts, h) {
+				added = append(added, h)
+			}
+		}
+		for _, h := range s.Hosts {
+			if !slices.Contains(hosts, h) {
+				gone = append(gone, h)
+			}
+		}
+		s.Hosts = hosts
+	}
+	again.Hash = hash(again.Steps, line)
+	return again, added, gone
+}
+
+// notPlanned is what to say to a line that is no plan.
+func notPlanned(r grammar.Reading, line string) Reply {
+	var text []string
+	switch r.Status {
+	case grammar.Ambiguous:
+		first := clean(r.Question, headWidth)
+		if first == "" {
+			first = fmt.Sprintf("\"%s\" could mean %d things. Which?", clean(line, 30), len(r.Options))
+		}
+		text = append(text, firstLine(first, "Nothing was run.")...)
+		for i, o := range r.Options[:min(len(r.Options), 9)] {
+			text = append(text, fmt.Sprintf("%d  %s", i+1, clean(o, 200)))
+		}
+		text = append(text, "reply "+choices(min(len(r.Options), 9)))
+	case grammar.Incomplete:
+		q := clean(r.Question, headWidth)
+		if q == "" {
+			q = "Something is missing."
+		}
+		text = append(text, firstLine(q, "Nothing was run.")...)
+		text = append(text, suggested(r.Suggestions)...)
+	case grammar.NotACommand:
+		text = append(text, "OK, nothing to do. Nothing was run.")
+		text = append(text, suggested(r.Suggestions)...)
+	default:
+		text = append(text, unknown(r, line)...)
+		text = append(text, suggested(r.Suggestions)...)
+		if len(r.Suggestions) == 0 {
+			text = append(text, "say help for what I can do")
+		}
+	}
+	reply := tell(ExitNotUnderstood, text...)
+	reply.Data = Answer{Text: reply.Text, Exit: reply.Exit, Status: string(r.Status), Reading: &r}
+	return reply
+}
+
+// unknown are the first lines about something not understood: the word, the
+// nearest known one, and that nothing was run.
+func unknown(r grammar.Reading, line string) []string {
+	said := fmt.Sprintf("✖ I don't understand \"%s\".", clean(line, 40))
+	if p := r.Problem; p != nil && p.Word != "" {
+		said = fmt.Sprintf("✖ I don't know \"%s\".", clean(p.Word, 24))
+		if p.Nearest != "" && !strings.EqualFold(p.Nearest, p.Word) {
+			said = fmt.Sprintf("✖ I don't know \"%s\". Did you mean %s?", clean(p.Word, 24), clean(p.Nearest, 24))
+		}
+	}
+	return firstLine(said, "Nothing was run.")
+}
+
+// firstLine puts two sentences into one line if that is short enough (R1).
+func firstLine(a, b string) []string {
+	if width(a)+1+width(b) <= headWidth {
+		return []string{a + " " + b}
+	}
+	return []string{a, b}
+}
+
+func suggested(list []string) []string {
+	var out []string
+	for _, s := range list[:min(len(list), 3)] {
+		out = append(out, "say: "+clean(s, 200))
+	}
+	return out
+}
+
+func choices(n int) string {
+	switch n {
+	case 0, 1:
+		return "1"
+	case 2:
+		return "1 or 2"
+	}
+	var b strings.Builder
+	for i := 1; i < n; i++ {
+		if i > 1 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d", i)
+	}
+	return b.String() + fmt.Sprintf(" or %d", n)
+}
+
+// noAppointments refuses what was to happen later or again and again.
+func noAppointments(commands []grammar.Command, lex *grammar.Lexicon) Reply {
+	now := slices.Clone(commands)
+	for i := range now {
+		now[i].At, now[i].Every = time.Time{}, 0
+	}
+	text := []string{"✖ I can't keep appointments yet. Nothing was scheduled or run."}
+	return tell(ExitNotUnderstood, append(text, "Without the time: "+lex.Sentence(now))...)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// asSaid are arguments with times, which were mostly said relatively, left open;
+// hash adds the words instead.
+func asSaid(args map[string]any) (said map[string]any, relative bool) {
+	for name, v := range args {
+		if _, ok := v.(time.Time); ok {
+			if said == nil {
+				said = maps.Clone(args)
+			}
+			said[name], relative = "as said", true
+		}
+	}
+	if said == nil {
+		said = args
+	}
+	return said, relative
+}

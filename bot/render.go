@@ -1,0 +1,531 @@
+package bot
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// report is everything a reply about a finished plan is made of. Rendering is
+// pure: the same report gives the same text.
+type report struct {
+	id      string
+	plan    Plan
+	results [][]Result // by step
+	took    time.Duration
+	w       when
+}
+
+// line is one line of a reply; block lines stand between ``` fences (R4).
+type line struct {
+	text  string
+	block bool
+}
+
+const (
+	headWidth  = 70 // R1: what a phone's notification shows
+	blockWidth = 40 // R4
+	wideWidth  = 160
+)
+
+// render is a report as lines: the first is the whole answer in a few words.
+func (r report) render() []line {
+	var sections []section
+	for i, s := range r.plan.Steps {
+		sections = append(sections, r.section(s, r.results[i]))
+	}
+	var lines []line
+	switch len(sections) {
+	case 0:
+		return nil
+	case 1:
+		lines = append(lines, line{text: r.head(sections[0].mark, sections[0].head)})
+		lines = append(lines, sections[0].lines...)
+	default:
+		lines = append(lines, line{text: r.head(r.together(sections))})
+		for _, s := range sections {
+			lines = append(lines, line{text: s.mark + " " + cut(s.head, headWidth)})
+			lines = append(lines, s.lines...)
+		}
+	}
+	if next := r.next(); next != "" {
+		lines = append(lines, line{text: next})
+	}
+	return lines
+}
+
+// head is the first line: mark, words, how long it took and the id, in at most
+// headWidth characters.
+func (r report) head(mark, text string) string {
+	suffix := " · " + r.id
+	if took := " · " + span(r.took.Round(100*time.Millisecond)); r.took >= 100*time.Millisecond &&
+		width(mark)+1+width(text)+width(took)+width(suffix) <= headWidth {
+		suffix = took + suffix
+	}
+	return mark + " " + cut(text, headWidth-width(mark)-1-width(suffix)) + suffix
+}
+
+// together is the first line of a plan with several commands.
+func (r report) together(sections []section) (mark, text string) {
+	var total Counts
+	done, notStarted := 0, 0
+	for i := range r.plan.Steps {
+		c := count(r.results[i])
+		total = total.plus(c)
+		switch c.Asked {
+		case c.OK:
+			done++
+		case c.Skipped:
+			notStarted++
+		}
+	}
+	mark = "✔"
+	for _, s := range sections {
+		if s.mark != "✔" {
+			mark = "⚠"
+		}
+	}
+	if total.OK == 0 && total.Asked > 0 {
+		mark = "✖"
+	}
+	text = fmt.Sprintf("%d of %d commands ok", done, len(sections))
+	if notStarted > 0 {
+		text += fmt.Sprintf(" · %d not started", notStarted)
+	}
+	if hosts := r.plan.Hosts(); len(hosts) > 0 {
+		text += " on " + someHosts(hosts, 24)
+	}
+	return mark, text
+}
+
+// next is the line that says what can be said about this answer.
+func (r report) next() string {
+	var total Counts
+	for i := range r.plan.Steps {
+		total = total.plus(count(r.results[i]))
+	}
+	if total.Asked == total.OK {
+		return ""
+	}
+	return "retry failed " + r.id + " · details " + r.id
+}
+
+// section is the answer to one step.
+type section struct {
+	mark, head string
+	lines      []line
+}
+
+func (r report) section(s Step, results []Result) section {
+	f := faceOf(s.Method)
+	c := count(results)
+	var sec section
+	switch {
+	case s.DryRun:
+		sec = r.dryRun(s, f, results, c)
+	case s.Changes():
+		sec = r.change(s, f, results, c)
+	case len(s.Where) > 0 || s.Sort != "":
+		sec = r.selection(s, f, results, c)
+	case s.Method == "fleet.hosts":
+		sec = r.fleet(s, results)
+	case len(results) == 1 && results[0].Outcome == OK:
+		sec = r.one(s, f, results[0])
+	default:
+		sec = r.several(s, f, results, c)
+	}
+	return sec
+}
+
+// change is the answer to a write.
+func (r report) change(s Step, f face, results []Result, c Counts) section {
+	done := fromArgs(f.done, s.Args, r.w)
+	if f.accepted || unfinished(results) { // R12: the host has taken it on; the work goes on there
+		done = strings.TrimSpace(fromArgs(cmp.Or(f.do, f.done), s.Args, r.w)) + " accepted"
+		if f.accepted {
+			done = fromArgs(f.done, s.Args, r.w) + " accepted"
+		}
+	}
+	sec := section{mark: "✔"}
+	switch {
+	case c.OK == c.Asked && c.Asked == 1:
+		sec.head = done + " on " + cut(results[0].Host, 30)
+	case c.OK == c.Asked:
+		sec.head = fmt.Sprintf("%s on %d/%d", done, c.OK, c.Asked)
+		if s := someHosts(s.Hosts, headWidth); width(sec.head)+width(s) < headWidth-20 {
+			sec.head += " (" + s + ")"
+		}
+	case c.Asked == 1:
+		sec.mark, sec.head = "✖", r.single(fromArgs(f.do, s.Args, r.w), results[0], true)
+		if results[0].Outcome == NoAnswer {
+			sec.mark = "⚠"
+		}
+	default:
+		sec.mark = "⚠"
+		if c.OK == 0 {
+			sec.mark = "✖"
+		}
+		sec.head = fmt.Sprintf("%s on %d/%d%s", done, c.OK, c.Asked, c.troublesWithin(headWidth-10-width(done)-len(fmt.Sprint(c.OK, c.Asked))-4))
+	}
+	sec.lines = append(r.troubles(s, results, true), r.table(s, f, results)...)
+	return sec
+}
+
+// unfinished reports whether some host answered with a job instead of a result.
+func unfinished(results []Result) bool {
+	return slices.ContainsFunc(results, func(res Result) bool {
+		top, _ := res.Value.(map[string]any)
+		job, _ := top["job"].(string)
+		return res.Outcome == OK && job != ""
+	})
+}
+
+// single is the first line about the one host that was asked and did not do it.
+// It holds nothing the host wrote.
+func (r report) single(what string, res Result, write bool) string {
+	host := cut(res.Host, 30)
+	switch res.Outcome {
+	case Failed:
+		return fmt.Sprintf("%s FAILED on %s", what, host)
+	case Refused:
+		return fmt.Sprintf("%s refused by %s", what, host)
+	case Unreachable:
+		s := fmt.Sprintf("%s: %s is not reachable", what, host)
+		if !res.Since.IsZero() {
+			s = fmt.Sprintf("%s: %s is offline since %s", what, host, r.w.moment(res.Since))
+		}
+		if write {
+			s += ", not sent"
+		}
+		return s
+	case NoAnswer:
+		if write {
+			return fmt.Sprintf("%s: no answer from %s, may have run", what, host)
+		}
+		return fmt.Sprintf("%s: no answer from %s", what, host)
+	case Expired:
+		return fmt.Sprintf("%s reached %s too late, not run", what, host)
+	}
+	return fmt.Sprintf("%s not started on %s", what, host)
+}
+
+// troubles are the counts other than ok, for a first line (R2).
+func (c Counts) troubles() string {
+	var b strings.Builder
+	for _, t := range []struct {
+		n    int
+		word string
+	}{{c.Failed, "failed"}, {c.Refused, "refused"}, {c.Unreachable, "NOT reached"}, {c.TimedOut, "no answer"}, {c.Skipped, "not started"}} {
+		if t.n > 0 {
+			fmt.Fprintf(&b, " · %d %s", t.n, t.word)
+		}
+	}
+	return b.String()
+}
+
+// troublesWithin is troubles in at most limit characters: kinds that a reader
+// treats alike are added up when there is no room for each.
+func (c Counts) troublesWithin(limit int) string {
+	s := c.troubles()
+	if width(s) <= limit {
+		return s
+	}
+	c.Unreachable, c.TimedOut = c.Unreachable+c.TimedOut, 0
+	if s = c.troubles(); width(s) <= limit {
+		return s
+	}
+	return fmt.Sprintf(" · %d NOT ok", c.Asked-c.OK)
+}
+
+// troubles are the lines about everyone who is not ok: worst first, the same
+// reason once, with the hosts it holds for (R3). Text of hosts is inside the
+// block and cleaned.
+func (r report) troubles(s Step, results []Result, write bool) []line {
+	type kind struct {
+		outcome Outcome
+		why     string
+	}
+	groups := map[kind][]string{}
+	var order []kind
+	for _, res := range results {
+		if res.Outcome == OK {
+			continue
+		}
+		k := kind{res.Outcome, r.reason(res, write)}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], res.Host)
+	}
+	rank := map[Outcome]int{Failed: 0, Refused: 1, NoAnswer: 2, Expired: 3, Unreachable: 4, Skipped: 5}
+	slices.SortStableFunc(order, func(a, b kind) int {
+		return cmp.Or(rank[a.outcome]-rank[b.outcome], len(groups[b])-len(groups[a]), strings.Compare(a.why, b.why))
+	})
+	var out []line
+	if len(results) == 1 { // the first line has said who and how
+		if k := order; len(k) == 1 && k[0].why != "" && k[0].outcome != Unreachable {
+			out = append(out, line{cut(k[0].why, wideWidth), true})
+		}
+		return out
+	}
+	for _, k := range order {
+		word := strings.ToUpper(k.outcome.String())
+		switch {
+		case k.outcome == Unreachable && !write:
+			word = "OFFLINE"
+		case k.outcome == Unreachable:
+			word = "NOT SENT"
+		case k.outcome == Skipped:
+			word = "NOT STARTED"
+		case k.outcome == Expired:
+			word = "NOT RUN"
+		}
+		head := fmt.Sprintf("%s %d", word, len(groups[k]))
+		hosts := someHosts(groups[k], 60)
+		if width(head)+width(k.why)+width(hosts)+4 <= blockWidth {
+			out = append(out, line{join(head, k.why, hosts), true})
+			continue
+		}
+		out = append(out, line{join(head, hosts), true})
+		if k.why != "" {
+			out = append(out, line{"  " + cut(k.why, wideWidth), true})
+		}
+	}
+	return out
+}
+
+func join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "  ")
+}
+
+// reason says why a host is not ok.
+func (r report) reason(res Result, write bool) string {
+	why := clean(res.Why, wideWidth)
+	switch res.Outcome {
+	case Failed:
+		if why == "" {
+			return fmt.Sprintf("fault %d", res.Code)
+		}
+	case NoAnswer:
+		if write {
+			return cmp.Or(why, "no answer in "+span(res.Took)) + " (may have run: check)"
+		}
+		return cmp.Or(why, "no answer in "+span(res.Took))
+	case Unreachable:
+		if !res.Since.IsZero() {
+			return "since " + r.w.moment(res.Since)
+		}
+	case Expired:
+		return cmp.Or(why, "arrived too late")
+	}
+	return why
+}
+
+// table lists what the hosts that are ok answered: identical answers once.
+func (r report) table(s Step, f face, results []Result) []line {
+	var rows []cells
+	for _, res := range results {
+		if res.Outcome != OK {
+			continue
+		}
+		rows = append(rows, cells{key: r.summary(s, f, res), host: res.Host, weight: r.weight(f, res)})
+	}
+	if len(rows) == 1 && rows[0].key == "" {
+		return nil
+	}
+	return grouped(rows, strings.HasPrefix(f.worst, "-"))
+}
+
+type cells struct {
+	key    string
+	host   string
+	weight any
+}
+
+// grouped folds hosts with the same text into one line: host first while every
+// host has its own, hosts last where answers repeat.
+func grouped(rows []cells, down bool) []line {
+	groups := map[string][]string{}
+	weights := map[string]any{}
+	var order []string
+	for _, row := range rows {
+		if groups[row.key] == nil {
+			order = append(order, row.key)
+			weights[row.key] = row.weight
+		}
+		groups[row.key] = append(groups[row.key], row.host)
+	}
+	slices.SortStableFunc(order, func(a, b string) int {
+		c := 0
+		if weights[a] != nil && weights[b] != nil {
+			if c = compareBad(weights[a], weights[b]); down {
+				c = -c
+			}
+		}
+		return cmp.Or(c, len(groups[a])-len(groups[b]), natural(groups[a][0], groups[b][0]))
+	})
+	if len(order) == 1 && order[0] == "" {
+		return nil
+	}
+	names := make([]string, len(order))
+	wide := 0
+	for i, key := range order {
+		names[i] = someHosts(groups[key], blockWidth)
+		wide = max(wide, width(names[i]))
+	}
+	wide = min(wide, 16)
+	var out []line
+	for i, key := range order {
+		text := fmt.Sprintf("%s%s  %s", names[i], strings.Repeat(" ", max(0, wide-width(names[i]))), key)
+		out = append(out, line{strings.TrimRight(cut(text, wideWidth), " "), true})
+	}
+	return out
+}
+
+// summary is one host's answer as a few words.
+func (r report) summary(s Step, f face, res Result) string {
+	top, ok := res.Value.(map[string]any)
+	if !ok {
+		return clean(quantity("", res.Value, r.w), blockWidth)
+	}
+	row := map[string]any{}
+	rows := structs(top[f.list])
+	if f.list != "" {
+		rows = sorted(rows, f.worst)
+		if len(rows) > 0 {
+			row = rows[0]
+		}
+	}
+	if f.tally != "" {
+		return tally(rows, f.tally, f.noun)
+	}
+	get := func(name string) (string, bool) { return r.member(name, top, row) }
+	if f.one != "" {
+		if text := fill(f.one, get); text != "" {
+			return text
+		}
+	}
+	if f.list != "" {
+		return fmt.Sprintf("%d %s", len(rows), f.noun)
+	}
+	return generic(top, r.w)
+}
+
+// member is a named member of a result, written out: of the host's whole answer,
+// else of one row of it.
+func (r report) member(name string, top, row map[string]any) (string, bool) {
+	v, ok := top[name]
+	if !ok {
+		v, ok = row[name]
+	}
+	if !ok || v == nil {
+		return "", false
+	}
+	if s, isText := v.(string); isText && name == "unit" {
+		v = strings.TrimSuffix(s, ".service")
+	}
+	if n, isNumber := number(v); isNumber && n == 0 && name == "main_pid" {
+		return "", false
+	}
+	text := cut(quantity(name, v, r.w), 60)
+	return text, text != ""
+}
+
+func (r report) weight(f face, res Result) any {
+	by := strings.TrimPrefix(f.worst, "-")
+	top, _ := res.Value.(map[string]any)
+	if by == "" || top == nil {
+		return nil
+	}
+	if v, ok := top[by]; ok {
+		return v
+	}
+	if rows := sorted(structs(top[f.list]), f.worst); len(rows) > 0 {
+		return rows[0][by]
+	}
+	return nil
+}
+
+// generic is a result nobody wrote a face for, as its first few members.
+func generic(top map[string]any, w when) string {
+	var parts []string
+	for _, name := range memberOrder(top) {
+		if common[name] {
+			continue
+		}
+		switch v := top[name].(type) {
+		case []any:
+			parts = append(parts, fmt.Sprintf("%d %s", len(v), label(name)))
+		case map[string]any:
+			continue
+		default:
+			parts = append(parts, label(name)+" "+quantity(name, v, w))
+		}
+		if len(parts) == 3 {
+			break
+		}
+	}
+	return cut(strings.Join(parts, ", "), 60)
+}
+
+// common are members every result may carry, which say nothing about the host.
+var common = map[string]bool{"at": true, "took_ms": true, "truncated": true, "total": true, "next": true}
+
+// sorted orders rows worst first.
+func sorted(rows []map[string]any, by string) []map[string]any {
+	if by == "" {
+		return rows
+	}
+	by, down := strings.CutPrefix(by, "-")
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b map[string]any) int {
+		c := compareBad(a[by], b[by])
+		if down {
+			c = -c
+		}
+		return c
+	})
+	return rows
+}
+
+// badness orders words of state: what needs somebody first.
+var badness = map[string]int{
+	"failed": -9, "critical": -9, "dead": -9, "error": -8, "sad": -7, "warning": -7, "unknown": -6, "stale": -6,
+	"deactivating": -5, "activating": -4, "reloading": -3, "running": -2, "inactive": 1, "ok": 2, "happy": 2,
+}
+
+func compareBad(a, b any) int {
+	x, okx := a.(string)
+	y, oky := b.(string)
+	if okx && oky {
+		if c := badness[strings.ToLower(x)] - badness[strings.ToLower(y)]; c != 0 {
+			return c
+		}
+		return natural(x, y)
+	}
+	return compare(a, b)
+}
+
+// tally counts rows by a member: "1 failed, 41 active".
+func tally(rows []map[string]any, by, noun string) string {
+	counts := map[string]int{}
+	var words []string
+	for _, row := range rows {
+		w := clean(word(row[by]), 20)
+		if counts[w] == 0 {
+			words = append(words, w)
+		}
+		counts[w]++
+	}
+	if len(words) == 0 {
+		return "no " + noun
+	}
+	slices.SortFunc(words, func(a, b string) int { return compareBad(a, b) })
+	var parts []string
+	for _, w := range words[:min(len(words), 5)] {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[w], w))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,141 @@
+package bot
+
+import (
+	"encoding/json"
+	"flag"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"adminbot/agentapi"
+)
+
+var update = flag.Bool("update", false, "write what the tests got into testdata")
+
+// renderCase is what the .case files of testdata/render hold: steps, and what
+// the hosts answered to each.
+type renderCase struct {
+	Steps []struct {
+		Method string         `json:"method"`
+		Args   map[string]any `json:"args"`
+		Where  []Filter       `json:"where"`
+		Sort   string         `json:"sort"`
+		Limit  int            `json:"limit"`
+		DryRun bool           `json:"dry_run"`
+	} `json:"steps"`
+	Results [][]struct {
+		Host    string
+		Hosts   []string // the same answer of many
+		Outcome string
+		Value   any
+		Code    int
+		Why     string
+		Since   time.Time
+		Took    float64 // seconds
+	} `json:"results"`
+	Took  float64 `json:"took"`
+	Lines int     `json:"lines"`
+}
+
+func (c renderCase) report(t *testing.T, sentence string) report {
+	r := report{
+		id: "7f3", plan: Plan{Sentence: sentence}, took: time.Duration(c.Took * float64(time.Second)),
+		w: when{now: time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC), zone: time.UTC},
+	}
+	for i, s := range c.Steps {
+		step := Step{Method: s.Method, Args: s.Args, Where: s.Where, Sort: s.Sort, Limit: s.Limit, DryRun: s.DryRun, Class: agentapi.Read, Timeout: 30 * time.Second}
+		if spec, ok := agentapi.Lookup(s.Method); ok {
+			step.Class = spec.Class
+		}
+		var results []Result
+		for _, res := range c.Results[i] {
+			outcome := Outcome(slices.Index(outcomeWords[:], res.Outcome))
+			if res.Outcome == "" {
+				outcome = OK
+			}
+			if outcome < 0 {
+				t.Fatalf("unknown outcome %q", res.Outcome)
+			}
+			for _, host := range append(res.Hosts, res.Host) {
+				if host == "" {
+					continue
+				}
+				step.Hosts = append(step.Hosts, host)
+				results = append(results, step.judged(Result{Host: host, Outcome: outcome, Value: res.Value, Code: res.Code, Why: res.Why, Since: res.Since,
+					Took: time.Duration(res.Took * float64(time.Second))}))
+			}
+		}
+		r.plan.Steps = append(r.plan.Steps, step)
+		r.results = append(r.results, results)
+	}
+	return r
+}
+
+// TestRender compares replies with the ones in testdata/render: name.case is
+// the plan and its results, name.reply the text.
+func TestRender(t *testing.T) {
+	files, err := filepath.Glob("testdata/render/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no testdata/render", err)
+	}
+	for _, file := range files {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{}
+		for _, f := range ar.Files {
+			if name, ok := strings.CutSuffix(f.Name, ".reply"); ok {
+				want[name] = strings.TrimRight(string(f.Data), "\n")
+			}
+		}
+		out := &txtar.Archive{Comment: ar.Comment}
+		for _, f := range ar.Files {
+			name, ok := strings.CutSuffix(f.Name, ".case")
+			if !ok {
+				continue
+			}
+			out.Files = append(out.Files, f)
+			t.Run(name, func(t *testing.T) {
+				var c renderCase
+				if err := json.Unmarshal(f.Data, &c); err != nil {
+					t.Fatal(err)
+				}
+				if c.Lines == 0 {
+					c.Lines = chatLines
+				}
+				r := c.report(t, name)
+				text, _ := page(r.render(), c.Lines, r.id)
+				out.Files = append(out.Files, txtar.File{Name: name + ".reply", Data: []byte(text + "\n")})
+				checkReply(t, text, c.Lines)
+				if !*update && text != want[name] {
+					t.Errorf("got\n%s\nwant\n%s", text, want[name])
+				}
+			})
+		}
+		if *update {
+			if err := writeFile(file, txtar.Format(out)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// checkReply holds every reply to the rules that can be checked by counting.
+func checkReply(t *testing.T, text string, lines int) {
+	t.Helper()
+	all := strings.Split(text, "\n")
+	if n := width(all[0]); n > headWidth {
+		t.Errorf("R1: the first line has %d characters: %s", n, all[0])
+	}
+	if len(all) > lines {
+		t.Errorf("R3: %d lines, at most %d:\n%s", len(all), lines, text)
+	}
+	if strings.Count(text, "```")%2 != 0 {
+		t.Errorf("R4: a block is not closed:\n%s", text)
+	}
+}

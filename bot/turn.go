@@ -1,0 +1,149 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/grammar"
+	"adminbot/internal/fleet"
+)
+
+// maxLine bounds what somebody may say in one message, in characters.
+const maxLine = 2000
+
+// turn is one line being answered, and the picture it is answered in: one
+// snapshot of the fleet, one moment, the conversation before it.
+type turn struct {
+	b      *Bot
+	u      Utterance
+	person jid.JID // bare
+	line   string
+	now    time.Time
+	fleet  *fleet.Snapshot
+	key    talkKey
+	before talk
+	w      when
+
+	mu   sync.Mutex // emit is called by one goroutine at a time
+	emit func(Reply)
+	done bool // the final reply was given
+	once sync.Once
+}
+
+func (b *Bot) begin(u Utterance, emit func(Reply)) *turn {
+	t := &turn{b: b, u: u, person: u.From.Bare(), line: strings.TrimSpace(u.Text), now: b.cfg.Now(), fleet: b.cfg.Fleet.Snapshot(), emit: emit}
+	t.u.Room = u.Room.Bare()
+	t.key = keyOf(t.person, t.u.Room)
+	if !u.Once {
+		t.before = b.talks.before(t.key)
+	}
+	t.w = when{now: t.now, zone: t.fleet.Inventory.Zone}
+	return t
+}
+
+// end makes sure that the next line of the person is not held up.
+func (t *turn) end() { t.next() }
+
+// next lets the next line of the same person be answered.
+func (t *turn) next() {
+	t.once.Do(func() {
+		if t.u.Read != nil {
+			t.u.Read()
+		}
+	})
+}
+
+// say emits the final reply. It passes on the error it is given, so that a caller
+// can end with it.
+func (t *turn) say(r Reply, err ...error) error {
+	r.Final = true
+	t.send(r)
+	return errors.Join(err...)
+}
+
+func (t *turn) send(r Reply) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done && r.To.Equal(jid.JID{}) {
+		return
+	}
+	if r.Final {
+		t.done = true
+	}
+	t.emit(r)
+}
+
+// tell answers with a few lines of plain text and an exit code.
+func tell(exit int, lines ...string) Reply {
+	return Reply{Text: strings.Join(lines, "\n"), Exit: exit, Data: Answer{Text: strings.Join(lines, "\n"), Exit: exit}}
+}
+
+// aside answers what is not for the grammar to read: what is encrypted, too
+// long, a correction, or from somebody the policy does not know.
+func (t *turn) aside(ctx context.Context) bool {
+	switch {
+	case !t.b.knows(t.person):
+		t.b.cfg.Log.InfoContext(ctx, "line of a stranger", "from", t.person.String())
+		t.say(tell(ExitRefused, "⛔ I don't know you, so I did nothing.", "An administrator can list "+cut(t.person.String(), 200)+" in the policy."))
+	case t.u.Encrypted != "":
+		t.say(tell(ExitNotUnderstood,
+			"✖ I can't read encrypted messages ("+t.u.Encrypted+"). Nothing was run.",
+			"Switch encryption off for this conversation and say it again."))
+	case t.u.Correction != "":
+		t.say(t.corrected())
+	case t.line == "":
+		t.say(tell(ExitNotUnderstood, "✖ That was empty. Say help for what I can do."))
+	case utf8.RuneCountInString(t.line) > maxLine || !utf8.ValidString(t.line):
+		t.say(tell(ExitNotUnderstood, fmt.Sprintf("✖ That is too long to read: at most %d characters. Nothing was run.", maxLine)))
+	default:
+		return false
+	}
+	return true
+}
+
+// corrected answers a corrected message (R9): it is never run, and a card that
+// the first version opened is withdrawn.
+func (t *turn) corrected() Reply {
+	said := "Say it again as a new message."
+	c, ok := t.b.cards.asked(t.person, t.u.Correction)
+	switch {
+	case ok && t.b.cards.close(c.id, cardCancelled, t.person):
+		return tell(ExitNotUnderstood, fmt.Sprintf("✖ You corrected that line, so %s is cancelled. Nothing was run.", c.id), said)
+	case ok:
+		return tell(ExitNotUnderstood, "✖ I don't run corrected messages. "+c.over(t.w))
+	}
+	return tell(ExitNotUnderstood, "✖ I don't run corrected messages. Nothing was run now.", said)
+}
+
+// read adds the reading to the conversation.
+func (t *turn) read(r grammar.Reading) {
+	if !t.u.Once {
+		t.b.talks.say(t.key, r)
+	}
+}
+
+// narrow applies R15: after an answer with a filter, a change to "them" means
+// the hosts that matched in the answer that was seen. The grammar alone cannot
+// know those and says that something is missing.
+func (t *turn) narrow(r grammar.Reading) (grammar.Reading, bool) {
+	n := len(t.before.readings)
+	if r.Status != grammar.Incomplete || n == 0 || len(t.before.matched) == 0 {
+		return r, false
+	}
+	// The answer that was seen, as though it had been asked of those hosts.
+	seen := append([]grammar.Command(nil), t.before.readings[n-1].Commands...)
+	for i := range seen {
+		c := &seen[i]
+		c.On, c.Hosts, c.Where, c.Limit, c.Sort = grammar.Names(t.before.matched...), t.before.matched, nil, 0, ""
+	}
+	t.before.readings[n-1] = t.fleet.Lexicon.Parse(nil, t.fleet.Lexicon.Sentence(seen), t.now)
+	again := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
+	return again, again.Status == grammar.OK
+}
