@@ -18,6 +18,7 @@ import (
 	"adminbot/agentapi"
 	"adminbot/internal/audit"
 	"adminbot/internal/policy"
+	"adminbot/internal/xmpp/turn"
 	"adminbot/rpc"
 )
 
@@ -357,6 +358,7 @@ func (g *guard) read(ctx context.Context, c *call, w work, args any) (rpc.Value,
 		slot()
 		return rpc.Value{}, g.refuse(ctx, c, stopped())
 	}
+	turn.Yield(ctx) // what the caller sends next may run beside this
 	run, cancel := context.WithTimeout(ctx, c.spec.Timeout)
 	stop := context.AfterFunc(g.life, cancel)
 	defer stop()
@@ -433,13 +435,15 @@ func (g *guard) turn(ctx context.Context, c *call) (release func(), fault *rpc.F
 	if c.spec.Lane == agentapi.LaneFree {
 		select {
 		case g.slots <- struct{}{}:
+			turn.Yield(ctx)
 			return func() { <-g.slots }, nil
 		default:
 			return nil, rpc.Faultf(rpc.FaultRateLimit, "%d calls are running: try again", cap(g.slots))
 		}
 	}
 	l := g.lanes[c.spec.Lane]
-	switch err := l.acquire(ctx, c.req.Received, c.deadline.Sub(g.corrected())); {
+	patience := c.deadline.Sub(g.corrected())
+	switch err := l.acquire(ctx, c.req.Received, patience, func() { turn.Yield(ctx) }); {
 	case err == nil:
 		return l.release, nil
 	case errors.Is(err, errLaneFull):

@@ -20,6 +20,7 @@ import (
 	"adminbot/internal/audit"
 	"adminbot/internal/hostagent/service"
 	"adminbot/internal/policy"
+	"adminbot/internal/xmpp/turn"
 	"adminbot/rpc"
 )
 
@@ -282,18 +283,51 @@ func TestLane(t *testing.T) {
 	})
 }
 
+// TestYield: the session may hand over the caller's next stanza as soon as a
+// call has its place, and not before.
+func TestYield(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.units.before = func(context.Context, service.Action, string) error { time.Sleep(10 * time.Second); return nil }
+		c := &rpc.Client{Transport: rpc.Loopback{Mux: r.agent.Mux(), From: bot}}
+		var placed []string
+		var wg sync.WaitGroup
+		next := make(chan struct{})
+		for i, method := range []string{"service.restart", "service.stop", "presence.get", "service.start"} {
+			ctx := turn.With(t.Context(), sync.OnceFunc(func() { placed = append(placed, method); next <- struct{}{} }))
+			wg.Go(func() {
+				var in any
+				if method != "presence.get" {
+					in = unitArgs{Unit: "app"}
+				}
+				if err := c.Call(ctx, host, method, rpc.Envelope{Actor: alice}, in, nil); err != nil {
+					t.Errorf("call %d: %v", i, err)
+				}
+			})
+			<-next
+		}
+		if time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) > 0 {
+			t.Error("the handlers kept their turns while they worked")
+		}
+		wg.Wait()
+		if want := []string{"restart app.service", "stop app.service", "start app.service"}; !slices.Equal(r.units.done(), want) {
+			t.Errorf("order: %v", r.units.done())
+		}
+	})
+}
+
 func TestLaneOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lane{max: 10}
 		start := time.Now()
-		if err := l.acquire(t.Context(), start, time.Minute); err != nil {
+		if err := l.acquire(t.Context(), start, time.Minute, func() {}); err != nil {
 			t.Fatal(err)
 		}
 		var order []int
 		var wg sync.WaitGroup
 		for _, i := range []int{2, 0, 1} { // as handlers may get there
 			wg.Go(func() {
-				if err := l.acquire(t.Context(), start.Add(time.Duration(i)), time.Minute); err != nil {
+				if err := l.acquire(t.Context(), start.Add(time.Duration(i)), time.Minute, func() {}); err != nil {
 					t.Error(err)
 				}
 				order = append(order, i)

@@ -136,6 +136,10 @@ func TestJournalTorn(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Fatalf("cut at %d: got %v, want %s", cut, got, want)
 		}
+		if cut%10 > 0 && cut < len(data) {
+			j.close()
+			continue
+		}
 		// It goes on from there.
 		took(t, j, "c", "kc", rpc.Int(3), nil)
 		j.close()

@@ -31,12 +31,13 @@ type waiter struct {
 
 // acquire waits for the turn of a call that arrived at the given time. It
 // gives up after patience, and when ctx is done. The turn is given back with
-// release.
-func (l *lane) acquire(ctx context.Context, arrived time.Time, patience time.Duration) error {
+// release. placed is called once the call has its place in the order.
+func (l *lane) acquire(ctx context.Context, arrived time.Time, patience time.Duration, placed func()) error {
 	l.mu.Lock()
 	if !l.busy {
 		l.busy = true
 		l.mu.Unlock()
+		placed()
 		return nil
 	}
 	if len(l.waiting) >= l.max {
@@ -44,14 +45,15 @@ func (l *lane) acquire(ctx context.Context, arrived time.Time, patience time.Dur
 		return errLaneFull
 	}
 	w := &waiter{arrived: arrived, turn: make(chan struct{})}
-	// Handlers are started in the order of arrival but may reach this line
-	// in another.
+	// Handlers of different callers are started in the order of arrival but
+	// may reach this line in another.
 	at := len(l.waiting)
 	for at > 0 && l.waiting[at-1].arrived.After(arrived) {
 		at--
 	}
 	l.waiting = slices.Insert(l.waiting, at, w)
 	l.mu.Unlock()
+	placed()
 
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
