@@ -23,12 +23,12 @@ type user struct {
 func (s *session) bind(ctx context.Context, st *Stanza) error {
 	in := s.inbound(st)
 	ns, name := st.payload()
-	if !st.isA("set") || !st.id.ok() {
-		s.reply(in, errBadRequest)
-		return nil
-	}
 	if string(ns) != NSBind || string(name) != "bind" {
 		s.reply(in, errNotAllowed)
+		return nil
+	}
+	if !st.isA("set") || !st.id.ok() {
+		s.reply(in, errBadRequest)
 		return nil
 	}
 	var q struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"maps"
+	"reflect"
 	"sort"
 
 	"adminbot/internal/account"
@@ -75,6 +76,8 @@ func (srv *Server) putContact(ctx context.Context, name string, old *contacts, c
 			return next, nil // a request that only this server knows of
 		}
 		item = rosterItem{jid: c.JID, subscription: "remove"}
+	} else if was.Listed && reflect.DeepEqual(item, itemOf(was)) {
+		return next, nil
 	}
 	for _, t := range srv.resources(name) {
 		if t.interested.Load() {
