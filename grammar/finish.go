@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -196,11 +197,16 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 			}
 		}
 		for _, n := range p.needs {
-			if !b.named(n) {
+			if without, ok := strings.CutPrefix(n, "-"); ok == b.named(cmp.Or(without, n)) {
 				return
 			}
 		}
 		found = append(found, p)
+		for _, piece := range p.pieces {
+			if b.pron == "" && slices.Contains(piece, "them") {
+				b.pron = "them" // install them
+			}
+		}
 		for _, i := range at {
 			if !b.used[i] || len(b.toks[i].terms) > 0 {
 				words += b.toks[i].to - b.toks[i].from
@@ -485,6 +491,9 @@ func (b *binding) fillers(o *outcome) {
 				ok = !b.vb.Write && b.sort != ""
 			case t.is("ask"):
 				ok = !b.vb.Write || b.fr.dry && (t.value == "do" || t.value == "does")
+			}
+			if ok && t.text != "" && t.is("pron") || t.is("det") && b.pron == "" && !b.fr.hosts.IsZero() && (strings.EqualFold(t.text, "their") || strings.EqualFold(t.text, "its")) {
+				b.soft++
 			}
 			if ok && !b.vb.Write && !t.is("polite") && !t.is("det") && !t.is("prep") {
 				b.soft++

@@ -133,7 +133,7 @@ func (r *reader) notIsPart(i, n int) bool {
 					return true
 				}
 			}
-			if len(m.n.terms)+len(m.n.atoms) > 0 {
+			if len(m.n.atoms) > 0 || slices.ContainsFunc(m.n.terms, func(t term) bool { return !r.lx.verbs[t.verb].Write }) {
 				return true
 			}
 		}
@@ -262,10 +262,7 @@ lead:
 // statement reports whether the line tells instead of asking or ordering.
 func (r *reader) statement() bool {
 	ws := r.la.words
-	i := 0
-	for i < len(ws) && (ws[i].mark || r.isClass(i, "polite")) {
-		i++
-	}
+	i := r.skipPolite()
 	if i >= len(ws) {
 		return true
 	}
@@ -293,6 +290,28 @@ func (r *reader) statement() bool {
 		}
 	}
 	return false
+}
+
+// skipPolite is the first word that is not courtesy.
+func (r *reader) skipPolite() int {
+	i := 0
+next:
+	for i < len(r.la.words) {
+		if r.la.words[i].mark {
+			i++
+			continue
+		}
+		for _, m := range r.la.matches[i] {
+			for _, c := range m.n.closed {
+				if c.class == "polite" {
+					i += m.len
+					continue next
+				}
+			}
+		}
+		break
+	}
+	return i
 }
 
 var questionWords = []string{"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "is", "are", "do", "does", "did", "has", "have", "was", "were", "any", "can", "could", "would", "will", "should", "show", "list", "tell", "give", "find", "get"}

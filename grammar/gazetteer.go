@@ -43,6 +43,9 @@ var factWords = map[string][]string{
 	"staging": {"stage", "stg"}, "test": {"testing"}, "testing": {"test"}, "qa": {}, "us": {"american"}, "eu": {"european"},
 }
 
+// pathWords are directories that people say without the slash.
+var pathWords = map[string]string{"home": "/home", "home directories": "/home", "tmp": "/tmp", "var": "/var", "the root filesystem": "/", "root filesystem": "/", "the root partition": "/", "rootfs": "/"}
+
 func (lx *Lexicon) addInventory() {
 	inv := lx.inv
 	lx.hosts = make([]string, len(inv.Hosts))
@@ -237,6 +240,9 @@ func (lx *Lexicon) addNames() {
 				lx.addName(w, nameSense{kind: l.kind, value: name})
 			}
 		}
+	}
+	for word, path := range pathWords {
+		lx.addName(word, nameSense{kind: KindPath, value: path})
 	}
 	for _, jid := range inv.People {
 		local, _, _ := strings.Cut(jid, "@")

@@ -95,7 +95,8 @@ func (r *reader) read(words []word, odd bool) Reading {
 func (r *reader) guard(out Reading) Reading {
 	writes := false
 	for _, c := range out.Commands {
-		writes = writes || r.lx.write(c.Method) && !c.DryRun
+		// Calling something off is always safe.
+		writes = writes || r.lx.write(c.Method) && !c.DryRun && c.Method != methodCancel
 	}
 	if !writes {
 		return out

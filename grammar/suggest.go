@@ -91,18 +91,16 @@ func (r *reader) holdsWrite() bool {
 
 // imperative reports whether the line begins with the word of a method.
 func (r *reader) imperative() bool {
-	for i := range r.la.words {
-		if r.la.words[i].mark || r.isClass(i, "polite") {
-			continue
-		}
-		for _, m := range r.la.matches[i] {
-			for _, t := range m.n.terms {
-				if t.role == roleHead && t.forms == formPlain && t.b == 0 {
-					return true
-				}
+	i := r.skipPolite()
+	if i >= len(r.la.words) {
+		return false
+	}
+	for _, m := range r.la.matches[i] {
+		for _, t := range m.n.terms {
+			if t.role == roleHead && t.forms == formPlain && t.b == 0 {
+				return true
 			}
 		}
-		return false
 	}
 	return false
 }

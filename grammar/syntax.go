@@ -300,9 +300,10 @@ type served struct {
 
 // A narrow restricts a set further: in nyc, that are down, running nginx.
 type narrow struct {
-	Lead []ref `parser:"@( ( 'rel' | 'in' | 'with' | 'at' | 'are' | 'is' | 'from' | 'of' | 'on' | 'have' | 'has' | 'do' | 'use' | 'the' )+ )"`
-	Not  *ref  `parser:"@'not'?"`
-	Bits []ref `parser:"@( ( Atom | Name )+ ) Noun?"`
+	Lead []ref `parser:"(  @( ( 'rel' | 'in' | 'with' | 'at' | 'are' | 'is' | 'from' | 'of' | 'on' | 'have' | 'has' | 'the' )+ )"`
+	Not  *ref  `parser:"   @'not'?"`
+	Bits []ref `parser:"   @( Atom+ ) Noun?"`
+	With []ref `parser:"|  ( 'rel' | 'with' | 'have' | 'has' | 'do' | 'use' | 'the' )+ @( Name+ ) )"`
 }
 
 // A names is one or several things of one kind.

@@ -301,21 +301,12 @@ func (b *binding) served(t *token) (Selector, bool) {
 }
 
 func (b *binding) narrow(n *narrow) (Selector, bool) {
+	if len(n.Bits) > 0 {
+		return b.bits(n.Bits, true)
+	}
 	var sel Selector
-	for i := range n.Bits {
-		t := b.tok(&n.Bits[i])
-		if t.class != tName && t.class != tAtom {
-			continue
-		}
-		if t.class == tName {
-			s, ok := b.served(t)
-			if !ok {
-				return sel, false
-			}
-			sel = sel.And(s)
-			continue
-		}
-		s, ok := b.bits(n.Bits[i:i+1], true)
+	for i := range n.With {
+		s, ok := b.served(b.tok(&n.With[i]))
 		if !ok {
 			return sel, false
 		}

@@ -124,6 +124,7 @@ func (f Field) spoken() string {
 //	up {unit}                   says this method only when the unit is also named
 //	failed services | state=failed   carries arguments
 //	busiest | sort=-percent     carries an order; limit=1 carries a limit
+//	busy {-hosts}               says it only when hosts are not named
 //	{names}                     no word of its own: naming a check is enough
 //
 // Several phrases may be joined by commas before the bar: "df, disk space".
