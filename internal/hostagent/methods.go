@@ -51,11 +51,18 @@ func newSources(cfg *Config) *sources {
 	return s
 }
 
-// vitals are the numbers of the mood. What cannot be measured is left out.
-func (s *sources) vitals(ctx context.Context) vitals {
-	var v vitals
+// vitals are the numbers of the mood. What cannot be measured is left out. A
+// quick look waits for nothing, and so knows only the fullest local disk.
+func (s *sources) vitals(ctx context.Context, quick bool) vitals {
+	v := vitals{quick: quick}
 	if n, err := s.meter.Glance(); err == nil {
 		v.cpuPercent, v.memUsedPercent, v.load1, v.cpus = n.CPUPercent, n.MemUsedPercent, n.Load1, n.CPUCount
+	}
+	if quick {
+		if used, mount, ok := s.disks.FullestPercent(); ok {
+			v.disks = []agentapi.Filesystem{{Mount: mount, SizeBytes: 1, UsedPercent: used}}
+		}
+		return v
 	}
 	if d, err := s.disks.Usage(ctx, agentapi.DiskUsageArgs{}); err == nil {
 		v.disks = d.Filesystems

@@ -18,6 +18,9 @@ type vitals struct {
 	cpuPercent, memUsedPercent, load1 *float64
 	cpus                              int
 	disks                             []agentapi.Filesystem
+	// quick is set for a first look that did not take its time: it says
+	// nothing about how long the load has been what it is.
+	quick bool
 }
 
 // A threshold makes the host sad from raise on, and happy again only below
@@ -86,7 +89,7 @@ func (f *feelings) feel(v vitals, now time.Time) (changed bool) {
 	if v.memUsedPercent != nil {
 		judge("memory", memoryFull, *v.memUsedPercent, fmt.Sprintf("need more memory (%.0f%% used)", *v.memUsedPercent))
 	}
-	if v.load1 != nil && v.cpus > 0 {
+	if v.load1 != nil && v.cpus > 0 && !v.quick {
 		per := *v.load1 / float64(v.cpus)
 		if level(loadPerCPU, per, f.points["load"]) > 0 {
 			f.highFor++
@@ -150,7 +153,7 @@ func equalPoints(a, b map[string]int32) bool {
 
 // monitor keeps the mood up to date.
 type monitor struct {
-	look func(context.Context) vitals
+	look func(ctx context.Context, quick bool) vitals
 	now  func() time.Time
 	tell func(context.Context, agentapi.Mood) // of every change; may be nil
 
@@ -173,13 +176,12 @@ func (m *monitor) current(ctx context.Context) agentapi.Mood {
 func (m *monitor) refresh(ctx context.Context) (agentapi.Mood, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	first := m.last.IsZero()
 	changed := m.lookLocked(ctx)
-	return m.feels.mood, changed || first
+	return m.feels.mood, changed
 }
 
 func (m *monitor) lookLocked(ctx context.Context) (changed bool) {
-	v := m.look(ctx)
+	v := m.look(ctx, m.last.IsZero()) // the first look must not hold up a login
 	m.last = m.now()
 	return m.feels.feel(v, m.last)
 }
@@ -189,12 +191,15 @@ func (m *monitor) lookLocked(ctx context.Context) (changed bool) {
 func (m *monitor) run(ctx context.Context) {
 	t := time.NewTicker(moodEvery)
 	defer t.Stop()
-	told := false
-	for {
-		mood, changed := m.refresh(ctx)
-		if (changed || !told) && m.tell != nil && ctx.Err() == nil {
+	tell := func(mood agentapi.Mood) {
+		if m.tell != nil && ctx.Err() == nil {
 			m.tell(ctx, mood)
-			told = true
+		}
+	}
+	tell(m.current(ctx))
+	for {
+		if mood, changed := m.refresh(ctx); changed {
+			tell(mood)
 		}
 		select {
 		case <-ctx.Done():

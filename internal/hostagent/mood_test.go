@@ -44,6 +44,7 @@ func TestFeel(t *testing.T) {
 		{"both gone", vitals{disks: disks(41, 60), memUsedPercent: num(50)}, true, "Happy", 0},
 		{"a burst of load", vitals{load1: num(9), cpus: 2}, false, "Happy", 0},
 		{"over", vitals{load1: num(1), cpus: 2}, false, "Happy", 0},
+		{"a quick look says nothing of load", vitals{load1: num(9), cpus: 2, quick: true}, false, "Happy", 0},
 		{"load", vitals{load1: num(9), cpus: 2}, false, "Happy", 0},
 		{"that stays", vitals{load1: num(9.06), cpus: 2}, true, "Sad: need more CPU (load 9.1 on 2 processors)", 30},
 		{"and wavers", vitals{load1: num(3.2), cpus: 2}, false, "Sad: need more CPU (load 3.2 on 2 processors)", 30},
@@ -78,7 +79,7 @@ func TestPresence(t *testing.T) {
 		r := newRig(t, nil)
 		var used atomic.Int64
 		used.Store(50)
-		r.agent.monitor.look = func(context.Context) vitals { return vitals{disks: disks(float64(used.Load()))} }
+		r.agent.monitor.look = func(context.Context, bool) vitals { return vitals{disks: disks(float64(used.Load()))} }
 		var told []string
 		r.agent.SetPresence(func(_ context.Context, m agentapi.Mood) { told = append(told, m.Show()+" "+m.Status()) })
 		ctx, cancel := context.WithCancel(t.Context())
@@ -111,9 +112,11 @@ func TestPresence(t *testing.T) {
 // TestRealVitals looks at this machine.
 func TestRealVitals(t *testing.T) {
 	r := newRig(t, nil)
-	v := r.agent.sources.vitals(t.Context())
-	if v.memUsedPercent == nil || v.load1 == nil || v.cpus < 1 || len(v.disks) == 0 {
-		t.Errorf("got %+v", v)
+	for _, quick := range []bool{true, false} {
+		v := r.agent.sources.vitals(t.Context(), quick)
+		if v.memUsedPercent == nil || v.load1 == nil || v.cpus < 1 || len(v.disks) == 0 || v.quick != quick {
+			t.Errorf("got %+v", v)
+		}
 	}
 	if m := r.agent.Mood(t.Context()); m.Mood == "" || m.Since.IsZero() {
 		t.Errorf("mood: %+v", m)
