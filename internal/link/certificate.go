@@ -19,6 +19,9 @@ func certificateError(err error, domain string, addr net.Addr) error {
 	}
 	var verify *tls.CertificateVerificationError
 	if !errors.As(err, &verify) || len(verify.UnverifiedCertificates) == 0 {
+		if strings.Contains(err.Error(), "unrecognized name") { // an alert, RFC 6066 3; its type is not exported
+			return fmt.Errorf("TLS with %s: it does not serve %s: %w\nhint: is the address right?", at, domain, err)
+		}
 		return fmt.Errorf("TLS with %s: %w", at, err)
 	}
 	cert := verify.UnverifiedCertificates[0]

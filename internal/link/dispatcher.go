@@ -12,8 +12,9 @@ import (
 )
 
 // work is one stanza on its way to a handler. Exactly one of iq, message,
-// presence and item is set.
+// presence and item is set, or mark alone.
 type work struct {
+	mark     func() // called in its turn instead of a handler
 	st       *stream
 	e        *received
 	iq       *stanza.IQ
@@ -162,6 +163,10 @@ func (st *stream) enqueueWork(w *work) {
 
 // do runs the handler of w.
 func (w *work) do(ctx context.Context) {
+	if w.mark != nil {
+		w.mark()
+		return
+	}
 	s := w.st.s
 	switch {
 	case w.iq != nil:

@@ -67,9 +67,6 @@ func (f *framer) fill() error {
 	return io.ErrNoProgress
 }
 
-// buffered says whether the next bytes are already here.
-func (f *framer) buffered() bool { return f.pos < f.end }
-
 // keep appends the next n bytes to the frame, or drops them when the frame is
 // full.
 func (f *framer) keep(n int) {

@@ -13,8 +13,18 @@ import (
 // read is the one goroutine that reads. It never waits for a handler or for the
 // writer.
 func (st *stream) read() {
-	st.fail(st.loop())
+	err := errReader
+	defer func() {
+		if p := recover(); p != nil {
+			st.s.logPanic("reading", p)
+		}
+		st.fail(err)
+	}()
+	err = st.loop()
 }
+
+// errReader ends a stream whose reader has a bug: better than the process.
+var errReader = errors.New("link: a stanza could not be read")
 
 func (st *stream) loop() error {
 	limits := &st.s.cfg.Limits
@@ -174,9 +184,9 @@ func (st *stream) iq(e *received) {
 		st.answered(e, id, from, typ)
 		return
 	case "get", "set":
-	default: // RFC 6120 8.2.3: never answer what may be an answer
+	default:
 		st.s.stats.Malformed.Add(1)
-		if id != "" && typ != "" {
+		if id != "" {
 			st.answerAtOnce(&e.start, nil, &stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest})
 		}
 		return

@@ -88,10 +88,13 @@ func (n *negotiation) client(ctx context.Context, secured bool) error {
 		func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
 			return xmpp.StreamConfig{Features: features}
 		}))
+	if err != nil && session.State()&xmpp.Authn == 0 && strings.Contains(err.Error(), "features advertised out of order") {
+		err = nil // mellium's words for a list that has none of ours
+	}
 	if err != nil {
 		return n.explain(err)
 	}
-	// Mellium takes a list of features that has none of ours for the end of the
+	// Mellium also takes a list of features that has none of ours for the end of the
 	// negotiation.
 	switch {
 	case session.State()&needed != needed || session.State()&xmpp.Authn == 0:

@@ -227,6 +227,9 @@ func (p *parser) endTag() (string, error) {
 
 // startTag reads a start tag at pos and enters its element.
 func (p *parser) startTag() (start xml.StartElement, empty bool, err error) {
+	if len(p.src) <= p.pos {
+		return start, false, errNotWellFormed
+	}
 	raw := p.rawName(1)
 	p.pos += 1 + len(raw)
 	p.depth++

@@ -22,6 +22,8 @@ type serialiser struct {
 	buf  []byte
 	open []writtenElement
 	tag  bool // the last start tag still lacks its >
+
+	children int // of the stanza
 }
 
 type writtenElement struct {
@@ -31,7 +33,7 @@ type writtenElement struct {
 
 // begin starts a stanza at the end of the buffer.
 func (s *serialiser) begin() {
-	s.open, s.tag = s.open[:0], false
+	s.open, s.tag, s.children = s.open[:0], false, 0
 }
 
 // copy appends the tokens of r up to io.EOF. The buffer must not grow beyond
@@ -94,6 +96,9 @@ func (s *serialiser) start(t *xml.StartElement) error {
 	s.closeTag()
 	if !isName(t.Name.Local) {
 		return fmt.Errorf("%w: element name %q", ErrUnsafe, t.Name.Local)
+	}
+	if len(s.open) == 1 {
+		s.children++
 	}
 	outer := s.space()
 	ns := t.Name.Space

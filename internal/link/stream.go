@@ -64,10 +64,10 @@ func (st *stream) serve(ctx context.Context) error {
 	s := st.s
 	upCtx, upDone := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	s.setUp(st) // before anything can fail
+	s.state(State{Up: true, Addr: st.local})
 	wg.Go(st.write)
 	wg.Go(st.read)
-	s.setUp(st)
-	s.state(State{Up: true, Addr: st.local})
 	wg.Go(func() { st.keepAlive(upCtx) })
 	wg.Go(func() { st.measureClock(upCtx) })
 	wg.Go(func() { st.up(upCtx) })

@@ -211,6 +211,9 @@ func (st *stream) tokens(ser *serialiser, o *outgoing) (err error) {
 	if len(ser.open) != 1 {
 		return fmt.Errorf("%w: the payload does not end", ErrUnsafe)
 	}
+	if ser.children != 1 { // RFC 6120 8.2.3
+		return fmt.Errorf("%w: a request needs one payload, not %d", ErrNotStanza, ser.children)
+	}
 	return ser.end(start.Name)
 }
 

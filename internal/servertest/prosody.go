@@ -199,7 +199,7 @@ func (p *Prosody) start(t testing.TB) error {
 			}
 			if _, rest, ok := strings.Cut(line, "Activated service "); ok {
 				name, where, _ := strings.Cut(rest, " ")
-				if strings.Contains(where, "no ports") {
+				if missing[name] && strings.Contains(where, "no ports") {
 					trySend(ready, fmt.Errorf("prosody: %s", line))
 				}
 				delete(missing, name)
