@@ -2,7 +2,7 @@
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+LDFLAGS  := -s -w -X main.buildVersion=$(VERSION)
 FUZZTIME ?= 30s
 
 .PHONY: up build test unit race bench fuzz check needs clean

@@ -36,6 +36,7 @@ type Account struct {
 	Address      string `toml:"address" comment:"host:port to connect to. Empty: the domain's SRV records, then its port 5222."`
 	DirectTLS    bool   `toml:"direct_tls" comment:"TLS from the first byte (usually port 5223) instead of STARTTLS; only with address."`
 	CAFile       string `toml:"ca_file" comment:"PEM file of the authority that signed the server's certificate. Empty: the system's."`
+	Bot          string `toml:"bot" comment:"For adminbot say and adminbot rpc: the bot of the installation."`
 }
 
 // Bot configures the bot.

@@ -106,7 +106,10 @@ may = ["R"]
 `
 
 const hostPolicy = `# What callers may do on the hosts of this machine. "who" is the person,
-# "via" the account that makes the call.
+# "via" the account that makes the call. The word of a bot about whom it
+# speaks for is believed.
+
+bots = ["adminbot@DOMAIN"]
 
 [groups]
 admins = ["admin@DOMAIN"]

@@ -163,3 +163,15 @@ func (s *Site) Secret(name string) (string, error) {
 
 // SecretFile is the path of a secret relative to the directory.
 func SecretFile(name string) string { return filepath.Join(secretsDir, name) }
+
+// UpdateSecret replaces a secret of the site in dir if there is one of that
+// name. It may be called while another process holds the directory.
+func UpdateSecret(dir, name, secret string) error {
+	path := filepath.Join(dir, secretsDir, name)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("site: %w", err)
+	}
+	return writeFile(path, []byte(secret+"\n"), 0o600)
+}

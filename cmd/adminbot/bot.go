@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/bot"
+	"adminbot/grammar"
+	"adminbot/internal/audit"
+	"adminbot/internal/config"
+	"adminbot/internal/fleet"
+	"adminbot/internal/link"
+	"adminbot/internal/policy"
+	"adminbot/internal/xmpp/disco"
+	"adminbot/rpc"
+)
+
+// botResource is the bot's fixed resource, to which calls of its methods go.
+const botResource = "adminbot"
+
+type botCmd struct {
+	Config string `required:"" type:"existingfile" help:"The configuration file."`
+}
+
+func (c botCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	conf, err := config.Load(c.Config)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	lc, err := linkConfig(conf.Account, botResource, log)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	lc.OnState = reportState(std, lc.JID)
+	part, err := newBot(botSetup{
+		login: lc, state: filepath.Join(conf.State, "bot"), policy: conf.Bot.Policy, conf: conf.Bot, log: log,
+	})
+	if err != nil {
+		return err
+	}
+	return part.Run(ctx)
+}
+
+type botSetup struct {
+	login  link.Config
+	state  string // directory
+	policy string // file
+	conf   config.Bot
+	seen   func() // told when the first picture of the hosts is complete; may be nil
+	log    *slog.Logger
+}
+
+// A botPart is the bot with its session and its picture of the fleet.
+type botPart struct {
+	bot     *bot.Bot
+	chat    *bot.Chat
+	fleet   *fleet.Fleet
+	session *link.Session
+	audit   *audit.Log
+}
+
+func newBot(s botSetup) (*botPart, error) {
+	rules, err := loadBotPolicy(s.policy)
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := os.MkdirAll(s.state, 0o700); err != nil {
+		return nil, err
+	}
+	p := &botPart{}
+	if p.audit, err = audit.Open(filepath.Join(s.state, "audit.jsonl")); err != nil {
+		return nil, err
+	}
+	s.login.Disco = disco.Info{
+		Identities: []disco.Identity{identity(agentapi.BotIdentity())},
+		Features:   []string{agentapi.FeatureRPC, agentapi.FeatureSHIM},
+	}
+	s.login.DiscoNode = "urn:adminbot:bot:0"
+	p.session = link.New(s.login)
+	client := &rpc.Client{Transport: p.session, Now: serverClock(p.session), Timeout: methodTimeout}
+	verbs, err := bot.Vocabulary()
+	if err != nil {
+		return nil, err
+	}
+	p.fleet, err = fleet.New(fleet.Config{
+		Compile:    func(inv *grammar.Inventory) (*grammar.Lexicon, error) { return grammar.Compile(verbs, inv) },
+		Fetch:      fleet.Ask(client),
+		Groups:     s.conf.Groups,
+		HostsGroup: s.conf.HostGroup,
+		Inventory:  grammar.Inventory{Zone: time.Local},
+		Now:        client.Now,
+		Log:        s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.bot, err = bot.New(bot.Config{
+		JID: s.login.JID, Fleet: p.fleet, Transport: p.session, Policy: func() *policy.Policy { return rules },
+		Audit: p.audit, Version: buildVersion, Now: client.Now, Log: s.log,
+		Notify: func(ctx context.Context, r bot.Reply) { p.chat.Notify(ctx, r) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.chat = bot.NewChat(bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Log: s.log})
+	p.session.HandleMessage(p.chat.HandleMessage)
+	p.session.HandleIQ(xml.Name{Space: rpc.NS}, p.bot.Mux().HandleIQ)
+	watch(p.session, p.fleet, s.log, s.seen)
+	return p, nil
+}
+
+// loadBotPolicy reads the bot's policy; without a file nobody may do anything.
+func loadBotPolicy(path string) (*policy.Policy, error) {
+	if path == "" {
+		return nil, nil
+	}
+	p, err := policy.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.CheckBot(func(selector string) error {
+		_, err := grammar.ParseSelector(selector)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// methodTimeout is how long the work of a method may take by the table.
+func methodTimeout(method string) time.Duration {
+	spec, _ := agentapi.Lookup(method)
+	return spec.Timeout
+}
+
+// Run answers people and programs until ctx is done.
+func (p *botPart) Run(ctx context.Context) error {
+	defer p.audit.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{p.session.Run, p.fleet.Run, p.bot.Run, p.chat.Run} {
+		g.Go(func() error {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// say answers a line as though who had said it in a chat with the bot.
+func (p *botPart) say(ctx context.Context, who jid.JID, line string, emit func(bot.Reply)) error {
+	return p.bot.Answer(ctx, bot.Utterance{From: who, Text: line}, emit)
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"adminbot/internal/config"
+	"adminbot/internal/policy"
+)
+
+type configCmd struct {
+	Describe configDescribeCmd `cmd:"" help:"Print the annotated example."`
+	Check    configCheckCmd    `cmd:"" help:"Check a file, the policies and the secrets it names."`
+}
+
+type configDescribeCmd struct{}
+
+func (configDescribeCmd) Run(std streams) error { return config.Describe(std.out) }
+
+type configCheckCmd struct {
+	File string `arg:"" help:"The configuration file."`
+}
+
+func (c configCheckCmd) Run(std streams) error {
+	conf, err := config.Load(c.File)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	for _, path := range []string{conf.Bot.Policy, conf.Agent.Policy} {
+		if path == "" {
+			continue
+		}
+		if _, err := policy.Load(path); err != nil {
+			return exit(exitUsage, err)
+		}
+	}
+	if conf.Account.PasswordFile != "" {
+		if _, err := conf.Account.Secret(os.Getenv("CREDENTIALS_DIRECTORY")); err != nil {
+			return exit(exitUsage, err)
+		}
+	}
+	fmt.Fprintf(std.out, "%s is good\n", c.File)
+	return nil
+}

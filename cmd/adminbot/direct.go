@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/bot"
+	"adminbot/internal/fleet"
+	"adminbot/rpc"
+)
+
+// inFlight bounds the calls that wait for their answers at once.
+const inFlight = 1024
+
+// directCall is one method called on hosts by the command line itself.
+type directCall struct {
+	spec       agentapi.Spec
+	args       map[string]any
+	positional rpc.Params // instead of args, for system.*
+	hosts      []string
+	actor      jid.JID
+	dryRun     bool
+	timeout    time.Duration // zero: the method's own
+	batch      int           // zero: all at once
+	stopAfter  int           // zero: never
+}
+
+// run makes the calls, batch after batch, and returns one result for each host.
+// progress is given each as it comes, from one goroutine at a time.
+func (c *directCall) run(ctx context.Context, client *rpc.Client, f *fleet.Fleet, progress func(bot.Result)) []bot.Result {
+	batch := c.batch
+	if batch <= 0 {
+		batch = len(c.hosts)
+	}
+	var results []bot.Result
+	bad := 0
+	for len(results) < len(c.hosts) {
+		next := c.hosts[len(results):min(len(results)+batch, len(c.hosts))]
+		if ctx.Err() != nil || c.stopAfter > 0 && bad >= c.stopAfter {
+			for _, host := range next {
+				r := bot.Result{Host: host, Outcome: bot.Skipped, Why: "stopped before it"}
+				results = append(results, r)
+				progress(r)
+			}
+			continue
+		}
+		for r := range c.calls(ctx, client, f, next) {
+			if r.Outcome != bot.OK {
+				bad++
+			}
+			results = append(results, r)
+			progress(r)
+		}
+	}
+	return results
+}
+
+// calls makes the calls of one batch at once, as far as inFlight allows.
+func (c *directCall) calls(ctx context.Context, client *rpc.Client, f *fleet.Fleet, hosts []string) <-chan bot.Result {
+	results := make(chan bot.Result, len(hosts))
+	room := make(chan struct{}, inFlight)
+	var wg sync.WaitGroup
+	go func() {
+		defer close(results)
+		for _, host := range hosts {
+			room <- struct{}{}
+			wg.Go(func() {
+				results <- c.call(ctx, client, f, host)
+				<-room
+			})
+		}
+		wg.Wait()
+	}()
+	return results
+}
+
+func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Fleet, name string) bot.Result {
+	host, ok := f.Find(name)
+	if !ok || !host.Online {
+		return bot.Result{Host: name, Outcome: bot.Unreachable, Since: host.Since, Why: "offline"}
+	}
+	wait := c.timeout
+	if wait == 0 {
+		wait = c.spec.Timeout + rpc.DefaultTTL
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	env := rpc.Envelope{Key: uuid.NewString(), Actor: c.actor, TTL: min(max(wait, rpc.MinTTL), rpc.DefaultTTL).Round(time.Second)}
+	params, err := c.params()
+	if err != nil {
+		return bot.Result{Host: name, Outcome: bot.Skipped, Why: err.Error()}
+	}
+	method := c.spec.Name
+	if c.dryRun {
+		method = agentapi.RPCCheck.Name
+	}
+	began := time.Now()
+	v, err := client.Do(ctx, host.Address(), rpc.MethodCall{Method: method, Params: params, Envelope: env})
+	r := bot.ResultOf(name, v, err)
+	r.Took, r.Key = time.Since(began), env.Key
+	return r
+}
+
+func (c *directCall) params() ([]rpc.Value, error) {
+	if c.spec.Positional && !c.dryRun {
+		var out []rpc.Value
+		for _, p := range c.positional {
+			v, err := rpc.Marshal(p)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, v)
+		}
+		return out, nil
+	}
+	args := c.args
+	if args == nil {
+		args = map[string]any{}
+	}
+	v, err := rpc.Marshal(args)
+	if err != nil {
+		return nil, err
+	}
+	if c.dryRun {
+		v = rpc.Struct(map[string]rpc.Value{"method": rpc.String(c.spec.Name), "args": v})
+	}
+	return []rpc.Value{v}, nil
+}

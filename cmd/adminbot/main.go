@@ -1,0 +1,157 @@
+// Command adminbot is AdminBot: the bot, the host agent, the embedded server
+// and the command line for scripts, in one binary. README.md says how to start.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes: a contract with scripts.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // something failed, or the hosts' answers are mixed
+	exitUsage       = 2 // not understood or invalid; nothing was sent
+	exitRefused     = 3 // every host refused by policy
+	exitUnconfirmed = 4 // needs confirmation or approval; nothing was sent
+	exitUnreachable = 5 // no host reachable, or none answered in time
+)
+
+// exitError ends a command with a code. A nil err prints nothing: the command
+// has said what there is to say.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func exit(code int, err error) error { return &exitError{code, err} }
+
+func usage(format string, args ...any) error { return exit(exitUsage, fmt.Errorf(format, args...)) }
+
+// streams are what a command reads and writes. Standard output carries
+// answers, standard error progress and logs.
+type streams struct {
+	in       *os.File
+	out, err io.Writer
+}
+
+// cli is the command line. Each command is in the file of its name.
+type cli struct {
+	Verbose int `short:"v" type:"counter" help:"Log more to standard error; twice for everything."`
+
+	Up      upCmd      `cmd:"" help:"Everything on this machine, nothing to configure, and a prompt."`
+	Say     sayCmd     `cmd:"" help:"Say one line to the running bot and print its answer."`
+	RPC     rpcCmd     `cmd:"" name:"rpc" help:"Call a method of host agents."`
+	Parse   parseCmd   `cmd:"" help:"Print how lines are understood. Connects nowhere."`
+	Hosts   hostsCmd   `cmd:"" help:"Who is there, and how they feel."`
+	Bot     botCmd     `cmd:"" help:"Run the bot of an installation."`
+	Agent   agentCmd   `cmd:"" help:"Run the host agent of this machine."`
+	Server  serverCmd  `cmd:"" help:"Run the embedded XMPP server."`
+	User    userCmd    `cmd:"" help:"Accounts of the embedded server."`
+	Config  configCmd  `cmd:"" help:"The configuration file."`
+	Version versionCmd `cmd:"" help:"Version, commit and Go."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func run(args []string, std streams) int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("adminbot"),
+		kong.Description("The tool you talk to about your hosts."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { panic(exitNow(code)) }),
+	)
+	if err != nil {
+		fmt.Fprintln(std.err, "adminbot:", err)
+		return exitFailed
+	}
+	return catchExit(func() int { return c.run(parser, args, std) })
+}
+
+// exitNow carries kong's wish to end (after --help) up to run.
+type exitNow int
+
+func catchExit(f func() int) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			now, ok := r.(exitNow)
+			if !ok {
+				panic(r)
+			}
+			code = int(now)
+		}
+	}()
+	return f()
+}
+
+func (c *cli) run(parser *kong.Kong, args []string, std streams) int {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	if method, ok := methodHelp(args); ok {
+		return describeMethod(std, method)
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(std.err, "adminbot: %v\nhint: adminbot %s\n", err, strings.TrimSpace(commandOf(args)+" --help"))
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: c.level()}))
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	err = kctx.Run(std, log)
+	if err == nil {
+		return exitOK
+	}
+	code := exitFailed
+	var e *exitError
+	if errors.As(err, &e) {
+		code, err = e.code, e.err
+	}
+	if err != nil {
+		fmt.Fprintln(std.err, "adminbot:", err)
+	}
+	return code
+}
+
+// commandOf is the command a line of arguments names, for a hint.
+func commandOf(args []string) string {
+	if strings.HasPrefix(args[0], "-") {
+		return ""
+	}
+	return args[0]
+}
+
+func (c *cli) level() slog.Level {
+	switch {
+	case c.Verbose > 1:
+		return slog.LevelDebug
+	case c.Verbose == 1:
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}

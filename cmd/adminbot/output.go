@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"adminbot/bot"
+)
+
+// output prints the results of a direct call in the form that was asked for.
+type output struct {
+	std    streams
+	call   *directCall
+	form   rpcCmd
+	began  time.Time
+	bar    *progressbar.ProgressBar
+	broken error // the first error of printing
+}
+
+// barAfter is the number of hosts from which a terminal shows progress.
+const barAfter = 20
+
+func (c rpcCmd) output(std streams, call *directCall) *output {
+	o := &output{std: std, call: call, form: c, began: time.Now()}
+	if f, ok := std.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && len(call.hosts) >= barAfter && !c.NDJSON {
+		o.bar = progressbar.NewOptions(len(call.hosts), progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(call.spec.Name),
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+	}
+	return o
+}
+
+// progress is told of each result as it comes.
+func (o *output) progress(r bot.Result) {
+	if o.bar != nil {
+		o.bar.Add(1)
+	}
+	if !o.form.NDJSON || o.broken != nil {
+		return
+	}
+	o.broken = json.NewEncoder(o.std.out).Encode(hostJSON(r))
+}
+
+// finish prints what is left to print and returns the exit code as an error.
+func (o *output) finish(results []bot.Result) error {
+	if o.bar != nil {
+		o.bar.Finish()
+	}
+	slices.SortStableFunc(results, func(a, b bot.Result) int { return strings.Compare(a.Host, b.Host) })
+	counts := bot.Count(results)
+	switch {
+	case o.form.NDJSON:
+	case o.form.JSON:
+		o.broken = printJSON(o.std, o.document(results, counts))
+	case o.form.Group:
+		o.broken = o.printGroups(results)
+	default:
+		_, o.broken = fmt.Fprintln(o.std.out, bot.Text(o.call.spec, o.call.args, o.call.dryRun, results, time.Since(o.began)))
+	}
+	if o.broken != nil {
+		return o.broken
+	}
+	if code := counts.Exit(); code != exitOK {
+		return exit(code, nil)
+	}
+	return nil
+}
+
+type hostResult struct {
+	Host   string `json:"host"`
+	Status string `json:"status"` // ok, failed, refused, unreachable, no_answer, expired, skipped
+	Result any    `json:"result,omitempty"`
+	Code   int    `json:"code,omitempty"`
+	Error  string `json:"error,omitempty"`
+	TookMS int64  `json:"took_ms"`
+	Key    string `json:"key,omitempty"`
+}
+
+func hostJSON(r bot.Result) hostResult {
+	status, _ := r.Outcome.MarshalText() // cannot fail
+	return hostResult{r.Host, string(status), r.Value, r.Code, r.Why, r.Took.Milliseconds(), r.Key}
+}
+
+func (o *output) document(results []bot.Result, counts bot.Counts) any {
+	list := make([]hostResult, len(results))
+	for i, r := range results {
+		list[i] = hostJSON(r)
+	}
+	return struct {
+		Method string         `json:"method"`
+		Args   map[string]any `json:"args"`
+		DryRun bool           `json:"dry_run,omitempty"`
+		bot.Counts
+		TookMS  int64        `json:"took_ms"`
+		Results []hostResult `json:"results"`
+	}{o.call.spec.Name, o.call.args, o.call.dryRun, counts, time.Since(o.began).Milliseconds(), list}
+}
+
+// printGroups prints identical answers once, with the hosts that gave them.
+// What differs by nature (when, how long) does not count.
+func (o *output) printGroups(results []bot.Result) error {
+	type group struct {
+		Hosts  []string `json:"hosts"`
+		Status string   `json:"status"`
+		Result any      `json:"result,omitempty"`
+		Code   int      `json:"code,omitempty"`
+		Error  string   `json:"error,omitempty"`
+	}
+	var groups []group
+	for _, r := range results {
+		h := hostJSON(r)
+		if top, ok := h.Result.(map[string]any); ok {
+			delete(top, "at")
+			delete(top, "took_ms")
+		}
+		g := group{[]string{r.Host}, h.Status, h.Result, h.Code, h.Error}
+		i := slices.IndexFunc(groups, func(o group) bool {
+			return o.Status == g.Status && o.Code == g.Code && o.Error == g.Error && reflect.DeepEqual(o.Result, g.Result)
+		})
+		if i < 0 {
+			groups = append(groups, g)
+		} else {
+			groups[i].Hosts = append(groups[i].Hosts, r.Host)
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b group) int { return len(a.Hosts) - len(b.Hosts) })
+	return printJSON(o.std, map[string]any{"method": o.call.spec.Name, "groups": groups})
+}
+
+func printJSON(std streams, v any) error {
+	enc := json.NewEncoder(std.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/internal/link"
+	"adminbot/rpc"
+)
+
+type sayCmd struct {
+	loginFlags
+	JSON        bool          `name:"json" help:"One JSON document."`
+	ConfirmPlan string        `placeholder:"HASH" xor:"confirm" help:"Run the change whose plan has this hash."`
+	Yes         bool          `xor:"confirm" help:"Confirm whatever needs no second person."`
+	Timeout     time.Duration `default:"10m" help:"Wait for the answer no longer than this."`
+
+	Line []string `arg:"" help:"What to say."`
+}
+
+func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	acct, botAddr, err := c.account()
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if botAddr == "" {
+		return usage("which bot?\nhint: account.bot in %s", c.Config)
+	}
+	to, err := jid.Parse(botAddr)
+	if err == nil && to.Resourcepart() == "" {
+		to, err = to.WithResource(botResource)
+	}
+	if err != nil {
+		return usage("bot %q: %w", botAddr, err)
+	}
+	lc, err := linkConfig(acct, "say-"+strings.ToLower(rand.Text()[:8]), log)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	lc.Once = true
+	s := link.New(lc)
+	disconnect, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer disconnect()
+
+	client := &rpc.Client{Transport: s, Now: serverClock(s), Timeout: func(string) time.Duration { return c.Timeout }}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	in := map[string]any{"line": strings.Join(c.Line, " ")}
+	if c.ConfirmPlan != "" {
+		in["plan_hash"] = c.ConfirmPlan
+	}
+	if c.Yes {
+		in["yes"] = true
+	}
+	var out rpc.Value
+	if err := client.Call(ctx, to, "bot.say", rpc.Envelope{}, in, &out); err != nil {
+		return sayError(botAddr, err)
+	}
+	var answer struct {
+		Text string `rpc:"text"`
+		Hash string `rpc:"hash,omitempty"`
+		Exit int32  `rpc:"exit"`
+	}
+	if err := out.DecodeKnown(&answer); err != nil {
+		return fmt.Errorf("the bot's answer: %w", err)
+	}
+	if c.JSON {
+		err = printJSON(std, out)
+	} else {
+		_, err = fmt.Fprintln(std.out, answer.Text)
+	}
+	if answer.Exit == exitUnconfirmed && !c.JSON && answer.Hash != "" {
+		fmt.Fprintf(std.out, "plan %s\n", answer.Hash)
+		fmt.Fprintf(std.err, "hint: the same with --confirm-plan %s runs it\n", answer.Hash)
+	}
+	if err != nil {
+		return err
+	}
+	if answer.Exit != exitOK {
+		return exit(int(answer.Exit), nil)
+	}
+	return nil
+}
+
+// sayError says why there is no answer of the bot.
+func sayError(botAddr string, err error) error {
+	var fault *rpc.Fault
+	var se stanza.Error
+	switch {
+	case errors.As(err, &fault):
+		return exit(exitUsage, fmt.Errorf("the bot: %s", fault.Message))
+	case errors.As(err, &se) && se.Condition == stanza.Forbidden:
+		return exit(exitRefused, fmt.Errorf("%s does not listen to this account", botAddr))
+	case errors.As(err, &se) && se.Condition == stanza.ServiceUnavailable:
+		return exit(exitUnreachable, fmt.Errorf("%s is not there\nhint: is adminbot up or adminbot bot running?", botAddr))
+	}
+	return exit(exitUnreachable, err)
+}

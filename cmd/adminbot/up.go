@@ -1,0 +1,356 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/bot"
+	"adminbot/internal/account"
+	"adminbot/internal/config"
+	"adminbot/internal/hostagent"
+	"adminbot/internal/policy"
+	"adminbot/internal/site"
+	"adminbot/internal/store"
+)
+
+type upCmd struct {
+	Dir    string `help:"State directory; made on first use. Default: adminbot in the state directory of the user."`
+	Listen string `default:"127.0.0.1:5222" help:"Address for XMPP clients. Port 0 picks free ports."`
+	Domain string `help:"XMPP domain, when the directory is made (localhost)."`
+	Chat   bool   `default:"true" negatable:"" help:"Read lines from standard input and answer them; with --no-chat, serve only."`
+	Hosts  int    `placeholder:"N" help:"Run N further host agents under other names, to try things out."`
+}
+
+const (
+	adminName = "admin"
+	botName   = "adminbot"
+)
+
+func (c upCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	if c.Hosts < 0 || c.Hosts > maxDemoHosts {
+		return usage("--hosts takes 0 to %d", maxDemoHosts)
+	}
+	dir, err := stateDir(c.Dir)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	st, err := site.Open(dir, c.Domain, time.Now())
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	u := &upSite{site: st, std: std, log: log}
+	if u.hosts, err = c.hostNames(); err != nil {
+		return err
+	}
+	if err := u.accounts(ctx); err != nil {
+		return err
+	}
+	if err := u.assemble(ctx, c.Listen); err != nil {
+		return err
+	}
+	if c.Chat {
+		return u.run(ctx, u.chat)
+	}
+	return u.run(ctx, func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// upSite is everything of one machine, in one process.
+type upSite struct {
+	site  *site.Site
+	std   streams
+	log   *slog.Logger
+	hosts []upHost
+
+	server *server
+	agents []*agentPart
+	bot    *botPart
+	admin  jid.JID
+}
+
+// accounts makes the accounts that are missing, and gives the programs' own the
+// password that is in their file.
+func (u *upSite) accounts(ctx context.Context) error {
+	db, err := store.Open(ctx, u.site.Path(site.Accounts))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	want := []struct {
+		name string
+		role account.Role
+	}{{adminName, account.Admin}, {botName, account.Bot}}
+	for _, h := range u.hosts {
+		want = append(want, struct {
+			name string
+			role account.Role
+		}{h.name, account.Host})
+	}
+	var missing []account.Account
+	for _, w := range want {
+		secret, err := u.site.Secret(w.name)
+		if err != nil {
+			return err
+		}
+		have, err := db.Account(ctx, w.name)
+		switch {
+		case errors.Is(err, account.ErrNotFound):
+			a, err := account.New(w.name, w.role, secret)
+			if err != nil {
+				return err
+			}
+			missing = append(missing, a)
+		case err != nil:
+			return err
+		case have.Role != w.role:
+			return fmt.Errorf("%s holds an account %s with the role %s; this needs it as %s\nhint: adminbot user remove %s", u.site.Dir, w.name, have.Role, w.role, w.name)
+		case !have.CheckPassword(secret):
+			a, err := account.New(w.name, w.role, secret)
+			if err != nil {
+				return err
+			}
+			if err := db.SetPassword(ctx, a); err != nil {
+				return err
+			}
+		}
+	}
+	return db.AddAccounts(ctx, missing)
+}
+
+// assemble makes every part; nothing runs yet, but the server's ports are open.
+func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
+	cert, err := u.site.Certificate(time.Now())
+	if err != nil {
+		return err
+	}
+	direct, component, err := otherPorts(listenOn)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	u.server, err = openServer(ctx, serverSetup{
+		domain: u.site.Domain, accounts: u.site.Path(site.Accounts), cert: cert,
+		c2s: listenOn, direct: direct, component: component,
+	}, u.log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			u.server.Close()
+		}
+	}()
+	if u.admin, err = jid.New(adminName, u.site.Domain, "terminal"); err != nil {
+		return err
+	}
+	for _, h := range u.hosts {
+		part, err := u.newAgent(h)
+		if err != nil {
+			return err
+		}
+		u.agents = append(u.agents, part)
+	}
+	return u.newBot()
+}
+
+// login is how a part of this process logs in.
+func (u *upSite) login(name string) config.Account {
+	return config.Account{
+		JID: name + "@" + u.site.Domain, PasswordFile: u.site.Path(site.SecretFile(name)),
+		Address: u.server.listeners.C2S.Addr().String(), CAFile: u.site.Path(site.CAFile),
+	}
+}
+
+func (u *upSite) newAgent(h upHost) (*agentPart, error) {
+	lc, err := linkConfig(u.login(h.name), agentapi.Resource, u.log)
+	if err != nil {
+		return nil, err
+	}
+	load := func() (*policy.Policy, error) { return policy.Load(u.site.Path(site.HostPolicy)) }
+	rules, err := load()
+	if err != nil {
+		return nil, err
+	}
+	state := u.site.HostState(h.name)
+	hc := hostagent.Config{
+		Name: h.name, StateDir: state, Policy: rules, LoadPolicy: load, Facts: h.facts, Demo: h.demo,
+		Version: buildVersion, Log: u.log.With("host", h.name),
+	}
+	if h.demo { // the machine's services belong to the agent of its own name
+		hc.InitDir = filepath.Join(state, "init.d")
+		if err := os.MkdirAll(hc.InitDir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	return newAgent(lc, hc)
+}
+
+func (u *upSite) newBot() (err error) {
+	lc, err := linkConfig(u.login(botName), botResource, u.log)
+	if err != nil {
+		return err
+	}
+	conf := config.Default().Bot
+	u.bot, err = newBot(botSetup{
+		login: lc, state: u.site.Path(site.BotState), policy: u.site.Path(site.BotPolicy), conf: conf, log: u.log,
+	})
+	return err
+}
+
+// run starts everything, waits until all hosts are there, does what is to be
+// done, and stops everything: those who are logged in before the server.
+func (u *upSite) run(ctx context.Context, do func(context.Context) error) error {
+	serving, stopServer := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServer()
+	server, serving := errgroup.WithContext(serving)
+	server.Go(func() error { return u.server.Run(serving) })
+
+	parts, partsCtx := errgroup.WithContext(ctx)
+	partsCtx, stopParts := context.WithCancel(partsCtx)
+	defer stopParts()
+	for _, a := range u.agents {
+		parts.Go(func() error { return a.Run(partsCtx) })
+	}
+	parts.Go(func() error { return u.bot.Run(partsCtx) })
+	parts.Go(func() error { // the server's end is everybody's
+		select {
+		case <-serving.Done():
+			return errors.New("the server has stopped")
+		case <-partsCtx.Done():
+			return nil
+		}
+	})
+
+	err := u.ready(partsCtx)
+	if err == nil {
+		err = u.site.Publish(u.access())
+	}
+	if err == nil {
+		u.greet()
+		err = do(partsCtx)
+	}
+	stopParts()
+	err = errors.Join(u.site.Withdraw(), err, parts.Wait())
+	stopServer()
+	return errors.Join(err, server.Wait())
+}
+
+// readyWithin bounds the wait for this process's own agents.
+const readyWithin = 20 * time.Second
+
+// ready waits until the bot has every host's facts.
+func (u *upSite) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not all host agents came up within %s", readyWithin))
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		known := 0
+		for _, h := range u.bot.fleet.Snapshot().Hosts {
+			if h.Online && h.Facts.Facts != nil {
+				known++
+			}
+		}
+		if known >= len(u.hosts) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+func (u *upSite) access() site.Access {
+	a := site.Access{
+		Domain: u.site.Domain, C2S: u.server.listeners.C2S.Addr().String(), CAFile: site.CAFile, Bot: botName + "@" + u.site.Domain,
+		Accounts: []site.Account{{JID: adminName + "@" + u.site.Domain, Role: string(account.Admin), PasswordFile: site.SecretFile(adminName)}},
+	}
+	if l := u.server.listeners.DirectTLS; l != nil {
+		a.C2STLS = l.Addr().String()
+	}
+	if l := u.server.listeners.Component; l != nil {
+		a.Component = l.Addr().String()
+	}
+	for _, h := range u.hosts {
+		a.Hosts = append(a.Hosts, site.Host{Name: h.name, JID: h.name + "@" + u.site.Domain + "/" + agentapi.Resource})
+	}
+	return a
+}
+
+// greet tells a person how to log in and what to say. A program that pipes
+// lines gets only answers.
+func (u *upSite) greet() {
+	out := u.std.out
+	if !u.interactive() {
+		out = u.std.err
+	}
+	host, port, _ := net.SplitHostPort(u.server.listeners.C2S.Addr().String())
+	first := u.hosts[0].name
+	fmt.Fprintf(out, `AdminBot is up: %d host%s, state in %s
+Log in with Gajim, Conversations, Dino or Profanity:
+  account  %s@%s   server %s, port %s
+  password in %s
+  certificate authority %s
+  then write to %s@%s
+Try:
+  disk
+  which hosts are happy?
+  memory on %s
+`, len(u.hosts), plural(len(u.hosts)), u.site.Dir, adminName, u.site.Domain, host, port,
+		u.site.Path(site.SecretFile(adminName)), u.site.Path(site.CAFile), botName, u.site.Domain, first)
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+func (u *upSite) interactive() bool { return term.IsTerminal(int(u.std.in.Fd())) }
+
+// chat answers lines from standard input until they end.
+func (u *upSite) chat(ctx context.Context) error {
+	p, err := newPrompt(u.std.in, u.std.out)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return converse(ctx, p, func(ctx context.Context, line string) error {
+		return u.bot.say(ctx, u.admin, line, func(r bot.Reply) {
+			if !r.Final && !u.interactive() {
+				return
+			}
+			fmt.Fprintln(p, strings.TrimRight(r.Text, "\n"))
+		})
+	})
+}
+
+// otherPorts are the addresses beside the one for clients: the usual ports of
+// direct TLS and components when that is the usual one, free ones otherwise.
+func otherPorts(listenOn string) (direct, component string, err error) {
+	host, port, err := net.SplitHostPort(listenOn)
+	if err != nil {
+		return "", "", fmt.Errorf("--listen %q: want ADDRESS:PORT", listenOn)
+	}
+	if port != "5222" {
+		return net.JoinHostPort(host, "0"), "127.0.0.1:0", nil
+	}
+	return net.JoinHostPort(host, "5223"), "127.0.0.1:5347", nil
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+
+	"adminbot/internal/account"
+	"adminbot/internal/config"
+	"adminbot/internal/site"
+	"adminbot/internal/store"
+)
+
+type userCmd struct {
+	Add    userAddCmd    `cmd:"" help:"Add an account. Its password is read from standard input, or made and printed once."`
+	Passwd userPasswdCmd `cmd:"" help:"Change a password, which is read or made as with add."`
+	Remove userRemoveCmd `cmd:"" help:"Remove an account and what was kept for it."`
+	List   userListCmd   `cmd:"" help:"List accounts and roles."`
+}
+
+// accountsFlags name the store of accounts. A server that runs notices changes.
+type accountsFlags struct {
+	Dir    string `help:"State directory of adminbot up."`
+	Config string `type:"existingfile" help:"Configuration of adminbot server."`
+}
+
+// open opens the store; dir is the state directory of a site, if it is one.
+func (f accountsFlags) open(ctx context.Context) (s *store.Store, dir string, err error) {
+	var path string
+	if f.Config != "" {
+		conf, err := config.Load(f.Config)
+		if err != nil {
+			return nil, "", exit(exitUsage, err)
+		}
+		path = filepath.Join(conf.State, site.Accounts)
+	} else {
+		if dir, err = stateDir(f.Dir); err != nil {
+			return nil, "", exit(exitUsage, err)
+		}
+		path = filepath.Join(dir, site.Accounts)
+		if _, err := os.Stat(path); err != nil {
+			return nil, "", usage("no accounts in %s: %w\nhint: adminbot up makes them; name its directory with --dir", dir, err)
+		}
+	}
+	s, err = store.Open(ctx, path)
+	return s, dir, err
+}
+
+type userAddCmd struct {
+	accountsFlags
+	Name string `arg:"" help:"The part before the @."`
+	Role string `enum:"admin,user,host,bot" default:"user" help:"What it is for: admin, user, host or bot."`
+}
+
+func (c userAddCmd) Run(ctx context.Context, std streams) error {
+	s, _, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	password, made, err := newPassword(std.in)
+	if err != nil {
+		return err
+	}
+	a, err := account.New(c.Name, account.Role(c.Role), password)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if err := s.AddAccount(ctx, a); errors.Is(err, account.ErrExists) {
+		return usage("%s exists already\nhint: adminbot user passwd %s changes its password", a.Name, a.Name)
+	} else if err != nil {
+		return err
+	}
+	said(std, a.Name+" added", password, made)
+	return nil
+}
+
+type userPasswdCmd struct {
+	accountsFlags
+	Name string `arg:"" help:"The part before the @."`
+}
+
+func (c userPasswdCmd) Run(ctx context.Context, std streams) error {
+	s, dir, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	name, err := account.Name(c.Name)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	old, err := s.Account(ctx, name)
+	if err != nil {
+		return noSuch(name, err)
+	}
+	password, made, err := newPassword(std.in)
+	if err != nil {
+		return err
+	}
+	a, err := account.New(name, old.Role, password)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if err := s.SetPassword(ctx, a); err != nil {
+		return noSuch(name, err)
+	}
+	if dir != "" { // what adminbot say and others log in with
+		if err := site.UpdateSecret(dir, name, password); err != nil {
+			return err
+		}
+	}
+	said(std, "password of "+name+" changed", password, made)
+	return nil
+}
+
+type userRemoveCmd struct {
+	accountsFlags
+	Name string `arg:"" help:"The part before the @."`
+}
+
+func (c userRemoveCmd) Run(ctx context.Context, std streams) error {
+	s, _, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	name, err := account.Name(c.Name)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if err := s.RemoveAccount(ctx, name); err != nil {
+		return noSuch(name, err)
+	}
+	fmt.Fprintf(std.out, "%s removed\n", name)
+	return nil
+}
+
+type userListCmd struct{ accountsFlags }
+
+func (c userListCmd) Run(ctx context.Context, std streams) error {
+	s, _, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	entries, _, err := s.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	for _, e := range entries {
+		fmt.Fprintf(w, "%s\t%s\n", e.Name, e.Role)
+	}
+	return w.Flush()
+}
+
+func noSuch(name string, err error) error {
+	if errors.Is(err, account.ErrNotFound) {
+		return usage("no account %s\nhint: adminbot user list", name)
+	}
+	return err
+}
+
+// newPassword reads the first line of standard input unless that is a terminal
+// or empty; then it makes a password.
+func newPassword(in *os.File) (password string, made bool, err error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		line := bufio.NewScanner(in)
+		if line.Scan() {
+			if password = strings.TrimSpace(line.Text()); password != "" {
+				return password, false, nil
+			}
+		} else if err := line.Err(); err != nil {
+			return "", false, fmt.Errorf("password: %w", err)
+		}
+	}
+	return rand.Text(), true, nil
+}
+
+func said(std streams, what, password string, made bool) {
+	if made {
+		fmt.Fprintf(std.out, "%s, password: %s\n", what, password)
+	} else {
+		fmt.Fprintln(std.out, what)
+	}
+}

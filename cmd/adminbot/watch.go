@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/grammar"
+	"adminbot/internal/config"
+	"adminbot/internal/fleet"
+	"adminbot/internal/link"
+	"adminbot/internal/xmpp/roster"
+)
+
+// watch feeds roster and presence of the session to the fleet, from the next
+// login on. seen is told when the first picture is complete; it may be nil.
+func watch(s *link.Session, f *fleet.Fleet, log *slog.Logger, seen func()) {
+	s.HandlePresence(f.HandlePresence)
+	s.HandleRoster(func(_ context.Context, item roster.Item) { f.Update(contact(item)) })
+	s.OnDown(func(error) { f.Down() })
+	s.OnUp(func(ctx context.Context) {
+		if err := look(ctx, s, f); err != nil {
+			log.ErrorContext(ctx, "no picture of the hosts", "err", err)
+			return
+		}
+		if seen != nil {
+			seen()
+		}
+	})
+}
+
+// look fetches the roster, says that this session is there, and waits until the
+// server has told who else is.
+func look(ctx context.Context, s *link.Session, f *fleet.Fleet) error {
+	items, err := s.Roster(ctx)
+	if err != nil {
+		return fmt.Errorf("contact list: %w", err)
+	}
+	contacts := make([]fleet.Contact, len(items))
+	for i, item := range items {
+		contacts[i] = contact(item)
+	}
+	f.SetRoster(contacts)
+	if err := s.SendPresence(ctx, stanza.Presence{}, nil); err != nil {
+		return err
+	}
+	if err := s.Barrier(ctx); err != nil {
+		return err
+	}
+	return s.Settle(ctx)
+}
+
+func contact(item roster.Item) fleet.Contact {
+	return fleet.Contact{JID: item.JID, Name: item.Name, Groups: item.Groups, Gone: item.Subscription == roster.Remove}
+}
+
+// lookAround logs in once and returns the session with a fleet of who is there.
+// disconnect ends the session.
+func lookAround(ctx context.Context, acct config.Account, log *slog.Logger) (s *link.Session, f *fleet.Fleet, disconnect func(), err error) {
+	lc, err := linkConfig(acct, "adminbot-"+strings.ToLower(rand.Text()[:8]), log)
+	if err != nil {
+		return nil, nil, nil, exit(exitUsage, err)
+	}
+	lc.Once = true
+	// Nobody speaks to this fleet: it needs no vocabulary.
+	f, err = fleet.New(fleet.Config{Log: log, Compile: func(*grammar.Inventory) (*grammar.Lexicon, error) { return nil, nil }})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s = link.New(lc)
+	s.HandlePresence(f.HandlePresence)
+	s.HandleRoster(func(_ context.Context, item roster.Item) { f.Update(contact(item)) })
+	if disconnect, err = connect(ctx, s); err != nil {
+		return nil, nil, nil, err
+	}
+	if err = look(ctx, s, f); err == nil {
+		err = f.Refresh()
+	}
+	if err != nil {
+		disconnect()
+		return nil, nil, nil, exit(exitUnreachable, err)
+	}
+	return s, f, disconnect, nil
+}
