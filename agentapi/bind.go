@@ -15,7 +15,7 @@ import (
 // over the struct: then what the caller sent as zero stays zero, and is checked.
 // args is a pointer to a struct of type s.Args.
 func (s Spec) Defaults(args any) {
-	if v := reflect.ValueOf(args); v.Kind() == reflect.Pointer && v.Elem().Type() == s.Args {
+	if v := reflect.ValueOf(args); v.Kind() == reflect.Pointer && !v.IsNil() && v.Elem().Type() == s.Args {
 		setDefaults(v.Elem())
 	}
 }

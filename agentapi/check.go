@@ -170,7 +170,7 @@ var shared = sync.OnceValue(func() *validator.Validate {
 // struct of type s.Args on which Defaults was called before it was filled.
 func (s Spec) Check(args any) error {
 	v := reflect.ValueOf(args)
-	if v.Kind() != reflect.Pointer || v.Elem().Type() != s.Args {
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Type() != s.Args {
 		return fmt.Errorf("agentapi: %s: arguments are %T, want *%s", s.Name, args, s.Args)
 	}
 	if s.Args.NumField() == 0 {

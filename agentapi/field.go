@@ -11,7 +11,7 @@ import (
 // Field is one argument, result member or member of a list's items, as read from
 // the struct tags: rpc (the name on the wire), validate, default, words (how
 // people say it), most and least (adjectives that sort by it: "busiest"),
-// values (how people say each value), agg, unit, help.
+// values (how people say each value), agg, aside, unit, help.
 type Field struct {
 	Name     string
 	Type     string // of XML-RPC: int, double, boolean, string, dateTime.iso8601, base64, array, struct, any
@@ -32,6 +32,7 @@ type Field struct {
 	Elem   string  // of an array: the type of its items
 	Fields []Field // of a struct, or of an array of structs: their members
 
+	aside bool // a list beside what the result is about
 	index []int
 	typ   reflect.Type
 }
@@ -57,23 +58,25 @@ func (s Spec) Arg(name string) (Field, bool) {
 	return Field{}, false
 }
 
-// Columns lists what can be filtered and sorted by: the scalar members of the
-// result, and those of the items of its first list of structs.
+// Columns lists what can be filtered and sorted by, each name once: the scalar
+// members of the result, then those of the items of the list that it is about.
+// Lists that only illustrate (aside) have none.
 func (s Spec) Columns() []Field {
-	var flat, items []Field
+	var out, items []Field
 	for _, f := range s.ResultFields() {
 		switch {
-		case f.Type == "array" && f.Fields != nil && items == nil:
-			for _, m := range f.Fields {
-				if m.Type != "array" && m.Type != "struct" {
-					items = append(items, m)
-				}
-			}
+		case f.Type == "array" && f.Fields != nil && items == nil && !f.aside:
+			items = f.Fields
 		case f.Type != "array" && f.Type != "struct" && f.Type != "any":
-			flat = append(flat, f)
+			out = append(out, f)
 		}
 	}
-	return append(flat, items...)
+	for _, m := range items {
+		if m.Type != "array" && m.Type != "struct" && !slices.ContainsFunc(out, func(f Field) bool { return f.Name == m.Name }) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // fieldsOf reads the tags of t's fields. Inside a type that contains itself, above
@@ -98,6 +101,7 @@ func fieldsOf(t reflect.Type, above ...reflect.Type) []Field {
 			Most:    list(sf.Tag.Get("most"), ","),
 			Least:   list(sf.Tag.Get("least"), ","),
 			Agg:     list(sf.Tag.Get("agg"), ","),
+			aside:   sf.Tag.Get("aside") != "",
 			index:   sf.Index,
 			typ:     sf.Type,
 		}

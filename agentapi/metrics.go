@@ -53,7 +53,7 @@ type CPUUsageResult struct {
 	PressureSomePercent *float64  `rpc:"pressure_some_percent,omitempty" words:"cpu pressure,pressure" agg:"avg,max" help:"time in which some task waited for a processor, over 10 s; absent where the kernel does not say"`
 	CPUCount            int32     `rpc:"cpu_count" words:"cpus,cores" agg:"sum"`
 	PerCPUPercent       []float64 `rpc:"per_cpu_percent,omitempty"`
-	Top                 []CPUTop  `rpc:"top" help:"the processes that used the most while measuring"`
+	Top                 []CPUTop  `rpc:"top" aside:"yes" help:"the processes that used the most while measuring"`
 }
 
 // CPUTop is a process and its use of one processor: 200 is two whole processors.
@@ -73,7 +73,7 @@ type MemUsageResult struct {
 	SwapUsedBytes       int64    `rpc:"swap_used_bytes" words:"swap used,used swap,swap in use,swap usage,swap" most:"swapping the most" agg:"sum,max"`
 	PressureSomePercent *float64 `rpc:"pressure_some_percent,omitempty" words:"memory pressure" agg:"avg,max" help:"time in which some task waited for memory, over 10 s; absent where the kernel does not say"`
 	OOMKillsTotal       *int64   `rpc:"oom_kills_total,omitempty" words:"oom kills,out of memory kills" agg:"sum" help:"since boot"`
-	Top                 []MemTop `rpc:"top" help:"the processes with the most resident memory"`
+	Top                 []MemTop `rpc:"top" aside:"yes" help:"the processes with the most resident memory"`
 }
 
 type MemTop struct {
@@ -114,7 +114,7 @@ type Filesystem struct {
 
 type DiskLargestArgs struct {
 	Path    string `rpc:"path" validate:"required,abspath" words:"in,under,below,path,directory"`
-	Depth   int32  `rpc:"depth,omitempty" validate:"min=1,max=4" default:"2" words:"depth,levels" help:"how far below path directories are named"`
+	Depth   int32  `rpc:"depth,omitempty" validate:"min=1,max=4" default:"2" words:"depth,levels" help:"how far below path directories are named; files are at any depth"`
 	Limit   int32  `rpc:"limit,omitempty" validate:"min=1,max=50" default:"20" words:"top,limit"`
 	Seconds int32  `rpc:"seconds,omitempty" validate:"min=1,max=60" default:"20" help:"how long to look at most"`
 }

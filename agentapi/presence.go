@@ -29,7 +29,7 @@ type PresenceGetResult struct {
 	Status   string       `rpc:"status" words:"status" help:"as on the buddy list"`
 	Mood     string       `rpc:"mood" words:"mood,feeling" values:"happy=happy|fine|ok|well|green;sad=sad|unhappy|yellow|struggling;dead=dead|down|gone|red|offline;dnd=dnd|do not disturb;drain=drain|drained|draining" help:"happy, sad, dnd, drain"`
 	Score    int32        `rpc:"score" words:"score,sadness" most:"saddest" least:"happiest" agg:"avg,max" help:"0 when nothing is wrong, to 100; the points of the reasons"`
-	Reasons  []MoodReason `rpc:"reasons,omitempty"`
+	Reasons  []MoodReason `rpc:"reasons,omitempty" aside:"yes"`
 	Since    time.Time    `rpc:"since" words:"since" help:"when the mood began"`
 	Sequence int32        `rpc:"sequence" help:"counts the changes since the host agent started"`
 }

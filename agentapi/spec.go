@@ -11,8 +11,8 @@
 // hash under which a peer may keep it.
 //
 // Besides the table stand the other things both ends must agree on: [Mood], what
-// presence carries; [Identity] and [Features], what discovery says; the pubsub
-// node names; and the fault codes.
+// presence carries; [Identity] and [Features], what discovery says; and the
+// names of pubsub nodes.
 //
 // Everything here is safe for concurrent use.
 package agentapi
