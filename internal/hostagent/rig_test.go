@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,16 +115,7 @@ func wantFault(t *testing.T, err error, code int, words string) {
 
 func contains(err error, words string) bool {
 	f, ok := errors.AsType[*rpc.Fault](err)
-	return ok && (words == "" || len(f.Message) >= len(words) && index(f.Message, words))
-}
-
-func index(s, words string) bool {
-	for i := 0; i+len(words) <= len(s); i++ {
-		if s[i:i+len(words)] == words {
-			return true
-		}
-	}
-	return false
+	return ok && strings.Contains(f.Message, words)
 }
 
 type unitArgs struct {

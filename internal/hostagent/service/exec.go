@@ -11,12 +11,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"adminbot/internal/hostagent/redact"
 )
 
 // What is kept of a script's output.
 const (
 	maxOutput = 16 << 10 // bytes, from the end
 	maxLines  = 20
+	maxText   = 500 // bytes of a line
 )
 
 // killGrace is what the processes of a script have between SIGTERM and
@@ -92,7 +95,8 @@ func end(pid int, ended <-chan error) error {
 	}
 }
 
-// tail returns the last lines that were written.
+// tail returns the last lines that were written, fit to be sent and with
+// secrets cut out.
 func tail(f *os.File) []string {
 	st, err := f.Stat()
 	if err != nil || st.Size() == 0 {
@@ -108,33 +112,9 @@ func tail(f *os.File) []string {
 	}
 	var lines []string
 	for l := range strings.Lines(string(b)) {
-		if l = clean(l); l != "" {
+		if l = redact.Clean(redact.Line(strings.TrimSpace(l)), maxText); l != "" {
 			lines = append(lines, l)
 		}
 	}
 	return lines[max(len(lines)-maxLines, 0):]
-}
-
-// clean makes a line valid XML 1.0 text without control codes or colours.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if strings.HasPrefix(s[i:], "\x1b[") {
-			if end := strings.IndexFunc(s[i+2:], func(r rune) bool { return r >= '@' && r <= '~' }); end >= 0 {
-				i += 2 + end + 1
-				continue
-			}
-		}
-		c := s[i]
-		if c >= 0x20 && c != 0x7f || c == '\t' {
-			b.WriteByte(c)
-		}
-		i++
-	}
-	out := strings.TrimSpace(strings.NewReplacer("\uFFFE", "\uFFFD", "\uFFFF", "\uFFFD").Replace(b.String()))
-	if len(out) > 500 {
-		out = strings.ToValidUTF8(out[:500], "") + "…"
-	}
-	return out
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"adminbot/agentapi"
+	"adminbot/internal/hostagent/redact"
 )
 
 // How long a script may take that is only asked for the status, how many are
@@ -101,7 +102,7 @@ func (s *script) header(r io.Reader) {
 		value = strings.TrimSpace(value)
 		switch {
 		case lsb && strings.EqualFold(key, "Short-Description"):
-			s.description = value
+			s.description = redact.Clean(value, 200)
 		case strings.EqualFold(key, "pidfile") && filepath.IsAbs(value):
 			s.pidFile = filepath.Clean(value)
 		}

@@ -226,7 +226,7 @@ func TestInitFind(t *testing.T) {
 func TestInitFailure(t *testing.T) {
 	m, dir := manager(t)
 	put(t, dir, "bad", `case "$1" in
-start) i=0; while [ $i -lt 30 ]; do echo "line $i"; i=$((i+1)); done; printf '\033[31mcannot bind\001 port\033[0m\n' >&2; exit 4 ;;
+start) i=0; while [ $i -lt 30 ]; do echo "line $i"; i=$((i+1)); done; printf '\033[31mcannot bind\001 port password=hunter2\033[0m\n' >&2; exit 4 ;;
 reload) exit 3 ;;
 stop) echo stopped; exit 0 ;;
 status) exit 0 ;;
@@ -234,7 +234,7 @@ esac
 `)
 	err := m.Do(t.Context(), Start, "bad.service")
 	f, ok := errors.AsType[*Failure](err)
-	if !ok || f.ExitCode != 4 || f.Why != "exit status 4" || len(f.Log) != maxLines || f.Log[maxLines-1] != "cannot bind port" || f.Log[0] != "line 11" {
+	if !ok || f.ExitCode != 4 || f.Why != "exit status 4" || len(f.Log) != maxLines || f.Log[maxLines-1] != "cannot bind\uFFFD port password=[cut]" || f.Log[0] != "line 11" {
 		t.Errorf("start: %v %+v", err, f)
 	}
 	if err := m.Do(t.Context(), Reload, "bad.service"); !errors.Is(err, ErrUnsupported) {
