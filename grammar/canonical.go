@@ -85,7 +85,7 @@ func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
 	best, score := -1, -1
 	for i := range v.phrases {
 		p := &v.phrases[i]
-		if len(p.pieces) != 1 {
+		if len(p.pieces) != 1 || !lx.clean(v, p) {
 			continue
 		}
 		s := 0
@@ -126,19 +126,107 @@ func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
 	return strings.Join(v.phrases[best].pieces[0], " ")
 }
 
+// clean reports whether a phrase says this verb and nothing else, whatever
+// stands beside it.
+func (lx *Lexicon) clean(v *verb, p *phrase) bool {
+	n := lx.root
+	for _, w := range p.pieces[0] {
+		if n = n.kids[w]; n == nil {
+			return false
+		}
+		if k := lx.root.kids[w]; k != nil {
+			for _, c := range k.closed {
+				switch c.class {
+				case "not", "no", "hypo", "takeback", "said", "except", "then":
+					return false
+				}
+			}
+		}
+	}
+	if len(n.closed)+len(n.names)+len(n.atoms) > 0 {
+		return false
+	}
+	id := lx.byName[v.Method]
+	for _, t := range n.terms {
+		if int(t.verb) != id && t.role == roleHead && t.forms != formPast {
+			if other := &lx.verbs[t.verb].phrases[t.a]; len(other.pieces) == 1 && other.heldBy(p) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// heldBy reports whether p being said could mean other too: it asks for
+// nothing that p does not.
+func (other *phrase) heldBy(p *phrase) bool {
+	for _, n := range other.needs {
+		if n != "hosts" && n != "noun" && !slices.Contains(p.needs, n) {
+			return false
+		}
+	}
+	return true
+}
+
 // place writes the selection.
 func (lx *Lexicon) place(c *Command) string {
 	if c.On.root.op == selAll {
 		return "all hosts"
 	}
+	names := strings.Join(fold(c.Hosts), ", ")
 	if c.On.plainNames() {
-		return strings.Join(fold(c.Hosts), ", ")
+		return names
 	}
-	text := c.On.String()
-	if _, err := ParseSelector(text); err != nil || len(text) > 300 {
-		return strings.Join(fold(c.Hosts), ", ")
+	if text, ok := exceptText(c.On.root); ok {
+		return text
 	}
-	return text
+	if text := c.On.String(); len(text) <= 300 && len(c.Hosts) > 0 {
+		return text
+	}
+	return names
+}
+
+// exceptText writes "these except those".
+func exceptText(n *selNode) (string, bool) {
+	if n.op != selAnd {
+		return "", false
+	}
+	var base, but []*selNode
+	for _, k := range n.kids {
+		switch {
+		case k.op != selNot:
+			base = append(base, k)
+		case k.kids[0].op == selAnd || k.kids[0].op == selNot:
+			return "", false
+		case k.kids[0].op == selOr:
+			for _, x := range k.kids[0].kids {
+				if x.op == selAnd || x.op == selOr || x.op == selNot {
+					return "", false
+				}
+				but = append(but, x)
+			}
+		default:
+			but = append(but, k.kids[0])
+		}
+	}
+	if len(but) == 0 || len(base) == 0 {
+		return "", false
+	}
+	text := Selector{&selNode{op: selAnd, kids: base}}.String()
+	if len(base) == 1 {
+		text = Selector{base[0]}.String()
+	}
+	if strings.Contains(text, ",") {
+		return "", false
+	}
+	if text == "*" {
+		text = "all hosts"
+	}
+	out := make([]string, len(but))
+	for i, x := range but {
+		out[i] = Selector{x}.String()
+	}
+	return text + " except " + strings.Join(out, " and "), true
 }
 
 // argText writes one argument so that it reads back.

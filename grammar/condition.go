@@ -31,6 +31,9 @@ func (b *binding) condition(c *condition, from, to int) {
 		op = inverse[op]
 	}
 	kind, value, ok := b.value(val)
+	if op == "contains" && ok && val.Plain != nil {
+		kind, value = KindText, b.tok(val.Plain).text
+	}
 	if !ok || op == "" {
 		loose()
 		return
@@ -45,10 +48,10 @@ func (b *binding) condition(c *condition, from, to int) {
 		}
 	}
 	if f < 0 {
-		f = b.fieldAmong(c.Post, kind, op)
+		f = b.fieldAmong(c.Post, kind, op, false)
 	}
 	if f < 0 {
-		f = b.fieldAmong(c.Pre, kind, op)
+		f = b.fieldAmong(c.Pre, kind, op, true)
 	}
 	if f < 0 {
 		f = b.mainOf(kind)
@@ -129,6 +132,9 @@ func (b *binding) value(v *value) (Kind, any, bool) {
 	case tName:
 		return KindText, t.text, true
 	}
+	if t.text == "true" || t.text == "false" {
+		return KindBool, t.text == "true", true
+	}
 	return KindText, t.text, true
 }
 
@@ -142,16 +148,22 @@ func fits(field, value Kind, op string) bool {
 		return field == KindNumber || field == KindInt || field == KindPercent || field == KindText
 	case KindText:
 		return field == KindText || field == KindEnum
+	case KindBool:
+		return field == KindBool
 	}
 	return field == value
 }
 
 // fieldAmong is the field that one of the words names and the value fits; a
 // field that more of the words name wins, then an exact kind.
-func (b *binding) fieldAmong(words []ref, kind Kind, op string) int {
+func (b *binding) fieldAmong(words []ref, kind Kind, op string, before bool) int {
 	votes := map[int16]int{}
 	best := -1
-	for i := range words {
+	for k := range words {
+		i := k // the word next to the comparison counts first
+		if before {
+			i = len(words) - 1 - k
+		}
 		for _, x := range b.tok(&words[i]).terms {
 			if int(x.verb) != b.v || x.role != roleField && x.role != roleMore && x.role != roleLess {
 				continue

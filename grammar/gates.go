@@ -27,7 +27,7 @@ func (r *reader) gate() gates {
 	start := true
 	pastVerb := false
 	for i := 0; i < len(ws); i++ {
-		if ws[i].quoted {
+		if ws[i].quoted && !(i > 0 && ws[i-1].text == ":") {
 			g.said = g.said || r.readsWrite(ws[i].raw)
 		}
 		longest := 0

@@ -41,6 +41,7 @@ type token struct {
 	atoms  []atomSense
 	num    float64
 	text   string
+	known  bool // an identifier that means something elsewhere: never swallowed by an open slot
 }
 
 func (t *token) is(class string) bool {
@@ -113,13 +114,12 @@ func (lx *Lexicon) shape(w word, at int) token {
 	case c == '/' || c == '~' && len(s) > 1 && s[1] == '/':
 		t.class = tPath
 		return t
-	case c == '@' || c == '*' || strings.ContainsAny(s, "*[") || strings.IndexByte(s, '=') > 0:
-		if n, ok := atomNode(s); ok {
-			if set, ok := lx.evalAtom(n); ok {
-				t.class = tAtom
-				t.atoms = []atomSense{{sel: n, set: set, rank: rankGroup, noun: true}}
-				return t
-			}
+	case c == '@' || c == '*' || c == '!' || strings.ContainsAny(s, "*[&") || strings.IndexByte(s, '=') > 0:
+		if sel, err := ParseSelector(s); err == nil && lx.knownSelector(sel.root) {
+			set, _ := lx.eval(sel.root)
+			t.class = tAtom
+			t.atoms = []atomSense{{sel: sel.root, set: set, rank: rankGroup, noun: true}}
+			return t
 		}
 	}
 	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
@@ -307,6 +307,20 @@ func (lx *Lexicon) ends(n *selNode) bool {
 		}
 	}
 	return true
+}
+
+// knownSelector reports whether every part of a selector typed in its text
+// form is known; it settles the widths of ranges.
+func (lx *Lexicon) knownSelector(n *selNode) bool {
+	ok := true
+	n.visit(func(k *selNode) {
+		switch k.op {
+		case selName, selGlob, selRange, selGroup, selFact:
+			_, known := lx.evalAtom(k)
+			ok = ok && known
+		}
+	})
+	return ok
 }
 
 // evalAtom resolves an atom as typed; ok is false when the inventory knows
@@ -512,6 +526,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 		return buf
 	}
 	t := la.shapes[at]
+	t.known = len(la.matches[at]) > 0
 	switch t.class {
 	case tAtom:
 		if !vb.Hosts && !vb.kinds[KindHosts] {
@@ -647,10 +662,23 @@ func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]
 }
 
 // textAfter makes the rest of the clause one quotation when t introduces a
-// text argument: "reason: kernel upgrade".
+// text argument ("reason: kernel upgrade") or asks for help with a topic.
 func (lx *Lexicon) textAfter(la *lattice, v int, t token, to int) (token, bool) {
+	vb := &lx.verbs[v]
 	x := t.has(v, roleArg)
-	if t.class != tTerm || x == nil || lx.verbs[v].Args[x.a].Kind != KindText {
+	switch {
+	case t.class != tTerm:
+		return token{}, false
+	case vb.open >= 0 && vb.Args[vb.open].Kind == KindTopic && t.has(v, roleHead) != nil:
+		for t.to < to && lx.introduces(la, v, t.to+1, t.to) && t.to+1 < to {
+			t.to++ // help with, help about
+		}
+		end := to
+		for end > t.to && la.words[end-1].mark {
+			end--
+		}
+		return token{class: tQuoted, from: t.to, to: to, text: joinWords(la.words[t.to:end])}, end > t.to
+	case x == nil || vb.Args[x.a].Kind != KindText:
 		return token{}, false
 	}
 	from := t.to

@@ -427,10 +427,8 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 	vb := &lx.verbs[v]
 	openKinds := vb.open >= 0
-	for _, a := range vb.Args {
-		if a.Kind == KindText || a.Kind == KindRegexp || open(a.Kind) {
-			openKinds = true
-		}
+	if openKinds && vb.Args[vb.open].Kind == KindTopic {
+		return true // takes whatever follows
 	}
 	for i := from; i < to; {
 		best := 0
@@ -440,20 +438,16 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 			}
 			ok := false
 			for _, c := range m.n.closed {
-				k := classOf(c.class)
-				if k == 0 {
-					continue
+				if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask") {
+					ok = true
+					break
 				}
-				if vb.Write && c.class == "ask" {
-					continue
-				}
-				ok = true
 			}
-			ok = ok || len(lx.termsOf(m.n, v, ing)) > 0
-			if !ok {
+			if ok = ok || lx.hasTerm(m.n, v, ing); !ok {
 				for _, s := range m.n.names {
 					if vb.kinds[s.kind] || s.kind == KindUnit && vb.Hosts {
 						ok = true
+						break
 					}
 				}
 				ok = ok || len(m.n.atoms) > 0 && (vb.Hosts || vb.kinds[KindHosts])
@@ -466,11 +460,19 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 		if best == 0 {
 			switch la.shapes[i].class {
 			case tIdent, tDomain:
-				if !openKinds && len(vb.Fields) == 0 {
+				if !(openKinds && len(la.matches[i]) == 0) && !lx.introduces(la, v, i, from) {
 					return false
 				}
 			case tAtom:
 				if !vb.Hosts && !vb.kinds[KindHosts] {
+					return false
+				}
+			case tPath:
+				if !vb.kinds[KindPath] {
+					return false
+				}
+			case tAddr:
+				if !vb.kinds[KindEndpoint] {
 					return false
 				}
 			}
@@ -479,6 +481,41 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 		i += best
 	}
 	return true
+}
+
+// introduces reports whether a word before position i asks for any word next:
+// an argument's, a comparison, or one of a free text before it.
+func (lx *Lexicon) introduces(la *lattice, v, i, from int) bool {
+	for j := i - 1; j >= from; j-- {
+		for k := max(from, j-maxPhraseLength+1); k <= j; k++ {
+			for _, m := range la.matches[k] {
+				if k+m.len != j+1 {
+					continue
+				}
+				for _, t := range m.n.terms {
+					if int(t.verb) == v && t.role == roleArg && (j >= i-3 || lx.verbs[v].Args[t.a].Kind == KindText) {
+						return true
+					}
+				}
+				for _, c := range m.n.closed {
+					if c.class == "cmp" && len(lx.verbs[v].Fields) > 0 && j >= i-2 {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// hasTerm is termsOf without the list.
+func (lx *Lexicon) hasTerm(n *node, v int, ing bool) bool {
+	for _, t := range n.terms {
+		if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+			return true
+		}
+	}
+	return false
 }
 
 // optionPlans and pending travel inside Reading until the clause is done.

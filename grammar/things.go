@@ -171,7 +171,7 @@ func (b *binding) slot(t *token, at, same int) (int, any, bool) {
 		if intro >= 0 && (open(b.vb.Args[intro].Kind) || b.vb.Args[intro].Kind == KindText || b.vb.Args[intro].Kind == KindRegexp) && free(intro) {
 			return intro, t.text, true
 		}
-		if i := ofKind(KindRegexp); i >= 0 {
+		if i := ofKind(KindRegexp, KindTopic); i >= 0 {
 			return i, t.text, true
 		}
 		return b.quotedName(t, ofKind)
@@ -222,7 +222,7 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 		return -1, nil, false
 	}
 	i := b.vb.open
-	if i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !shaped(b.vb.Args[i].Kind, t.text) {
+	if t.known || i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !shaped(b.vb.Args[i].Kind, t.text) {
 		return -1, nil, false
 	}
 	// Nothing but articles between the verb (or a name of the list) and it.
