@@ -82,8 +82,14 @@ func (b *Bot) Answer(ctx context.Context, u Utterance, emit func(Reply)) error {
 // answered.
 func (b *Bot) carryOut(ctx context.Context, turn *turn, plan Plan, permit permit) error {
 	report := b.execute(ctx, turn, plan, permit)
-	b.answers.keep(turn.person, turn.u.Room, report)
-	return turn.say(b.rendered(turn, report))
+	b.answers.keep(permit.actor, permit.room, report)
+	reply := b.rendered(turn, report)
+	if !permit.actor.Equal(turn.person) { // a second person said yes: whoever asked wants to know
+		told := reply
+		told.To, told.Room = permit.actor, permit.room
+		b.cfg.Notify(ctx, told)
+	}
+	return turn.say(reply)
 }
 
 // parse reads the line: first as one of the few exact sentences about cards and

@@ -93,7 +93,8 @@ func New(cfg Config) (*Bot, error) {
 	}
 	b := &Bot{
 		cfg: cfg, flight: make(chan struct{}, cfg.Flight), cancel: map[*call]context.CancelFunc{},
-		client: &rpc.Client{Transport: patient{cfg.Transport}, Now: cfg.Now},
+		// Who waits is bounded by execute; the call itself is kept for a late answer.
+		client: &rpc.Client{Transport: cfg.Transport, Now: cfg.Now, Timeout: func(string) time.Duration { return time.Hour }},
 	}
 	b.answers = &answers{now: cfg.Now, byID: map[string]*kept{}}
 	b.cards = newCards(cfg.Random, cfg.Now, b.answers.has)

@@ -166,7 +166,7 @@ func (b *Bot) runCard(ctx context.Context, t *turn, c card, approver jid.JID) er
 		return t.say(tell(ExitNotUnderstood, "✖ "+now.over(t.w)))
 	}
 	decision := "run: confirmed"
-	permit := permit{run: true, id: c.id, actor: c.asker, refused: v.partly}
+	permit := permit{run: true, id: c.id, actor: c.asker, room: c.room, refused: v.partly}
 	if !approver.Equal(jid.JID{}) {
 		decision = "run: approved by " + approver.String()
 		permit.reason = "approved by " + approver.String()

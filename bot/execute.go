@@ -3,7 +3,6 @@ package bot
 import (
 	"cmp"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"slices"
@@ -299,7 +298,7 @@ func (b *Bot) call(ctx context.Context, c *call) Result {
 			r.Outcome, r.Since = Unreachable, h.Since
 			break
 		}
-		v, err := b.client.Do(withPatience(ctx), h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env})
+		v, err := b.client.Do(ctx, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env})
 		r = r.answered(v, err)
 		if r.Outcome != Unreachable || rpc.Sent(err) || try == 2 {
 			break
@@ -391,22 +390,4 @@ func (b *Bot) answeredLate(ctx context.Context, c *call, r Result) {
 	if ok {
 		b.cfg.Notify(ctx, reply)
 	}
-}
-
-// patient is the transport of calls that may take longer than their TTL says they
-// may wait: the host's work has its own time. Who waits is bounded by the call's
-// own context.
-type patient struct{ rpc.Transport }
-
-type patienceKey struct{}
-
-func (p patient) RoundTripIQ(ctx context.Context, iq stanza.IQ, payload xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
-	if life, ok := ctx.Value(patienceKey{}).(context.Context); ok {
-		ctx = life
-	}
-	return p.Transport.RoundTripIQ(ctx, iq, payload)
-}
-
-func withPatience(ctx context.Context) context.Context {
-	return context.WithValue(ctx, patienceKey{}, ctx)
 }

@@ -30,7 +30,7 @@ type face struct {
 var faces = map[string]face{
 	"rpc.ping":         {noun: "ping", one: "answers", many: "{ok}/{asked} hosts answer", brief: true},
 	"rpc.describe":     {noun: "methods", list: "methods", cols: []string{"{name}", "{class}"}},
-	"host.info":        {noun: "host info", one: "{os} {os_version}, up {uptime_seconds}"},
+	"host.info":        {noun: "host info", one: "{os_version}, up {uptime_seconds}"},
 	"host.facts":       {noun: "facts"},
 	"host.reboot":      {do: "reboot", done: "reboot", accepted: true, one: "at {scheduled_at}"},
 	"cpu.usage":        {noun: "cpu", one: "{percent} busy, load {load1}", list: "top", cols: []string{"{name} ({pid})", "{percent}"}, worst: "-percent"},
@@ -67,7 +67,7 @@ var faces = map[string]face{
 	"check.history":    {noun: "history of {name}", list: "changes", cols: []string{"{at}", "{from} → {to}"}},
 	"check.pause":      {do: "pause checks {names}", done: "checks {names} paused"},
 	"check.submit":     {do: "submit check {name}", done: "check {name} submitted"},
-	"presence.get":     {noun: "mood", one: "{mood}, {status}", list: "reasons", cols: []string{"{check}", "{points}", "{text}"}, worst: "mood"},
+	"presence.get":     {noun: "mood", one: "{status}", list: "reasons", cols: []string{"{check}", "{points}", "{text}"}, worst: "mood"},
 	"presence.set":     {do: "set presence to {mood}", done: "presence set to {mood}", one: "was {before}, until {reverts_at}"},
 	"sla.get":          {noun: "service level", one: "{name} {actual_percent}, objective {objective_percent}", list: "components", cols: []string{"{name}", "{actual_percent}", "of {objective_percent}"}, worst: "actual_percent"},
 	"failover.status":  {noun: "failover", one: "{name} {role}", list: "groups", cols: []string{"{name}", "{role}", "{replication_lag_seconds} behind"}},

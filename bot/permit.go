@@ -25,6 +25,7 @@ type permit struct {
 	reply   Reply             // what to say if it does not run
 	id      string            // of the card that was answered, or "" for a new answer
 	actor   jid.JID           // on whose behalf, bare
+	room    jid.JID           // where it was asked
 	reason  string            // X-Reason: who approved
 	refused map[string]string // by step and host: hosts of a read that the person may not ask, and why
 	confirm bool              // a card, not a refusal
@@ -105,7 +106,7 @@ func inSelector(host string, inv *grammar.Inventory) func(string) bool {
 func (b *Bot) permit(ctx context.Context, t *turn, p Plan) (permit, error) {
 	pol := b.cfg.Policy()
 	v := b.judge(pol, t.person, t.u.Room, p, t)
-	out := permit{actor: t.person, refused: v.partly}
+	out := permit{actor: t.person, room: t.u.Room, refused: v.partly}
 	switch {
 	case len(v.refused) > 0:
 		out.reply = refusal(p, v)
@@ -219,7 +220,7 @@ func (b *Bot) knows(who jid.JID) bool {
 	pol := b.cfg.Policy()
 	b.known.mu.Lock()
 	defer b.known.mu.Unlock()
-	if b.known.pol != pol || len(b.known.yes) > 4096 {
+	if b.known.yes == nil || b.known.pol != pol || len(b.known.yes) > 4096 {
 		b.known.pol, b.known.yes = pol, map[string]bool{}
 	}
 	key := who.Bare().String()

@@ -72,7 +72,7 @@ func bind(c grammar.Command, inv *grammar.Inventory) (Step, error) {
 		return s, nil
 	}
 	spec, ok := agentapi.Lookup(c.Method)
-	if !ok {
+	if !ok || !spec.Built && spec.Class.Changes() { // what hosts cannot do must not become a card
 		return s, errNotBuilt
 	}
 	args, wire, err := spec.Bind(c.Args)

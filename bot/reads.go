@@ -17,18 +17,12 @@ func (r report) one(s Step, f face, res Result) section {
 	switch {
 	case s.Method == "rpc.ping":
 		sec.head = res.Host + " answers"
-	case f.list != "" && f.one == "" && f.tally == "":
-		rows := structs(top[f.list])
-		sec.head = fmt.Sprintf("%s on %s: %d", noun, res.Host, len(rows))
 	case text == "":
 		sec.head = noun + " on " + res.Host
 	default:
 		sec.head = noun + " on " + res.Host + ": " + text
 	}
 	if top == nil {
-		if res.Value != nil && text != clean(fmt.Sprint(res.Value), maxCell) {
-			sec.lines = append(sec.lines, line{text, true})
-		}
 		return sec
 	}
 	if !f.brief {
@@ -108,7 +102,11 @@ func (r report) members(method string, top map[string]any, list string, f face) 
 		}
 		if sub, ok := top[k].(map[string]any); ok { // facts and the like: one level down
 			for _, m := range memberOrder(sub) {
-				keys, values = append(keys, clean(m, 24)), append(values, quantity(m, sub[m], r.w))
+				key := label(m)
+				if k == "facts" {
+					key = clean(m, 24)
+				}
+				keys, values = append(keys, key), append(values, quantity(m, sub[m], r.w))
 				wide = max(wide, width(keys[len(keys)-1]))
 			}
 			continue

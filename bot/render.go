@@ -399,7 +399,7 @@ func (r report) summary(s Step, f face, res Result) string {
 		}
 	}
 	if f.tally != "" {
-		return tally(rows, f.tally, f.noun)
+		return tally(rows, f.tally)
 	}
 	get := func(name string) (string, bool) { return r.member(name, top, row) }
 	if f.one != "" {
@@ -407,10 +407,13 @@ func (r report) summary(s Step, f face, res Result) string {
 			return text
 		}
 	}
-	if f.list != "" {
-		return fmt.Sprintf("%d %s", len(rows), f.noun)
+	switch {
+	case f.list == "" || f.list == "top" || f.list == "reasons": // lists beside the answer
+		return generic(top, r.w)
+	case len(rows) == 0:
+		return "none"
 	}
-	return generic(top, r.w)
+	return fmt.Sprint(len(rows))
 }
 
 // member is a named member of a result, written out: of the host's whole answer,
@@ -509,7 +512,7 @@ func compareBad(a, b any) int {
 }
 
 // tally counts rows by a member: "1 failed, 41 active".
-func tally(rows []map[string]any, by, noun string) string {
+func tally(rows []map[string]any, by string) string {
 	counts := map[string]int{}
 	var words []string
 	for _, row := range rows {
@@ -520,7 +523,7 @@ func tally(rows []map[string]any, by, noun string) string {
 		counts[w]++
 	}
 	if len(words) == 0 {
-		return "no " + noun
+		return "none"
 	}
 	slices.SortFunc(words, func(a, b string) int { return compareBad(a, b) })
 	var parts []string

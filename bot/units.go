@@ -205,7 +205,7 @@ func (w when) moment(t time.Time) string {
 }
 
 func timed(name string) bool {
-	return name == "at" || name == "since" || name == "until" || strings.HasSuffix(name, "_at")
+	return name == "at" || name == "since" || name == "until" || name == "mtime" || strings.HasSuffix(name, "_at")
 }
 
 // label is a member's name as words, without the unit its value is written with.
