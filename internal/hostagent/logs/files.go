@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"adminbot/agentapi"
 	"adminbot/rpc"
 )
 
@@ -96,7 +95,7 @@ func belongs(unit, ident string) bool {
 
 // files is a source over files, merged by the times of their lines. With a unit,
 // lines of the syslog count only if that unit's program wrote them.
-func (r *Reader) files(names []string, unit string, args agentapi.LogQueryArgs) source {
+func (r *Reader) files(names []string, unit string) source {
 	return func(ctx context.Context, yield func(entry) bool) error {
 		var streams []*stream
 		defer func() {

@@ -13,8 +13,8 @@ import (
 	"adminbot/rpc"
 )
 
-// journalLines is what journalctl -o json -r printed on a Debian 12 machine, cut
-// to the fields that are asked for.
+// journalLines is in the form in which journalctl -o json -r prints: every field
+// a string, a list of bytes where it is no text, null where it is too long.
 const journalLines = `{"__CURSOR":"s=1;i=4","__REALTIME_TIMESTAMP":"1795179603000000","PRIORITY":"6","_SYSTEMD_UNIT":"init.scope","UNIT":"nginx.service","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Started nginx.service."}
 {"__CURSOR":"s=1;i=3","__REALTIME_TIMESTAMP":"1795179602000000","PRIORITY":"3","_SYSTEMD_UNIT":"nginx.service","MESSAGE":[104,105,255,27,91,109]}
 {"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795179601000000","SYSLOG_IDENTIFIER":"kernel","MESSAGE":"token=abcdefgh"}
@@ -84,6 +84,40 @@ func TestJournalArguments(t *testing.T) {
 	}
 	if _, err := r.Query(t.Context(), agentapi.LogQueryArgs{}); rpc.FaultCode(err) != rpc.FaultDependency || !strings.Contains(err.Error(), "Failed to open") {
 		t.Errorf("a journalctl that fails: %v", err)
+	}
+}
+
+// A daemon that logs to its own files has nothing in the journal but its start.
+func TestJournalWithoutTheUnit(t *testing.T) {
+	r := tree(t, machineLogs+"-- var/log/journal/id/system.journal --\n-- journalctl --\n#!/bin/sh\nexit 0\n")
+	r.cfg.Journalctl = filepath.Join(r.cfg.Root, "journalctl")
+	if err := os.Chmod(r.cfg.Journalctl, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	args := agentapi.LogQueryArgs{Unit: "nginx", Match: `\[error\]`, Limit: 1}
+	for {
+		res, err := r.Query(t.Context(), args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, res.Source+": "+texts(res)[0])
+		if args.Cursor = res.Next; args.Cursor == "" {
+			break
+		}
+		if len(got) > 2 {
+			break
+		}
+	}
+	want := []string{
+		"/var/log/nginx/access.log, /var/log/nginx/error.log: 2026/11/20 13:10:00 [error] 7#7: no live upstreams, password=[cut]",
+		"/var/log/nginx/access.log, /var/log/nginx/error.log, /var/log/syslog: 2026/11/20 13:00:01 [error] 7#7: upstream timed out",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if res, err := r.Query(t.Context(), agentapi.LogQueryArgs{Unit: "nginx", Source: "journal"}); err != nil || len(res.Lines) != 0 || res.Source != "journal" {
+		t.Errorf("the journal alone: %+v, %v", res, err)
 	}
 }
 

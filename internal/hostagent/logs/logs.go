@@ -71,6 +71,9 @@ type entry struct {
 // source yields entries, newest first, until yield says no.
 type source func(ctx context.Context, yield func(entry) bool) error
 
+// fileCursor is what cursors of files look like: stream, file, offset.
+var fileCursor = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d+:\d+:\d+$`) })
+
 // cursorShape is what journald's cursors and those of files look like.
 var cursorShape = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9;=_:-]{0,512}$`) })
 
@@ -79,31 +82,54 @@ var priorities = []string{"emerg", "alert", "crit", "err", "warning", "notice", 
 // Query answers log.query.
 func (r *Reader) Query(ctx context.Context, args agentapi.LogQueryArgs) (agentapi.LogQueryResult, error) {
 	var res agentapi.LogQueryResult
-	q, err := newQuery(args)
-	if err != nil {
-		return res, err
-	}
 	src, from, err := r.source(args)
 	if err != nil {
 		return res, err
 	}
-	res.Source = from
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	err = src(ctx, q.take)
-	if err != nil && !q.done {
+	q, err := run(ctx, args, src)
+	if err != nil {
 		return res, err
 	}
-	if !q.passed {
-		return res, &rpc.Fault{Code: rpc.FaultNotFound, Message: "the log has moved on since that cursor was given; ask again without it"}
+	// Many daemons write their own files and leave the journal only a line when
+	// they start. Where it has nothing that was asked for, their files may.
+	if files := r.own(args); from == "journal" && len(q.kept) == 0 && len(files) > 0 {
+		if q, err = run(ctx, args, r.files(files, agentapi.UnitName(args.Unit))); err != nil {
+			return res, err
+		}
+		from = strings.Join(files, ", ")
 	}
-	res.Lines, res.Scanned, res.MatchedTotal = q.lines(), int32(q.scanned), int32(q.matched)
-	res.Total = res.MatchedTotal
-	res.Truncated = q.cut
+	res.Source, res.Lines = from, q.lines()
+	res.Scanned, res.MatchedTotal = int32(q.scanned), int32(q.matched)
+	res.Total, res.Truncated = res.MatchedTotal, q.cut
 	if q.cut && len(res.Lines) > 0 {
 		res.Next = res.Lines[0].Cursor
 	}
 	return res, nil
+}
+
+// run puts what src yields through a new query.
+func run(ctx context.Context, args agentapi.LogQueryArgs, src source) (*query, error) {
+	q, err := newQuery(args)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := src(ctx, q.take); err != nil && !q.done {
+		return nil, err
+	}
+	if !q.passed {
+		return nil, &rpc.Fault{Code: rpc.FaultNotFound, Message: "the log has moved on since that cursor was given; ask again without it"}
+	}
+	return q, nil
+}
+
+// own lists a unit's own files when it is left open where to look.
+func (r *Reader) own(args agentapi.LogQueryArgs) []string {
+	if args.Unit == "" || args.Source != "" || args.Cursor != "" {
+		return nil
+	}
+	return slices.DeleteFunc(r.Files(agentapi.UnitName(args.Unit)), func(f string) bool { return slices.Contains(syslogs[:], f) })
 }
 
 // source chooses where to look, and names it.
@@ -115,10 +141,10 @@ func (r *Reader) source(args agentapi.LogQueryArgs) (source, string, error) {
 		if args.Source == "journal" {
 			return nil, "", &rpc.Fault{Code: rpc.FaultParams, Message: "path: the journal has no paths; leave source out"}
 		}
-		return r.files([]string{args.Path}, "", args), args.Path, nil
+		return r.files([]string{args.Path}, ""), args.Path, nil
 	case args.Source == "journal" && journal == "":
 		return nil, "", &rpc.Fault{Code: rpc.FaultUnsupported, Message: "this host keeps no journal; leave source out to read log files"}
-	case args.Source != "file" && journal != "":
+	case args.Source != "file" && journal != "" && !fileCursor().MatchString(args.Cursor):
 		return r.journalSource(journal, unit, args), "journal", nil
 	}
 	files := r.Files(unit)
@@ -128,7 +154,7 @@ func (r *Reader) source(args agentapi.LogQueryArgs) (source, string, error) {
 		}
 		return nil, "", &rpc.Fault{Code: rpc.FaultNotFound, Message: fmt.Sprintf("no log of %s here: no journal, and no file in %s bears its name", unit, strings.Join(r.cfg.Roots, ", "))}
 	}
-	return r.files(files, unit, args), strings.Join(files, ", "), nil
+	return r.files(files, unit), strings.Join(files, ", "), nil
 }
 
 // query judges entries as they come, newest first, and keeps what is asked.
