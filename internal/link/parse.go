@@ -233,8 +233,8 @@ func (p *parser) startTag() (start xml.StartElement, empty bool, err error) {
 	raw := p.rawName(1)
 	p.pos += 1 + len(raw)
 	p.depth++
-	if n := strings.Count(p.src[p.pos:min(len(p.src), p.pos+256)], "="); n > 0 {
-		start.Attr = make([]xml.Attr, 0, min(n, 6))
+	if p.depth == 1 {
+		start.Attr = make([]xml.Attr, 0, 5) // a stanza has most of them
 	}
 	for {
 		spaced := p.space()
@@ -287,6 +287,8 @@ func (p *parser) startTag() (start xml.StartElement, empty bool, err error) {
 			continue
 		case !prefixed:
 			prefix, local = "", name
+		case !isName(prefix):
+			return start, false, fmt.Errorf("%w: %q is not a name", errBadStanza, name)
 		}
 		if len(start.Attr) == maxAttrs {
 			return start, false, fmt.Errorf("%w: more than %d attributes", errBadStanza, maxAttrs)
@@ -319,7 +321,7 @@ func (p *parser) startTag() (start xml.StartElement, empty bool, err error) {
 	if !ok {
 		return start, false, fmt.Errorf("%w: prefix %q is not declared", errBadStanza, prefix)
 	}
-	if !isName(local) {
+	if prefixed && prefix == "" || !isName(local) {
 		return start, false, fmt.Errorf("%w: %q is not a name", errBadStanza, raw)
 	}
 	start.Name = xml.Name{Space: uri, Local: local}
