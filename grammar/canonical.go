@@ -173,9 +173,8 @@ func (lx *Lexicon) place(c *Command) string {
 	if c.On.root.op == selAll {
 		return "all hosts"
 	}
-	names := strings.Join(fold(c.Hosts), ", ")
 	if c.On.plainNames() {
-		return names
+		return Fold(c.Hosts)
 	}
 	if text, ok := exceptText(c.On.root); ok {
 		return text
@@ -183,7 +182,7 @@ func (lx *Lexicon) place(c *Command) string {
 	if text := c.On.String(); len(text) <= 300 && len(c.Hosts) > 0 {
 		return text
 	}
-	return names
+	return Fold(c.Hosts)
 }
 
 // exceptText writes "these except those".

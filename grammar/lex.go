@@ -726,12 +726,3 @@ func (l *streamLexer) Next() (lexer.Token, error) {
 	l.i++
 	return lexer.Token{Type: t.class, Value: t.value, Pos: lexer.Position{Offset: l.i - 1}}, nil
 }
-
-// parse reads one stream.
-func (lx *Lexicon) parse(toks []token) (*clause, error) {
-	pl, err := lexer.Upgrade(&streamLexer{toks: toks})
-	if err != nil {
-		return nil, err
-	}
-	return lx.parser.ParseFromLexer(pl)
-}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/alecthomas/participle/v2"
 )
 
 // A Lexicon is a vocabulary and an inventory snapshot compiled for reading.
@@ -17,7 +15,7 @@ type Lexicon struct {
 	verbs  []verb
 	byName map[string]int
 	root   *node
-	parser *participle.Parser[clause]
+	syntax *syntax
 
 	hosts    []string // sorted, as written
 	lower    []string // same order, lower case
@@ -125,7 +123,7 @@ func Compile(verbs []Verb, inv *Inventory) (*Lexicon, error) {
 	}
 	lx := &Lexicon{inv: inv, zone: inv.zone(), byName: map[string]int{}, root: &node{}}
 	var err error
-	if lx.parser, err = buildParser(); err != nil {
+	if lx.syntax, err = newSyntax(); err != nil {
 		return nil, err
 	}
 	if err := readEnglish(englishText, func(words []string, c closed) {

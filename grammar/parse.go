@@ -498,7 +498,7 @@ func (lx *Lexicon) introduces(la *lattice, v, i, from int) bool {
 					}
 				}
 				for _, c := range m.n.closed {
-					if c.class == "cmp" && len(lx.verbs[v].Fields) > 0 && j >= i-2 {
+					if c.class == "cmp" && len(lx.verbs[v].Fields) > 0 && j == i-1 {
 						return true
 					}
 				}

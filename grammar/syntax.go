@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
@@ -315,8 +314,4 @@ type names struct {
 type nameMore struct {
 	Join []ref `parser:"@( ( ',' | 'and' | 'or' )+ ) 'the'?"`
 	Name *ref  `parser:"@( Name | Path | Addr | Domain | Ident | Quoted )"`
-}
-
-func buildParser() (*participle.Parser[clause], error) {
-	return participle.Build[clause](participle.Lexer(classes{}), participle.UseLookahead(participle.MaxLookahead))
 }
