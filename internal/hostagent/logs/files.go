@@ -127,8 +127,11 @@ func (r *Reader) files(names []string, unit string) source {
 	}
 }
 
-// merge yields the entries of all streams, newest first.
+// merge yields the entries of all streams, newest first. A line that a daemon
+// wrote to two of its files counts once.
 func merge(ctx context.Context, streams []*stream, yield func(entry) bool) error {
+	var moment time.Time
+	first := map[string]*stream{} // of the lines of one moment, where each was seen first
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -151,6 +154,16 @@ func merge(ctx context.Context, streams []*stream, yield func(entry) bool) error
 		}
 		e := best.ready[0]
 		best.ready = best.ready[1:]
+		if len(streams) > 1 && !e.at.IsZero() {
+			if !e.at.Equal(moment) {
+				moment = e.at
+				clear(first)
+			}
+			if s, seen := first[e.text]; seen && s != best {
+				continue
+			}
+			first[e.text] = best
+		}
 		if !yield(e) {
 			return nil
 		}

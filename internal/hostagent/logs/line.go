@@ -13,35 +13,36 @@ import (
 type stampShape struct {
 	re     *regexp.Regexp
 	layout string
+	leads  bool // what it matches is the time alone, at the line's start
 }
 
 var stampShapes = sync.OnceValue(func() []stampShape {
 	return []stampShape{
 		// 2026-11-20T14:00:00.123456+00:00, with a space, with a comma, with or without a zone.
-		{regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?: ?(Z|[+-]\d\d:?\d\d|UTC|GMT))?`), "2006-01-02"},
+		{regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?: ?(Z|[+-]\d\d:?\d\d|UTC|GMT))?`), "2006-01-02", true},
 		// 2026/11/20 14:00:00 (nginx, Go)
-		{regexp.MustCompile(`^(\d{4}/\d\d/\d\d) (\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?()`), "2006/01/02"},
+		{regexp.MustCompile(`^(\d{4}/\d\d/\d\d) (\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?()`), "2006/01/02", true},
 		// Nov 20 14:00:00 (RFC 3164)
-		{regexp.MustCompile(`^((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d) (\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?()`), "Jan _2"},
+		{regexp.MustCompile(`^((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d) (\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?()`), "Jan _2", true},
 		// [20/Nov/2026:14:00:00 +0000] (access logs), wherever it stands near the start
-		{regexp.MustCompile(`^[^\[]{0,200}\[(\d\d/[A-Z][a-z]{2}/\d{4}):(\d\d:\d\d:\d\d)()? ([+-]\d{4})\]`), "02/Jan/2006"},
+		{regexp.MustCompile(`^[^\[]{0,200}\[(\d\d/[A-Z][a-z]{2}/\d{4}):(\d\d:\d\d:\d\d)()? ([+-]\d{4})\]`), "02/Jan/2006", false},
 		// [Fri Nov 20 14:00:00.123456 2026] (Apache's error log)
-		{regexp.MustCompile(`^\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2} \d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?( \d{4})\]`), "Jan 02"},
+		{regexp.MustCompile(`^\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2} \d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?( \d{4})\]`), "Jan 02", true},
 		// 1795198833.123 (squid, audit)
-		{regexp.MustCompile(`^(?:type=\w+ msg=audit\()?()(\d{10})\.(\d{3})()`), ""},
+		{regexp.MustCompile(`^(?:type=\w+ msg=audit\()?()(\d{10})\.(\d{3})()`), "", false},
 	}
 })
 
 // stamp finds when a line was written; zero where it does not say. A time without
-// a year is the latest that is not in the future.
-func stamp(line string, now time.Time, zone *time.Location) time.Time {
+// a year is the latest that is not in the future. rest is the line without the
+// time, if that stands at its start.
+func stamp(line string, now time.Time, zone *time.Location) (at time.Time, rest string) {
 	head := line[:min(len(line), 320)]
 	for _, s := range stampShapes() {
 		m := s.re.FindStringSubmatch(head)
 		if m == nil {
 			continue
 		}
-		var at time.Time
 		var err error
 		switch {
 		case s.layout == "":
@@ -62,9 +63,29 @@ func stamp(line string, now time.Time, zone *time.Location) time.Time {
 				at = at.Add(time.Duration(ns))
 			}
 		}
-		return at.UTC()
+		if s.leads {
+			line = withoutStamp(line, m[0])
+		}
+		return at.UTC(), line
 	}
-	return time.Time{}
+	return time.Time{}, line
+}
+
+// withoutStamp cuts the time off that a line begins with. Where nothing would be
+// left, or more hangs on it, the line stays as it is.
+func withoutStamp(line, stamp string) string {
+	opened := strings.HasPrefix(stamp, "[") && !strings.HasSuffix(stamp, "]")
+	rest := line[len(stamp):]
+	if opened {
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, "]"); !ok {
+			return line
+		}
+	}
+	if trimmed := strings.TrimLeft(rest, " \t"); trimmed != "" && trimmed != rest {
+		return trimmed
+	}
+	return line
 }
 
 func withZone(layout, text, offset string, zone *time.Location) (time.Time, error) {
@@ -151,5 +172,6 @@ func level(line string) int {
 
 // parseLine reads what a line of a log file says about itself.
 func parseLine(line string, now time.Time, zone *time.Location) entry {
-	return entry{at: stamp(line, now, zone), unit: ident(line), priority: level(line), text: line}
+	at, text := stamp(line, now, zone)
+	return entry{at: at, unit: ident(line), priority: level(line), text: text}
 }
