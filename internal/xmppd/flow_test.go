@@ -101,13 +101,17 @@ type peer struct {
 	full string
 }
 
-// listen reads what the server sends, by our own scanner: what it does not
-// take is an error of the server.
-func newPeer(t testing.TB, c net.Conn) *peer {
+// newPeer reads what the server sends on a connection that begins, by our own
+// scanner: what that does not take is an error of the server.
+func newPeer(t testing.TB, c net.Conn) *peer { return listen(c, new(Scanner)) }
+
+// newPeerWithin is the same for a connection whose stream is open.
+func newPeerWithin(t testing.TB, c net.Conn) *peer { return listen(c, opened(t)) }
+
+func listen(c net.Conn, sc *Scanner) *peer {
 	p := &peer{c: c, got: make(chan string, 1000)}
 	go func() {
 		defer close(p.got)
-		var sc Scanner
 		sc.Limits.Bytes = 64 << 20
 		var b []byte
 		buf := make([]byte, 1<<16)

@@ -2,6 +2,7 @@ package xmppd
 
 import (
 	"context"
+	"crypto/sha1"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/xml"
@@ -116,19 +117,15 @@ func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, i
 	}
 	var broken error
 	x.credential = func(user string) (account.Credential, bool) {
-		name, err := account.Name(user)
-		var a account.Account
-		if err == nil {
-			a, err = s.srv.cfg.Accounts.Account(ctx, name)
-		}
-		if err == nil {
-			if h().Size() == 20 {
+		if name, err := account.Name(user); err == nil {
+			switch a, err := s.srv.cfg.Accounts.Account(ctx, name); {
+			case err == nil && h().Size() == sha1.Size:
 				return a.SHA1, true
+			case err == nil:
+				return a.SHA256, true
+			case !errors.Is(err, account.ErrNotFound):
+				broken = err
 			}
-			return a.SHA256, true
-		}
-		if !errors.Is(err, account.ErrNotFound) {
-			broken = err
 		}
 		return invented(s.srv.secret, h, user), false
 	}

@@ -106,9 +106,7 @@ func (s *session) run(ctx context.Context) {
 func (s *session) bound() bool { return s.full != "" || s.domain != "" }
 
 func (s *session) serve(ctx context.Context) error {
-	if s.kind != componentConn {
-		s.raw.SetReadDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
-	}
+	s.raw.SetReadDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
 	if s.kind == directConn {
 		if err := s.startTLS(ctx, s.srv.direct); err != nil {
 			return err

@@ -84,8 +84,9 @@ func (t *throttle) failed(addr, user string) {
 				delete(t.buckets, k)
 			}
 		}
-		for k := range t.buckets { // all in use: forget any
-			if len(t.buckets) < throttleKeys {
+		// All in use: forget half of them, whichever, so that this is rare.
+		for k := range t.buckets {
+			if len(t.buckets) <= throttleKeys/2 {
 				break
 			}
 			delete(t.buckets, k)
