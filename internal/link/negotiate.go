@@ -29,11 +29,13 @@ type negotiation struct {
 	s     *Session
 	wire  *wire // the topmost one: TLS puts a new one on the first
 	bound jid.JID
+
+	mechanism string // of SASL
 }
 
-// negotiate logs in on w and returns the connection to use from then on and the
-// address that the server gave.
-func (s *Session) negotiate(ctx context.Context, w *wire, secured bool) (*wire, jid.JID, error) {
+// negotiate logs in on w. On success the connection to use from then on is
+// that of the negotiation.
+func (s *Session) negotiate(ctx context.Context, w *wire, secured bool) (*negotiation, error) {
 	n := &negotiation{s: s, wire: w}
 	stop := context.AfterFunc(ctx, func() { w.Conn.Close() })
 	defer stop()
@@ -48,10 +50,10 @@ func (s *Session) negotiate(ctx context.Context, w *wire, secured bool) (*wire, 
 	}
 	if err != nil {
 		w.Conn.Close()
-		return nil, jid.JID{}, err
+		return nil, err
 	}
 	n.wire.settle()
-	return n.wire, n.bound, nil
+	return n, nil
 }
 
 func (n *negotiation) component(ctx context.Context) error {

@@ -84,6 +84,7 @@ func (n *negotiation) sasl(password string, needed xmpp.SessionState) xmpp.Strea
 			if !ok {
 				return 0, nil, fmt.Errorf("%w: it offers only %s", ErrAuth, strings.Join(offered, ", "))
 			}
+			n.mechanism = mechanism.Name
 			err := n.login(session, mechanism, password, offered, state)
 			return xmpp.Authn, n.wire, err
 		},

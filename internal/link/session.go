@@ -221,16 +221,17 @@ func (s *Session) connectAndServe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, bound, err := s.negotiate(dialCtx, w, secured)
+	n, err := s.negotiate(dialCtx, w, secured)
 	cancel()
 	if err != nil {
 		return err
 	}
-	if s.cfg.Component == nil && !bound.Bare().Equal(s.cfg.JID.Bare()) {
-		s.log.Warn("the server changed the address", "want", s.cfg.JID, "have", bound)
+	if s.cfg.Component == nil && !n.bound.Bare().Equal(s.cfg.JID.Bare()) {
+		s.log.Warn("the server changed the address", "want", s.cfg.JID, "have", n.bound)
 	}
-	st := newStream(s, w, bound)
-	s.log.Info("logged in", "jid", bound, "server", w.RemoteAddr(), "tls", w.ConnectionState().Version != 0)
+	st := newStream(s, n)
+	s.log.Info("logged in", "jid", n.bound, "server", n.wire.RemoteAddr(),
+		"tls", n.wire.ConnectionState().Version != 0, "mechanism", n.mechanism)
 	return st.serve(ctx)
 }
 

@@ -21,6 +21,8 @@ type stream struct {
 	bare   string
 	domain string
 
+	mechanism string // of the login
+
 	out    chan *outgoing // from callers, who wait for room
 	urgent chan *outgoing // from the reader, who never waits
 	closer chan struct{}  // closed: write what is queued, then say goodbye
@@ -39,20 +41,22 @@ type stream struct {
 	jids     jidCache      // of the reader
 }
 
-func newStream(s *Session, w *wire, local jid.JID) *stream {
+func newStream(s *Session, n *negotiation) *stream {
+	local := n.bound
 	return &stream{
-		s:        s,
-		wire:     w,
-		local:    local,
-		full:     local.String(),
-		bare:     local.Bare().String(),
-		domain:   local.Domainpart(),
-		out:      make(chan *outgoing, s.cfg.Limits.Outgoing),
-		urgent:   make(chan *outgoing, s.cfg.Limits.Outgoing),
-		closer:   make(chan struct{}),
-		pending:  make(map[callKey]*call),
-		idPrefix: randomPrefix(),
-		done:     make(chan struct{}),
+		s:         s,
+		wire:      n.wire,
+		mechanism: n.mechanism,
+		local:     local,
+		full:      local.String(),
+		bare:      local.Bare().String(),
+		domain:    local.Domainpart(),
+		out:       make(chan *outgoing, s.cfg.Limits.Outgoing),
+		urgent:    make(chan *outgoing, s.cfg.Limits.Outgoing),
+		closer:    make(chan struct{}),
+		pending:   make(map[callKey]*call),
+		idPrefix:  randomPrefix(),
+		done:      make(chan struct{}),
 	}
 }
 

@@ -20,13 +20,26 @@ import (
 	"mellium.im/xmpp/stanza"
 )
 
+// A site is a server of whatever kind, with the accounts bot and web01 at
+// localhost, and one component.
+type site struct {
+	addr, direct, component string // host:port for clients, clients with direct TLS, components
+	name, secret            string // of the component
+	tls                     *tls.Config
+}
+
+const (
+	botPassword  = "b0t pass"
+	hostPassword = "w3b=pass,&<"
+)
+
 // config returns a configuration for an account of p.
-func config(t testing.TB, p *servertest.Prosody, address, password string) link.Config {
+func config(t testing.TB, p *site, address, password string) link.Config {
 	return link.Config{
 		JID:      jid.MustParse(address),
 		Password: func() (string, error) { return password, nil },
-		Addr:     p.Addr,
-		TLS:      p.TLS(),
+		Addr:     p.addr,
+		TLS:      p.tls,
 		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -55,13 +68,15 @@ func within(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-func TestProsody(t *testing.T) {
-	p := servertest.StartProsody(t, servertest.Options{
-		Accounts: map[string]string{"bot": "b0t pass", "web01": "w3b=pass,&<"},
-		Groups:   "[Hosts]\nbot@localhost=AdminBot\nweb01@localhost=web01\n",
-	})
+func once(t testing.TB, cfg link.Config) error {
+	cfg.Once = true
+	return link.New(cfg).Run(within(t, 20*time.Second))
+}
+
+// everyServer is what works the same on all of them.
+func everyServer(t *testing.T, p *site) {
 	t.Run("round trips between two sessions", func(t *testing.T) {
-		host := link.New(config(t, p, "web01@localhost/agent", "w3b=pass,&<"))
+		host := link.New(config(t, p, "web01@localhost/agent", hostPassword))
 		host.HandleIQ(xml.Name{Space: "urn:test", Local: "echo"}, func(_ context.Context, iq stanza.IQ, r xml.TokenReader) (xml.TokenReader, error) {
 			e, err := element.Read(r)
 			if err != nil {
@@ -74,7 +89,7 @@ func TestProsody(t *testing.T) {
 			return e.TokenReader(), nil
 		})
 		start(t, host)
-		bot := link.New(config(t, p, "bot@localhost/bot", "b0t pass"))
+		bot := link.New(config(t, p, "bot@localhost/bot", botPassword))
 		start(t, bot)
 		if got := bot.LocalAddr().String(); got != "bot@localhost/bot" {
 			t.Errorf("bound %s", got)
@@ -110,61 +125,41 @@ func TestProsody(t *testing.T) {
 			t.Errorf("Roster: %+v, %v", items, err)
 		}
 	})
-	once := func(cfg link.Config) error {
-		cfg.Once = true
-		return link.New(cfg).Run(within(t, 20*time.Second))
-	}
 	t.Run("wrong password", func(t *testing.T) {
-		err := once(config(t, p, "bot@localhost/x", "wrong"))
+		err := once(t, config(t, p, "bot@localhost/x", "wrong"))
 		if !errors.Is(err, link.ErrAuth) || !strings.Contains(err.Error(), "not-authorized") {
 			t.Errorf("Run: %v", err)
 		}
 	})
 	t.Run("direct TLS", func(t *testing.T) {
-		cfg := config(t, p, "bot@localhost/direct", "b0t pass")
-		cfg.Addr, cfg.DirectTLS = p.DirectTLS, true
+		cfg := config(t, p, "bot@localhost/direct", botPassword)
+		cfg.Addr, cfg.DirectTLS = p.direct, true
 		s := link.New(cfg)
 		start(t, s)
 		if err := s.Barrier(within(t, 10*time.Second)); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Run("service records lead to a server of another name", func(t *testing.T) {
-		cfg := config(t, p, "bot@chat.example/srv", "b0t pass")
-		cfg.Addr = ""
-		cfg.Lookup = func(_ context.Context, service, _, _ string) (string, []*net.SRV, error) {
-			if service != "xmpps-client" {
-				return "", nil, &net.DNSError{IsNotFound: true}
-			}
-			host, port, _ := net.SplitHostPort(p.DirectTLS)
-			n, _ := strconv.Atoi(port)
-			return "", []*net.SRV{{Target: host, Port: uint16(n)}}, nil
-		}
-		err := once(cfg)
-		if !errors.Is(err, link.ErrUnreachable) || !strings.Contains(err.Error(), "it does not serve chat.example") {
-			t.Errorf("Run: %v", err)
-		}
-	})
 	t.Run("certificate of an unknown authority", func(t *testing.T) {
-		cfg := config(t, p, "bot@localhost/x", "b0t pass")
+		cfg := config(t, p, "bot@localhost/x", botPassword)
 		cfg.TLS = nil
-		cfg.Password = func() (string, error) { return "b0t pass", nil }
-		err := once(cfg)
+		cfg.Password = func() (string, error) { return botPassword, nil }
+		err := once(t, cfg)
 		if !errors.Is(err, link.ErrCertificate) || !strings.Contains(err.Error(), "authority that this machine does not know") || !strings.Contains(err.Error(), `issued by "AdminBot test authority"`) || !strings.Contains(err.Error(), "hint: ") {
 			t.Errorf("Run: %v", err)
 		}
 	})
 	t.Run("verification cannot be switched off", func(t *testing.T) {
-		cfg := config(t, p, "bot@localhost/x", "b0t pass")
+		cfg := config(t, p, "bot@localhost/x", botPassword)
 		cfg.TLS = &tls.Config{InsecureSkipVerify: true}
-		if err := once(cfg); !errors.Is(err, link.ErrConfig) {
+		if err := once(t, cfg); !errors.Is(err, link.ErrConfig) {
 			t.Errorf("Run: %v", err)
 		}
 	})
 	t.Run("no TLS where it is required", func(t *testing.T) {
-		cfg := config(t, p, "bot@localhost/x", "b0t pass")
+		cfg := config(t, p, "bot@localhost/x", botPassword)
 		cfg.Plaintext = true
-		if err := once(cfg); !errors.Is(err, link.ErrAuth) || !strings.Contains(err.Error(), "hint: it may want TLS first") {
+		if err := once(t, cfg); !errors.Is(err, link.ErrAuth) || !strings.Contains(err.Error(), "hint: it may want TLS first") {
 			t.Errorf("Run: %v", err)
 		}
 	})
@@ -174,19 +169,19 @@ func TestProsody(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.Close()
-		cfg := config(t, p, "bot@localhost/x", "b0t pass")
+		cfg := config(t, p, "bot@localhost/x", botPassword)
 		cfg.Addr = l.Addr().String()
-		if err := once(cfg); !errors.Is(err, link.ErrUnreachable) || !strings.Contains(err.Error(), l.Addr().String()) {
+		if err := once(t, cfg); !errors.Is(err, link.ErrUnreachable) || !strings.Contains(err.Error(), l.Addr().String()) {
 			t.Errorf("Run: %v", err)
 		}
 	})
 	t.Run("two with one address", func(t *testing.T) {
 		states := make(chan link.State, 10)
-		cfg := config(t, p, "bot@localhost/twin", "b0t pass")
+		cfg := config(t, p, "bot@localhost/twin", botPassword)
 		cfg.OnState = func(st link.State) { states <- st }
 		first := link.New(cfg)
 		start(t, first)
-		start(t, link.New(config(t, p, "bot@localhost/twin", "b0t pass")))
+		start(t, link.New(config(t, p, "bot@localhost/twin", botPassword)))
 		for st := range states {
 			if st.Retry == 0 {
 				continue
@@ -199,13 +194,13 @@ func TestProsody(t *testing.T) {
 	})
 	t.Run("component", func(t *testing.T) {
 		cfg := link.Config{
-			JID:       jid.MustParse(p.Name),
-			Addr:      p.Component,
-			Component: &link.Component{Secret: func() (string, error) { return p.Secret, nil }},
+			JID:       jid.MustParse(p.name),
+			Addr:      p.component,
+			Component: &link.Component{Secret: func() (string, error) { return p.secret, nil }},
 		}
 		wrong := cfg
 		wrong.Component = &link.Component{Secret: func() (string, error) { return "wrong", nil }}
-		if err := once(wrong); !errors.Is(err, link.ErrAuth) {
+		if err := once(t, wrong); !errors.Is(err, link.ErrAuth) {
 			t.Errorf("wrong secret: %v", err)
 		}
 		comp := link.New(cfg)
@@ -219,12 +214,12 @@ func TestProsody(t *testing.T) {
 		if err := comp.Barrier(ctx); err != nil {
 			t.Errorf("Barrier: %v", err)
 		}
-		if err := once(cfg); !errors.Is(err, link.ErrConflict) {
+		if err := once(t, cfg); !errors.Is(err, link.ErrConflict) {
 			t.Errorf("second connection: %v", err)
 		}
-		bot := link.New(config(t, p, "bot@localhost/c", "b0t pass"))
+		bot := link.New(config(t, p, "bot@localhost/c", botPassword))
 		start(t, bot)
-		to := jid.MustParse("queue@" + p.Name + "/q")
+		to := jid.MustParse("queue@" + p.name + "/q")
 		_, r, err := bot.RoundTripIQ(ctx, stanza.IQ{Type: stanza.GetIQ, To: to}, element.New("urn:test", "q").TokenReader())
 		if err != nil {
 			t.Fatal(err)
@@ -241,7 +236,7 @@ func TestProsody(t *testing.T) {
 		}
 	})
 	t.Run("nobody there", func(t *testing.T) {
-		bot := link.New(config(t, p, "bot@localhost/n", "b0t pass"))
+		bot := link.New(config(t, p, "bot@localhost/n", botPassword))
 		start(t, bot)
 		_, _, err := bot.RoundTripIQ(within(t, 10*time.Second), stanza.IQ{Type: stanza.SetIQ, To: jid.MustParse("web01@localhost/nowhere")}, element.New("urn:test", "q").TokenReader())
 		if !errors.Is(err, stanza.Error{Condition: stanza.ServiceUnavailable}) {
@@ -249,7 +244,7 @@ func TestProsody(t *testing.T) {
 		}
 	})
 	t.Run("clock", func(t *testing.T) {
-		bot := link.New(config(t, p, "bot@localhost/clock", "b0t pass"))
+		bot := link.New(config(t, p, "bot@localhost/clock", botPassword))
 		start(t, bot)
 		if err := bot.Barrier(within(t, 10*time.Second)); err != nil {
 			t.Fatal(err)
@@ -270,9 +265,9 @@ func TestProsody(t *testing.T) {
 	})
 	// What mellium's own session does not survive (mellium.im/xmpp v0.22.0).
 	t.Run("odd stanzas of a stranger", func(t *testing.T) {
-		victim := link.New(config(t, p, "bot@localhost/victim", "b0t pass"))
+		victim := link.New(config(t, p, "bot@localhost/victim", botPassword))
 		start(t, victim)
-		stranger := link.New(config(t, p, "web01@localhost/stranger", "w3b=pass,&<"))
+		stranger := link.New(config(t, p, "web01@localhost/stranger", hostPassword))
 		start(t, stranger)
 		ctx := within(t, 20*time.Second)
 		to := victim.LocalAddr()
@@ -300,35 +295,68 @@ func TestProsody(t *testing.T) {
 			t.Errorf("%d reconnects", n)
 		}
 	})
-	t.Run("restart of the server", func(t *testing.T) { // last: all sessions are thrown out
-		cfg := config(t, p, "bot@localhost/phoenix", "b0t pass")
-		cfg.Timing.RetryMin, cfg.Timing.RetryMax = 50*time.Millisecond, 200*time.Millisecond
-		downs := make(chan error, 10)
-		ups := make(chan struct{}, 10)
-		s := link.New(cfg)
-		s.OnDown(func(err error) { downs <- err })
-		s.OnUp(func(context.Context) { ups <- struct{}{} })
-		start(t, s)
-		<-ups
-		p.Stop(t)
-		if err := <-downs; err == nil {
-			t.Error("down without a reason")
+}
+
+func TestProsody(t *testing.T) {
+	server := servertest.StartProsody(t, servertest.Options{
+		Accounts: map[string]string{"bot": botPassword, "web01": hostPassword},
+		Groups:   "[Hosts]\nbot@localhost=AdminBot\nweb01@localhost=web01\n",
+	})
+	p := &site{
+		addr: server.Addr, direct: server.DirectTLS, component: server.Component,
+		name: server.Name, secret: server.Secret, tls: server.TLS(),
+	}
+	everyServer(t, p)
+	t.Run("service records lead to a server of another name", func(t *testing.T) {
+		cfg := config(t, p, "bot@chat.example/srv", botPassword)
+		cfg.Addr = ""
+		cfg.Lookup = func(_ context.Context, service, _, _ string) (string, []*net.SRV, error) {
+			if service != "xmpps-client" {
+				return "", nil, &net.DNSError{IsNotFound: true}
+			}
+			host, port, _ := net.SplitHostPort(p.direct)
+			n, _ := strconv.Atoi(port)
+			return "", []*net.SRV{{Target: host, Port: uint16(n)}}, nil
 		}
-		_, _, err := s.RoundTripIQ(t.Context(), stanza.IQ{Type: stanza.GetIQ}, element.New("urn:x", "x").TokenReader())
-		var e *link.Error
-		if !errors.As(err, &e) || e.Sent() {
-			t.Errorf("call without a server: %v", err)
-		}
-		p.Start(t)
-		select {
-		case <-ups:
-		case <-time.After(20 * time.Second):
-			t.Fatal("not back after 20 s")
-		}
-		if err := s.Barrier(within(t, 10*time.Second)); err != nil {
-			t.Error(err)
+		err := once(t, cfg)
+		if !errors.Is(err, link.ErrUnreachable) || !strings.Contains(err.Error(), "it does not serve chat.example") {
+			t.Errorf("Run: %v", err)
 		}
 	})
+	t.Run("restart of the server", func(t *testing.T) {
+		restart(t, p, func() { server.Stop(t) }, func() { server.Start(t) })
+	})
+}
+
+// restart throws out all sessions and sees that they come back.
+func restart(t *testing.T, p *site, stop, again func()) {
+	cfg := config(t, p, "bot@localhost/phoenix", botPassword)
+	cfg.Timing.RetryMin, cfg.Timing.RetryMax = 50*time.Millisecond, 200*time.Millisecond
+	downs := make(chan error, 10)
+	ups := make(chan struct{}, 10)
+	s := link.New(cfg)
+	s.OnDown(func(err error) { downs <- err })
+	s.OnUp(func(context.Context) { ups <- struct{}{} })
+	start(t, s)
+	<-ups
+	stop()
+	if err := <-downs; err == nil {
+		t.Error("down without a reason")
+	}
+	_, _, err := s.RoundTripIQ(t.Context(), stanza.IQ{Type: stanza.GetIQ}, element.New("urn:x", "x").TokenReader())
+	var e *link.Error
+	if !errors.As(err, &e) || e.Sent() {
+		t.Errorf("call without a server: %v", err)
+	}
+	again()
+	select {
+	case <-ups:
+	case <-time.After(20 * time.Second):
+		t.Fatal("not back after 20 s")
+	}
+	if err := s.Barrier(within(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestRefusedCertificates(t *testing.T) {

@@ -1,0 +1,4 @@
+package link
+
+// Mechanism returns by which SASL mechanism s has logged in.
+func Mechanism(s *Session) string { return s.current.Load().mechanism }
