@@ -12,8 +12,11 @@ import (
 	"adminbot/internal/policy"
 )
 
-// cardLife is how long a card may be answered (R7).
-const cardLife = 2 * time.Minute
+// How long a card may be answered (R7), and one that waits for another person.
+const (
+	cardLife     = 2 * time.Minute
+	approvalLife = 15 * time.Minute
+)
 
 // Bounds of cards: of one person waiting at once, of all together, and how long
 // an answered or expired one is remembered, so that a second yes learns what
@@ -35,6 +38,7 @@ type card struct {
 	plan    Plan
 	needs   policy.Need
 	made    time.Time
+	number  int // counts cards, for their order
 	expires time.Time
 	state   cardState
 	by      jid.JID   // who answered it
@@ -58,6 +62,7 @@ type cards struct {
 	random io.Reader
 	now    func() time.Time
 	byID   map[string]*card
+	count  int
 	taken  func(string) bool // ids in use elsewhere
 }
 
@@ -91,7 +96,9 @@ func (cs *cards) open(c card) (card, error) {
 		return card{}, fmt.Errorf("bot: no id for a card: %w", err)
 	}
 	c.id, c.made, c.state = id, cs.now(), cardOpen
-	c.expires = c.made.Add(cardLife)
+	c.expires = c.made.Add(c.life())
+	cs.count++
+	c.number = cs.count
 	cs.byID[id] = &c
 	return c, nil
 }
@@ -133,7 +140,7 @@ func (cs *cards) waiting(asker, room jid.JID) []card {
 			out = append(out, *c)
 		}
 	}
-	slices.SortFunc(out, func(a, b card) int { return a.made.Compare(b.made) })
+	slices.SortFunc(out, func(a, b card) int { return a.number - b.number })
 	return out
 }
 

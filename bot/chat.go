@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"encoding/xml"
 	"io"
@@ -296,7 +295,7 @@ func (c *Chat) reply(ctx context.Context, u spoken, r Reply) {
 		c.send(ctx, stanza.ChatMessage, u.From, r.Text, r.Final)
 	case r.Private: // R10
 		c.send(ctx, stanza.ChatMessage, u.From.Bare(), r.Text, r.Final)
-		c.send(ctx, stanza.GroupChatMessage, u.Room, u.nick+": the answer went to you alone "+cmp.Or(r.ID, ""), r.Final)
+		c.send(ctx, stanza.GroupChatMessage, u.Room, strings.TrimSpace(u.nick+": the answer went to you alone "+r.ID), r.Final)
 	default:
 		c.send(ctx, stanza.GroupChatMessage, u.Room, u.nick+": "+r.Text, r.Final)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -19,9 +20,10 @@ func (b *Bot) cardReply(c card, t *turn) Reply {
 	var lines []string
 	if late := t.u.Delayed; !late.IsZero() {
 		took := t.now.Sub(late)
-		lines = append(lines, fmt.Sprintf("⌛ Arrived %s late, not run: yes %s to run now", span(max(took, 0)), c.id))
+		answer, _, _ := strings.Cut(c.ask(len(hosts)), " ·")
+		lines = append(lines, fmt.Sprintf("⌛ Arrived %s late, not run: %s now", span(max(took, 0)), answer))
 	}
-	lines = append(lines, b.cardHead(c, hosts))
+	lines = append(lines, b.cardHead(c, hosts)...)
 	for i, s := range c.plan.Steps {
 		if len(c.plan.Steps) > 1 {
 			lines = append(lines, fmt.Sprintf("%d  %s on %s", i+1, fromArgs(faceOf(s.Method).do, s.Args, t.w), someHosts(s.Hosts, 48)))
@@ -30,8 +32,11 @@ func (b *Bot) cardReply(c card, t *turn) Reply {
 			lines = append(lines, "   "+more)
 		}
 	}
-	if len(hosts) > 6 {
-		lines = append(lines, cut(foldHosts(hosts), 600))
+	if all := foldHosts(hosts); len(hosts) > 6 && !strings.Contains(strings.Join(lines, "\n"), all) {
+		lines = append(lines, cut(all, 600))
+	}
+	if prod := b.production(hosts); len(prod) > 0 && len(prod) < len(hosts) {
+		lines = append(lines, "in production: "+someHosts(prod, 54))
 	}
 	if away := b.away(hosts); away != "" {
 		lines = append(lines, away)
@@ -43,39 +48,41 @@ func (b *Bot) cardReply(c card, t *turn) Reply {
 	}}
 }
 
-// cardHead is the first line: the whole question (R1).
-func (b *Bot) cardHead(c card, hosts []string) string {
+// cardHead are the first lines: the whole question (R1).
+func (b *Bot) cardHead(c card, hosts []string) []string {
 	what := capital(did(c.plan))
-	prod := ""
-	if n := b.production(hosts); n > 0 {
-		prod = "production "
+	kind := "hosts"
+	if len(b.production(hosts)) == len(hosts) {
+		kind = "production hosts"
 	}
-	var head string
-	switch {
-	case len(hosts) == 0:
-		head = what + "?"
-	case len(hosts) == 1:
-		head = fmt.Sprintf("%s on %s?", what, hosts[0])
+	head := what
+	switch len(hosts) {
+	case 0:
+	case 1:
+		head = fmt.Sprintf("%s on %s", what, hosts[0])
 	default:
-		head = fmt.Sprintf("%s on %d %shosts: ", what, len(hosts), prod)
+		head = fmt.Sprintf("%s on %d %s: ", what, len(hosts), kind)
 		head += someHosts(hosts, max(12, headWidth-width(head)-2))
 	}
 	if c.needs == policy.Second {
-		return "⛔ " + strings.TrimSuffix(head, "?") + " needs a second person."
+		return firstLine("⛔ "+head+".", "Needs a second person.")
 	}
-	return head
+	if len(hosts) < 2 {
+		head += "?"
+	}
+	return []string{head}
 }
 
-// production counts hosts that are known to be in production.
-func (b *Bot) production(hosts []string) int {
-	n := 0
+// production are the hosts that are known to be in production.
+func (b *Bot) production(hosts []string) []string {
+	var out []string
 	snap := b.cfg.Fleet.Snapshot()
 	for _, name := range hosts {
 		if h, ok := snap.Host(name); ok && h.Facts.Facts["env"] == "prod" {
-			n++
+			out = append(out, name)
 		}
 	}
-	return n
+	return out
 }
 
 // away says which of the hosts would not be reached now.
@@ -92,15 +99,23 @@ func (b *Bot) away(hosts []string) string {
 	return "offline now: " + someHosts(off, 56)
 }
 
+// life is how long the card may be answered: somebody else needs longer.
+func (c card) life() time.Duration {
+	if c.needs == policy.Second {
+		return approvalLife
+	}
+	return cardLife
+}
+
 // ask is the line with the answers a card takes.
 func (c card) ask(hosts int) string {
 	switch c.needs {
 	case policy.Count:
-		return fmt.Sprintf("yes %s %d to run · no · %s", c.id, hosts, span(cardLife))
+		return fmt.Sprintf("yes %s %d to run · no · %s", c.id, hosts, span(c.life()))
 	case policy.Second:
-		return fmt.Sprintf("another person: approve %s %d · reject %s · %s", c.id, hosts, c.id, span(cardLife))
+		return fmt.Sprintf("another person: approve %s %d · reject %s · %s", c.id, hosts, c.id, span(c.life()))
 	}
-	return fmt.Sprintf("yes %s to run · no · %s", c.id, span(cardLife))
+	return fmt.Sprintf("yes %s to run · no · %s", c.id, span(c.life()))
 }
 
 // confirm answers "yes", "yes 7f3" and "yes 7f3 12".
@@ -150,7 +165,7 @@ func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counte
 // runCard runs a card that was answered, if everything still is as it was when
 // it was shown: the hosts are looked up again, and the policy is asked again.
 func (b *Bot) runCard(ctx context.Context, t *turn, c card, approver jid.JID) error {
-	asker := &turn{b: b, u: Utterance{From: c.asker, Room: c.room}, person: c.asker, line: c.line, now: t.now, fleet: t.fleet}
+	asker := &turn{b: b, u: Utterance{From: t.u.From, Room: c.room}, person: c.asker, line: c.line, now: t.now, fleet: t.fleet}
 	again, added, gone := c.plan.resolved(c.line, t.fleet.Inventory)
 	v := b.judge(b.cfg.Policy(), c.asker, c.room, again, asker)
 	switch {
@@ -264,7 +279,7 @@ func (b *Bot) tellApprovers(ctx context.Context, t *turn, c card) {
 		b.cfg.Notify(ctx, Reply{To: who.Bare(), ID: c.id, Text: strings.Join([]string{
 			fmt.Sprintf("⛔ %s needs your approval: %s on %d hosts", clean(c.asker.Localpart(), 20), cut(did(c.plan), 30), n),
 			"= " + cut(c.plan.Sentence, 400),
-			fmt.Sprintf("approve %s %d · reject %s · %s", c.id, n, c.id, span(cardLife)),
+			fmt.Sprintf("approve %s %d · reject %s · %s", c.id, n, c.id, span(c.life())),
 		}, "\n")})
 	}
 }

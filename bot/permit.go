@@ -45,6 +45,7 @@ func hostKey(step int, host string) string { return fmt.Sprintf("%d/%s", step, h
 // judge asks the policy about every host of every step.
 func (b *Bot) judge(pol *policy.Policy, who, room jid.JID, p Plan, t *turn) verdict {
 	v := verdict{refused: map[string][]string{}, partly: map[string]string{}}
+	in := selectors{t.fleet.Inventory, map[string]map[string]bool{}}
 	for i, s := range p.Steps {
 		ask := policy.Ask{Who: who, Method: s.Method, Permission: s.Permission, Class: s.Class.String(), Args: s.Args, Room: room, At: t.now}
 		if s.DryRun && s.Class.Changes() {
@@ -56,7 +57,7 @@ func (b *Bot) judge(pol *policy.Policy, who, room jid.JID, p Plan, t *turn) verd
 		prod := false
 		no := map[string][]string{}
 		for _, host := range s.Hosts {
-			ask.InSelector = inSelector(host, t.fleet.Inventory)
+			ask.InSelector = func(text string) bool { return in.hold(text, host) }
 			d := pol.Decide(ask)
 			rule = d.Rule
 			if !d.Allow {
@@ -94,12 +95,26 @@ func (b *Bot) judge(pol *policy.Policy, who, room jid.JID, p Plan, t *turn) verd
 	return v
 }
 
-// inSelector tells whether a host is in a selector of a rule.
-func inSelector(host string, inv *grammar.Inventory) func(string) bool {
-	return func(text string) bool {
-		sel, err := grammar.ParseSelector(text)
-		return err == nil && slices.Contains(sel.Resolve(inv), host)
+// selectors tells whether hosts are in selectors of rules, each resolved once.
+type selectors struct {
+	inv *grammar.Inventory
+	of  map[string]map[string]bool
+}
+
+func (ss *selectors) hold(text, host string) bool {
+	hosts, ok := ss.of[text]
+	if !ok {
+		hosts = map[string]bool{}
+		// A selector that does not parse holds no host; the policy was checked for
+		// that when it was loaded.
+		if sel, err := grammar.ParseSelector(text); err == nil {
+			for _, h := range sel.Resolve(ss.inv) {
+				hosts[h] = true
+			}
+		}
+		ss.of[text] = hosts
 	}
+	return hosts[host]
 }
 
 // permit decides whether the plan runs now, needs a yes, or is refused.

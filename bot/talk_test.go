@@ -27,7 +27,8 @@ import (
 // Commands: after DURATION; down HOST; up HOST; deaf HOST; slow HOST DURATION;
 // fails HOST TEXT; denies HOST; full HOST PERCENT; add HOST FACTS SERVICE;
 // sad HOST TEXT; hosts N; late DURATION (of the next line); encrypted;
-// correct (the line before the next one); audit broken.
+// correct (the line before the next one); again (the next line has the id of the
+// one before it); audit broken.
 func TestTalk(t *testing.T) {
 	files, err := filepath.Glob("testdata/talk/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -63,7 +64,7 @@ func play(t *testing.T, script string) string {
 	w := newWorld(t, smallFleet()...)
 	var out []string
 	var extra []xml.Token
-	n, before := 0, ""
+	n, before, again := 0, "", false
 	report := func(speaker string) {
 		for _, m := range w.take() {
 			who := "bot> "
@@ -88,6 +89,9 @@ func play(t *testing.T, script string) string {
 			continue
 		case strings.HasPrefix(l, "hosts:"):
 			out = append(out, strings.TrimSpace("hosts: "+strings.Join(w.done(), ", ")))
+		case l == "! again":
+			out = append(out, l)
+			again = true
 		case strings.HasPrefix(l, "! "):
 			out = append(out, l)
 			extra = append(extra, w.happen(l[2:], before)...)
@@ -95,7 +99,10 @@ func play(t *testing.T, script string) string {
 		case strings.Contains(l, "> "):
 			out = append(out, l)
 			who, text, _ := strings.Cut(l, "> ")
-			n++
+			if !again {
+				n++
+			}
+			again = false
 			id := fmt.Sprint("m", n)
 			if room, nick, ok := strings.Cut(who, "/"); ok {
 				speaker = nick
