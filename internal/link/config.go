@@ -65,6 +65,7 @@ type Timing struct {
 	RetryFatal time.Duration // 5 min: wait after an error that will not go away by itself
 	Stable     time.Duration // 60 s: a session that lasted so long resets the waits
 	Close      time.Duration // 3 s: for the server to close its side
+	Clock      time.Duration // 1 h: between two looks at the server's clock
 }
 
 // Limits bound what a session takes and holds. Every full queue is an explicit
@@ -97,6 +98,7 @@ func (c *Config) setDefaults() {
 	orElse(&t.RetryFatal, 5*time.Minute)
 	orElse(&t.Stable, time.Minute)
 	orElse(&t.Close, 3*time.Second)
+	orElse(&t.Clock, time.Hour)
 	orElse(&l.Stanza, 64<<10)
 	orElse(&l.Depth, 64)
 	orElse(&l.Roster, 8<<20)

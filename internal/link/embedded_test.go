@@ -5,15 +5,21 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/tls"
+	"encoding/xml"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"adminbot/internal/account"
 	"adminbot/internal/link"
 	"adminbot/internal/servertest"
+	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmppd"
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
 )
 
 // accounts is a store of the embedded server that never changes.
@@ -129,5 +135,67 @@ func TestChannelBinding(t *testing.T) {
 	start(t, s)
 	if got := link.Mechanism(s); got != "SCRAM-SHA-256" {
 		t.Errorf("on TLS 1.2 logged in by %s", got)
+	}
+}
+
+// fleet starts the embedded server over TLS with n hosts that answer, and
+// returns the bot's session.
+func fleet(b *testing.B, n int) (bot *link.Session, hosts []jid.JID) {
+	store := accounts{}
+	store.add(b, "bot", account.Bot, botPassword)
+	store.add(b, "host", account.Host, hostPassword)
+	authority := servertest.NewAuthority(b)
+	l := listen(b, "127.0.0.1:0")
+	stop := startEmbedded(b, xmppd.Config{
+		Domain:   "localhost",
+		TLS:      &tls.Config{Certificates: []tls.Certificate{authority.Certificate(b, time.Hour, "localhost")}},
+		Accounts: store,
+		Limits:   xmppd.Limits{Sessions: n + 1},
+	}, xmppd.Listeners{C2S: l})
+	b.Cleanup(stop)
+	session := func(address, password string) *link.Session {
+		return link.New(link.Config{
+			JID: jid.MustParse(address), Password: func() (string, error) { return password, nil },
+			Addr: l.Addr().String(), TLS: &tls.Config{RootCAs: authority.Pool()},
+		})
+	}
+	for i := range n {
+		address := fmt.Sprintf("host@localhost/agent%d", i)
+		s := session(address, hostPassword)
+		s.HandleIQ(xml.Name{Space: "urn:test"}, func(context.Context, stanza.IQ, xml.TokenReader) (xml.TokenReader, error) {
+			return element.New("urn:test", "r").AddText("value", "42").TokenReader(), nil
+		})
+		start(b, s)
+		hosts = append(hosts, jid.MustParse(address))
+	}
+	bot = session("bot@localhost/bot", botPassword)
+	start(b, bot)
+	return bot, hosts
+}
+
+func ask(b *testing.B, bot *link.Session, host jid.JID) {
+	_, _, err := bot.RoundTripIQ(context.Background(), stanza.IQ{Type: stanza.SetIQ, To: host}, element.New("urn:test", "q").AddText("name", "disk.usage").TokenReader())
+	if err != nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkCall is one call after the other: bot, server, host, and back.
+func BenchmarkCall(b *testing.B) {
+	bot, hosts := fleet(b, 1)
+	for b.Loop() {
+		ask(b, bot, hosts[0])
+	}
+}
+
+// BenchmarkFleet is 9,500 calls at once over one session of the bot.
+func BenchmarkFleet(b *testing.B) {
+	bot, hosts := fleet(b, 100)
+	for b.Loop() {
+		var wg sync.WaitGroup
+		for i := range 9500 {
+			wg.Go(func() { ask(b, bot, hosts[i%len(hosts)]) })
+		}
+		wg.Wait()
 	}
 }

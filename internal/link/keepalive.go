@@ -49,11 +49,26 @@ func (st *stream) jittered(d time.Duration) time.Duration {
 	return d - time.Duration(st.s.cfg.Jitter()*float64(d)/10)
 }
 
-// measureClock asks the server for its time, XEP-0202.
+// measureClock asks the server for its time after the login, and again every
+// now and then, because clocks drift and are set.
 func (st *stream) measureClock(ctx context.Context) {
 	if st.isComponent() {
 		return // which address its server has, a component is not told
 	}
+	for {
+		st.askTime(ctx)
+		timer := time.NewTimer(st.jittered(st.s.cfg.Timing.Clock))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// askTime compares the clocks once, XEP-0202.
+func (st *stream) askTime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, st.s.cfg.Timing.Pong)
 	defer cancel()
 	asked := time.Now()
