@@ -24,6 +24,7 @@ type face struct {
 	worst    string   // order of rows and of hosts, as in sort: "-used_percent"
 	wide     bool     // lines of text: no columns, wider than a table
 	brief    bool     // one says it all
+	count    bool     // of several rows, say how many instead of the worst
 }
 
 // faces is the table of faces, by method.
@@ -39,13 +40,13 @@ var faces = map[string]face{
 	"disk.largest":     {noun: "largest files", one: "{path} {size_bytes}", list: "entries", cols: []string{"{size_bytes}", "{path}"}, worst: "-size_bytes"},
 	"proc.list":        {noun: "processes", one: "{name} {cpu_percent}", list: "processes", cols: []string{"{name} ({pid})", "{cpu_percent}", "{rss_bytes}"}},
 	"proc.signal":      {do: "send {signal} to process {pid}", done: "{signal} sent to process {pid}", one: "still running {still_running}"},
-	"service.list":     {noun: "services", list: "units", cols: []string{"{unit}", "{active}", "{sub}"}, tally: "active", worst: "active"},
+	"service.list":     {noun: "{state} services", list: "units", cols: []string{"{unit}", "{active}", "{sub}"}, tally: "active", worst: "active"},
 	"service.status":   {noun: "{unit}", one: "{active} ({sub}), since {since}"},
 	"service.start":    {do: "start {unit}", done: "{unit} started", one: "{after}, pid {main_pid}"},
 	"service.stop":     {do: "stop {unit}", done: "{unit} stopped", one: "{after}"},
 	"service.restart":  {do: "restart {unit}", done: "{unit} restarted", one: "{after}, pid {main_pid}"},
 	"service.reload":   {do: "reload {unit}", done: "{unit} reloaded", one: "{after}, pid {main_pid}"},
-	"pkg.list":         {noun: "packages", one: "{name} {version}", list: "packages", cols: []string{"{name}", "{version}"}, worst: "name"},
+	"pkg.list":         {noun: "packages", count: true, one: "{name} {version}", list: "packages", cols: []string{"{name}", "{version}"}, worst: "name"},
 	"pkg.refresh":      {do: "refresh the package lists", done: "package lists refresh", accepted: true},
 	"patch.list":       {noun: "updates", one: "{count} pending, {security_count} security", list: "upgrades", cols: []string{"{name}", "{to}"}, worst: "-security_count"},
 	"patch.apply":      {do: "install updates", done: "updates", accepted: true, one: "job {job}"},
@@ -56,9 +57,9 @@ var faces = map[string]face{
 	"log.level.set":    {do: "set the log level of {app} to {level}", done: "log level of {app} set to {level}", one: "was {before}, until {reverts_at}"},
 	"file.stat":        {noun: "{path}", one: "{type}, {size_bytes}, changed {mtime}"},
 	"file.read":        {noun: "{path}", one: "{size_bytes}", wide: true},
-	"watch.list":       {noun: "watches", one: "{path}", list: "watches", cols: []string{"{path}", "{events} events", "{last_at}"}},
+	"watch.list":       {noun: "watches", count: true, one: "{path}", list: "watches", cols: []string{"{path}", "{events} events", "{last_at}"}},
 	"watch.set":        {do: "watch {path}", done: "watch of {path} set", one: "until {expires_at}"},
-	"net.listeners":    {noun: "listeners", one: "{address}:{port}", list: "listeners", cols: []string{"{address}:{port}", "{proto}", "{process}"}, worst: "port"},
+	"net.listeners":    {noun: "listeners", one: "{address}:{port}", count: true, list: "listeners", cols: []string{"{address}:{port}", "{proto}", "{process}"}, worst: "port"},
 	"net.dns":          {noun: "{name}", one: "{answers}"},
 	"net.connect":      {noun: "{target}", one: "reachable {ok}, {error}, in {tcp_ms}"},
 	"check.list":       {noun: "checks", list: "checks", cols: []string{"{name}", "every {interval_seconds}"}, worst: "name"},
@@ -73,7 +74,7 @@ var faces = map[string]face{
 	"failover.status":  {noun: "failover", one: "{name} {role}", list: "groups", cols: []string{"{name}", "{role}", "{replication_lag_seconds} behind"}},
 	"failover.run":     {do: "fail over {group}: {step}", done: "failover of {group}: {step}", accepted: true, one: "{role}"},
 	"backup.status":    {noun: "backups", one: "{name} {last_state}, {age_seconds} old", list: "backups", cols: []string{"{name}", "{last_state}", "{age_seconds} old"}, worst: "-age_seconds"},
-	"job.list":         {noun: "jobs", list: "jobs", cols: []string{"{id}", "{method}", "{state}"}, tally: "state"},
+	"job.list":         {noun: "{state} jobs", list: "jobs", cols: []string{"{id}", "{method}", "{state}"}, tally: "state"},
 	"job.get":          {noun: "job {id}", one: "{method}, {state}", wide: true},
 	"job.cancel":       {do: "cancel job {id}", done: "job {id} cancelled", one: "{state}"},
 	"agent.info":       {noun: "agent", one: "{version}, started {started_at}"},

@@ -123,7 +123,7 @@ func (r report) members(method string, top map[string]any, list string, f face) 
 			continue
 		}
 		v := quantity(k, top[k], r.w)
-		if v == "" || v == "–" {
+		if list, ok := top[k].([]any); v == "" || v == "–" || ok && len(list) == 0 {
 			continue
 		}
 		keys, values = append(keys, label(k)), append(values, v)

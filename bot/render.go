@@ -401,6 +401,9 @@ func (r report) summary(s Step, f face, res Result) string {
 	if f.tally != "" {
 		return tally(rows, f.tally)
 	}
+	if f.count && len(rows) > 1 {
+		return fmt.Sprintf("%d %s", len(rows), f.noun)
+	}
 	get := func(name string) (string, bool) { return r.member(name, top, row) }
 	if f.one != "" {
 		if text := fill(f.one, get); text != "" {
@@ -462,7 +465,7 @@ func generic(top map[string]any, w when) string {
 		case []any:
 			parts = append(parts, fmt.Sprintf("%d %s", len(v), label(name)))
 		case map[string]any:
-			continue
+			parts = append(parts, fmt.Sprintf("%d %s", len(v), label(name)))
 		default:
 			parts = append(parts, label(name)+" "+quantity(name, v, w))
 		}
