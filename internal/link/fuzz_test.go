@@ -77,7 +77,7 @@ func FuzzStanza(f *testing.F) {
 			if !lenient(err) {
 				t.Fatalf("encoding/xml refuses %q: %v", frame, err)
 			}
-		} else if !same(got, want) {
+		} else if !same(got, want) && !bytes.Contains(frame, []byte("\r")) { // which is kept here, see unescape
 			t.Fatalf("%q\nis read as %s\nencoding/xml %s", frame, flat(got), flat(want))
 		}
 
