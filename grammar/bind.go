@@ -53,6 +53,7 @@ type binding struct {
 	super    bool
 	limit    int
 	at       time.Time
+	until    time.Time
 	every    time.Duration
 	question bool
 	filled   bool     // something of substance was read
@@ -226,9 +227,7 @@ func (b *binding) time(t *timePart) bool {
 		if !ok || !p.at.After(b.fr.now) {
 			return false
 		}
-		if p.whole {
-			b.vague = b.vague || p.at.Equal(b.fr.now)
-		}
+		b.until = p.at
 		w := b.lengthArg()
 		return w >= 0 && b.set1(w, int64(p.at.Sub(b.fr.now)/time.Second))
 	case t.At != nil:
@@ -271,6 +270,9 @@ func (b *binding) atPoint(p point, ok bool) bool {
 	}
 	if p.whole {
 		b.vague = true
+	}
+	if !b.until.IsZero() {
+		return p.at.Equal(b.until) // "until 6pm 6pm" says one time twice
 	}
 	return b.when(p.at)
 }

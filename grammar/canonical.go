@@ -37,7 +37,7 @@ func (lx *Lexicon) one(c *Command) string {
 		if !ok || said[a.Name] {
 			continue
 		}
-		text := lx.argText(v, a, val)
+		text := lx.argText(v, a, val, c)
 		if a.Kind == KindText { // text runs to the end
 			tail = append(tail, text)
 			continue
@@ -90,7 +90,11 @@ func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
 		}
 		s := 0
 		for _, n := range p.needs {
-			if n == "hosts" {
+			if without, ok := strings.CutPrefix(n, "-"); ok {
+				if _, has := c.Args[without]; has || without == "hosts" && c.asked {
+					s = -99
+				}
+			} else if n == "hosts" {
 				if !c.asked && !v.Write {
 					s = -99
 				}
@@ -229,7 +233,7 @@ func exceptText(n *selNode) (string, bool) {
 }
 
 // argText writes one argument so that it reads back.
-func (lx *Lexicon) argText(v *verb, a Arg, val any) string {
+func (lx *Lexicon) argText(v *verb, a Arg, val any, c *Command) string {
 	for _, x := range a.Values {
 		if len(x.Words) > 0 && sameValue(x.Value, val) {
 			return x.Words[0]
@@ -261,7 +265,7 @@ func (lx *Lexicon) argText(v *verb, a Arg, val any) string {
 	case []string:
 		out := make([]string, len(x))
 		for i, s := range x {
-			out[i] = lx.valueText(a, s)
+			out[i] = lx.valueText(a, s, c)
 		}
 		list := strings.Join(out, " and ")
 		if len(a.Words) > 0 && (open(a.Kind) || listKind(a.Kind)) {
@@ -269,7 +273,7 @@ func (lx *Lexicon) argText(v *verb, a Arg, val any) string {
 		}
 		return list
 	case string:
-		s := lx.valueText(a, x)
+		s := lx.valueText(a, x, c)
 		switch {
 		case a.Kind == KindText && len(a.Words) > 0:
 			return a.Words[0] + ": " + quoted(x)
@@ -300,12 +304,18 @@ func intro(a Arg) string {
 }
 
 // valueText writes one value of an argument.
-func (lx *Lexicon) valueText(a Arg, s string) string {
+func (lx *Lexicon) valueText(a Arg, s string, c *Command) string {
 	switch a.Kind {
 	case KindUnit:
 		if base, ok := strings.CutSuffix(s, ".service"); ok {
-			if _, known := lx.services[strings.ToLower(base)]; known {
-				return base
+			// A bare name is read only where some host has the service.
+			if on, known := lx.services[strings.ToLower(base)]; known {
+				if c.On.IsZero() {
+					return base
+				}
+				if set, _ := lx.eval(c.On.root); meet(on, set) {
+					return base
+				}
 			}
 		}
 	case KindPerson:

@@ -648,6 +648,16 @@ func (b *binding) settle(o *outcome) {
 	if b.vague {
 		o.missing = append(o.missing, "time")
 	}
+	if fr.edit && b.vb.Write && len(b.set) > 0 {
+		// The service of the line before must fit the hosts of this one.
+		for _, a := range b.vb.Args {
+			if u, ok := b.args[a.Name].(string); ok && a.Kind == KindUnit {
+				if on := b.lx.services[strings.TrimSuffix(strings.ToLower(u), ".service")]; len(on) > 0 && !meet(on, b.set) {
+					o.loose = append(o.loose, b.toks[0].from)
+				}
+			}
+		}
+	}
 	variants := []map[string]any{b.args}
 	var alternatives []map[string]any
 	for name, senses := range b.units {
@@ -778,7 +788,7 @@ func (b *binding) unitsFor(u unitSense) []string {
 			exact = append(exact, n.value)
 		}
 		key := strings.TrimSuffix(strings.ToLower(n.value), ".service")
-		if len(b.set) > 0 && len(intersect(b.set, b.lx.services[key])) > 0 && !slices.Contains(here, n.value) {
+		if len(b.set) > 0 && meet(b.set, b.lx.services[key]) && !slices.Contains(here, n.value) {
 			if !n.alias {
 				return []string{n.value}
 			}

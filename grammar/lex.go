@@ -481,7 +481,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 				if !vb.Hosts && !vb.kinds[KindHosts] {
 					continue
 				}
-				o.atoms = []atomSense{{sel: &selNode{op: selAll}, set: lx.all, noun: true}}
+				o.atoms = []atomSense{{sel: &selNode{op: selAll}, set: lx.all, noun: true, vague: c.value == "vague"}}
 			case tCmp, tOrMore, tSuper, tDir:
 				o.text = c.value
 			case tClock:

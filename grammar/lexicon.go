@@ -61,10 +61,11 @@ type nameSense struct {
 
 // An atomSense is a selection of hosts that a word stands for.
 type atomSense struct {
-	sel  *selNode
-	set  []int32
-	rank int8 // lower wins: name, group, role, other fact, mood, stem
-	noun bool // stands for hosts by itself ("databases"), not only before a noun
+	sel   *selNode
+	set   []int32
+	rank  int8 // lower wins: name, group, role, other fact, mood, stem
+	vague bool // "everything": not clear enough for a write
+	noun  bool // stands for hosts by itself ("databases"), not only before a noun
 }
 
 // Ranks of selections when one word means several.

@@ -101,6 +101,9 @@ func (r *reader) guard(out Reading) Reading {
 	if !writes {
 		return out
 	}
+	if c := out.Commands[0]; c.Method == methodConfirm && c.Args["id"] == nil && !r.planned() {
+		return Reading{Status: Incomplete, Question: "Nothing is waiting for a yes. What shall I do?", pending: out.Commands, missing: "id"}
+	}
 	g := r.gates
 	switch {
 	case r.la.odd:
@@ -111,6 +114,19 @@ func (r *reader) guard(out Reading) Reading {
 		return Reading{Status: NotACommand}
 	}
 	return out
+}
+
+// planned reports whether the conversation holds a write that a "yes" may be
+// meant for.
+func (r *reader) planned() bool {
+	for i := range r.prev {
+		for _, c := range r.prev[i].Commands {
+			if r.lx.write(c.Method) && c.Method != methodConfirm && c.Method != methodCancel {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (lx *Lexicon) write(method string) bool {
@@ -460,6 +476,10 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 		if best == 0 {
 			switch la.shapes[i].class {
 			case tIdent, tDomain:
+				if _, _, ok := lx.formal(vb, la.words[i].raw); ok {
+					best = 1
+					break
+				}
 				if !(openKinds && len(la.matches[i]) == 0) && !lx.introduces(la, v, i, from) {
 					return false
 				}

@@ -24,6 +24,9 @@ func (b *binding) target(t *target) bool {
 			return false
 		}
 		sel = first
+		if b.vb.Write && len(t.But) == 0 && b.vagueAll(t.First) {
+			return false
+		}
 		if len(t.Rest) > 0 && first.IsZero() {
 			return false // "hosts and web01"
 		}
@@ -97,6 +100,18 @@ func (b *binding) botPronoun(t *target) bool {
 	}
 	// "the dba one"
 	return t.First.Noun != nil && !b.vb.Write && len(t.First.Narrow) == 0 && t.Prep == nil
+}
+
+// vagueAll reports whether a term is "everything" without a noun.
+func (b *binding) vagueAll(h *hostTerm) bool {
+	for i := range h.Bits {
+		for _, a := range b.tok(&h.Bits[i]).atoms {
+			if a.vague {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (b *binding) exception(e *except) (Selector, bool) {
@@ -226,6 +241,18 @@ func (b *binding) bits(refs []ref, prep bool) (Selector, bool) {
 	}
 	var sel Selector
 	names := 0
+	if b.vb.Write && len(toks) > 1 {
+		// "the databases db01" lacks a word: except? and?
+		for _, t := range toks {
+			if b.nameOf(t) != "" {
+				names++
+			}
+		}
+		if names > 0 && names < len(toks) {
+			return sel, false
+		}
+		names = 0
+	}
 	for i, t := range toks {
 		a, ok := b.sense(t, noun && len(toks) >= 1, len(toks) > 1 || prep)
 		if !ok {

@@ -176,7 +176,39 @@ func (b *binding) slot(t *token, at, same int) (int, any, bool) {
 		}
 		return b.quotedName(t, ofKind)
 	case tIdent:
+		if i, v, ok := b.lx.formal(b.vb, t.text); ok && free(i) {
+			return i, v, true
+		}
 		return b.openSlot(t, at, intro, free)
+	}
+	return -1, nil, false
+}
+
+// formal reads name=value, the form that every argument can be written in.
+func (lx *Lexicon) formal(v *verb, s string) (int, any, bool) {
+	name, val, ok := strings.Cut(s, "=")
+	if !ok || val == "" {
+		return -1, nil, false
+	}
+	i, ok := v.argIdx[strings.ToLower(name)]
+	if !ok {
+		return -1, nil, false
+	}
+	switch v.Args[i].Kind {
+	case KindBool:
+		return i, val == "true", val == "true" || val == "false"
+	case KindInt, KindSeconds:
+		n, isInt := literal(val).(int64)
+		return i, n, isInt && n >= 0
+	case KindEnum:
+		for _, x := range v.Args[i].Values {
+			if x.Value == val {
+				return i, val, true
+			}
+		}
+		return -1, nil, false
+	case KindID, KindName, KindUser, KindVersion, KindCodeSet, KindRegexp:
+		return i, val, plausible(val)
 	}
 	return -1, nil, false
 }
@@ -216,13 +248,17 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 	}
 	if intro >= 0 {
 		k := b.vb.Args[intro].Kind
-		if (open(k) || k == KindRegexp || k == KindText && !b.vb.Write) && free(intro) && shaped(k, t.text) {
+		if (open(k) || k == KindRegexp || k == KindText && !b.vb.Write) && free(intro) && b.shaped(k, t.text) {
 			return intro, t.text, true
 		}
 		return -1, nil, false
 	}
 	i := b.vb.open
-	if t.known || i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !shaped(b.vb.Args[i].Kind, t.text) {
+	if t.known || i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !b.shaped(b.vb.Args[i].Kind, t.text) {
+		return -1, nil, false
+	}
+	// In a write an unknown word that looks like a misspelt known one is one.
+	if b.vb.Write && b.vb.Args[i].Kind != KindVersion && b.vb.Args[i].Kind != KindID && b.lx.misspelt(strings.ToLower(t.text)) {
 		return -1, nil, false
 	}
 	// Nothing but articles between the verb (or a name of the list) and it.
@@ -235,6 +271,11 @@ behind:
 		case p.class == tMark && p.value == ":":
 			continue
 		case p.class == tTerm && p.has(b.v, roleHead) != nil:
+			// "install them": what is meant has been said.
+			_, last, _ := cutLast(p.text)
+			if b.vb.Write && (last == "them" || last == "it" || last == "that") {
+				return -1, nil, false
+			}
 			return i, t.text, true
 		}
 		break behind
@@ -243,10 +284,18 @@ behind:
 	if !b.vb.Write && at+1 < len(b.toks) && b.toks[at+1].class == tTerm && b.toks[at+1].has(b.v, roleHead) != nil {
 		return i, t.text, true
 	}
-	if b.fr.edit || b.vb.Args[i].Kind == KindVersion {
+	if b.fr.edit && !b.vb.Write || b.vb.Args[i].Kind == KindVersion {
 		return i, t.text, true
 	}
 	return -1, nil, false
+}
+
+// cutLast divides a phrase at its last blank.
+func cutLast(s string) (string, string, bool) {
+	if i := strings.LastIndexByte(s, ' '); i >= 0 {
+		return s[:i], strings.ToLower(s[i+1:]), true
+	}
+	return "", strings.ToLower(s), false
 }
 
 // plausible reports whether s can be an identifier of the wire.
@@ -264,12 +313,33 @@ func plausible(s string) bool {
 }
 
 // shaped reports whether s looks like a value of an open kind.
-func shaped(k Kind, s string) bool {
+func (b *binding) shaped(k Kind, s string) bool {
+	digit := strings.ContainsAny(s, "0123456789")
 	switch k {
 	case KindID:
-		return strings.ContainsAny(s, "0123456789") || len(s) <= 4
+		// Jobs and alerts are numbered; cards of the bot are three or four
+		// characters of any sort.
+		return !strings.ContainsAny(s, ".:+") && (digit || len(s) >= 3 && len(s) <= 4 && strings.HasPrefix(b.vb.Method, "bot."))
 	case KindVersion:
-		return strings.ContainsAny(s, "0123456789")
+		v := strings.TrimLeft(s, "vV")
+		return v != "" && isDigit(rune(v[0]))
 	}
 	return true
+}
+
+// misspelt reports whether a word is one mistake away from a known one.
+func (lx *Lexicon) misspelt(s string) bool {
+	var row distances
+	for w, k := range lx.root.kids {
+		if len(w)-len(s) > 1 || len(s)-len(w) > 1 || len(w) < 2 {
+			continue
+		}
+		if len(s) <= 3 && (len(w) > 2 || len(k.closed) == 0) {
+			continue // short words are all alike: only prepositions count
+		}
+		if row.distance(s, w, 1) <= 1 && lx.speaks(k, 0) {
+			return true
+		}
+	}
+	return false
 }

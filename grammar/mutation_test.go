@@ -1,0 +1,141 @@
+package grammar
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A mutant is a line made from another that must not do more than it.
+type mutant struct {
+	name  string
+	line  string
+	never bool // no write at all may come of it
+}
+
+// mutants changes a line in the ways in which lines go wrong.
+func mutants(line string, rng *rand.Rand) []mutant {
+	words := strings.Fields(line)
+	k := rng.IntN(len(words))
+	cut := func(ws []string) string { return strings.Join(ws, " ") }
+	without := func(i int) []string { return append(slices.Clone(words[:i]), words[i+1:]...) }
+	replace := func(i int, w string) string {
+		c := slices.Clone(words)
+		c[i] = w
+		return cut(c)
+	}
+	bare := strings.TrimRight(line, ".?! ")
+	out := []mutant{
+		{"negation", "don't " + line, true},
+		{"negation", "do not " + line, true},
+		{"negation", "never " + line, true},
+		{"negation", "please do not " + bare, true},
+		{"negation", "whatever you do, don't " + line, true},
+		{"condition", bare + " unless busy", true},
+		{"condition", bare + " if it is down", true},
+		{"condition", "if load is high " + line, true},
+		{"condition", bare + " only if needed", true},
+		{"question", "should I " + bare + "?", true},
+		{"question", "what happens if I " + bare + "?", true},
+		{"question", "how do I " + bare + "?", true},
+		{"question", "why did you " + bare + "?", true},
+		{"question", "did you " + bare + "?", true},
+		{"question", "is it safe to " + bare, true},
+		{"quotes", `bob said "` + bare + `"`, true},
+		{"quotes", `"` + bare + `"`, true},
+		{"quotes", "> " + line, true},
+		{"take-back", bare + ", no wait", true},
+		{"take-back", bare + " ... scratch that", true},
+		{"past", "yesterday we " + bare, true},
+		{"past", "I already did " + bare, true},
+		{"log", "Nov 20 13:59:01 web01 sudo: alice : COMMAND=" + line, true},
+		{"log", "[ERROR] failed to " + bare, true},
+		{"log", line + "\nerror: connection refused", true},
+		{"lookalike", strings.ReplaceAll(line, "e", "\u0435"), strings.Contains(line, "e")},
+		{"lookalike", strings.ReplaceAll(line, "o", "\u043e"), strings.Contains(line, "o")},
+		{"lookalike", strings.Replace(line, "a", "\uff41", 1), strings.Contains(line, "a")},
+		{"invisible", line[:len(words[0])] + "\u200b" + line[len(words[0]):], true},
+		{"invisible", "\u202e" + line, true},
+		{"stray", line + " frobnicate", true},
+		{"stray", "sudo " + line, true},
+		{"stray", replace(k, words[k]+"x"), false},
+		{"unknown host", strings.NewReplacer("web01", "wbe01", "mail", "mial", "db01", "bd01", "lb01", "lb99", "web03", "web33").Replace(line), false},
+		{"double", cut(append(slices.Clone(words[:k+1]), words[k:]...)), false},
+		{"drop", cut(without(k)), false},
+		{"everything", strings.NewReplacer("on web01", "on everything", "on mail", "everywhere maybe", "on lb01", "on all").Replace(line), false},
+	}
+	if len(words) > 1 {
+		i, j := rng.IntN(len(words)), rng.IntN(len(words))
+		c := slices.Clone(words)
+		c[i], c[j] = c[j], c[i]
+		out = append(out, mutant{"swap", cut(c), false})
+	}
+	return out
+}
+
+// TestMutations: no mutation of a worked case plans a write that the case
+// itself does not contain. Dropped and swapped words may make another true
+// sentence; even then the method and what it acts on stay.
+func TestMutations(t *testing.T) {
+	lx := testLexicon(t)
+	rng := rand.New(rand.NewPCG(20261120, 1))
+	n, refused := 0, 0
+	for _, c := range devCases(t) {
+		var prev []Reading
+		for _, l := range c.Turns[:len(c.Turns)-1] {
+			prev = append(prev, lx.Parse(prev, l, lx.Inventory().Now))
+		}
+		last := c.Turns[len(c.Turns)-1]
+		base := lx.Parse(prev, last, lx.Inventory().Now)
+		allowed := map[string]bool{}
+		for _, cmd := range base.Commands {
+			allowed[writeKey(cmd, true)] = true
+			allowed[writeKey(cmd, false)] = true
+		}
+		for range 2 {
+			for _, m := range mutants(last, rng) {
+				n++
+				r := lx.Parse(prev, m.line, lx.Inventory().Now)
+				if r.Status != OK {
+					refused++
+					continue
+				}
+				for _, cmd := range r.Commands {
+					if !lx.write(cmd.Method) || cmd.DryRun || cmd.Method == methodCancel {
+						continue
+					}
+					if base.Status == NotACommand && m.name == "drop" {
+						continue // the word may have been the negation
+					}
+					loose := m.name == "drop" || m.name == "swap"
+					if strings.Contains(last, "reason:") && (m.name == "stray" || m.name == "double") {
+						continue // a reason is free text
+					}
+					if m.name == "stray" && cmd.Args["id"] != nil {
+						continue // 140x may be an id as well as 140
+					}
+					if m.never && !strings.HasPrefix(m.name, "stray") || !allowed[writeKey(cmd, !loose)] {
+						t.Errorf("%s of %s %q\n  %q\n  = %s", m.name, c.ID, c.Turns, m.line, r.Canonical)
+					}
+				}
+			}
+		}
+	}
+	if n < 3000 {
+		t.Errorf("only %d mutants", n)
+	}
+	t.Logf("%d mutants, %d held back", n, refused)
+}
+
+// writeKey identifies a write: with its hosts and times, or only by what it
+// acts on.
+func writeKey(c Command, whole bool) string {
+	if whole {
+		b, _ := json.Marshal(c)
+		return string(b)
+	}
+	return fmt.Sprint(c.Method, c.Args["unit"], c.Args["id"], c.Args["group"], c.Args["path"])
+}
