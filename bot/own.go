@@ -99,9 +99,9 @@ func control(line string, known func(string) bool) (grammar.Command, bool) {
 	verb, rest := words[0], words[1:]
 	method, bare := "", true
 	switch verb {
-	case "yes", "confirm", "ok", "y":
+	case "yes", "confirm": // "ok" is what people say to anything
 		method = "bot.confirm"
-	case "no", "cancel", "n", "nope":
+	case "no", "cancel", "nope":
 		method = "bot.cancel"
 	case "approve":
 		method, bare = "bot.approve", false

@@ -127,8 +127,12 @@ func (b *Bot) permit(ctx context.Context, t *turn, p Plan) (permit, error) {
 		out.reply = refusal(p, v)
 		return out, b.record(ctx, t, p, v, "refused", "")
 	case v.needs == policy.None && (!p.Changes() || t.u.Delayed.IsZero()):
+		if err := b.record(ctx, t, p, v, "run", ""); err != nil {
+			out.reply = tell(ExitMixed, notAudited)
+			return out, err
+		}
 		out.run = true
-		return out, b.record(ctx, t, p, v, "run", "")
+		return out, nil
 	case v.needs < policy.Second && t.u.Delayed.IsZero() && (t.u.Yes || t.u.Confirm != "" && t.u.Confirm == p.Hash):
 		if err := b.record(ctx, t, p, v, "run: confirmed in advance", ""); err != nil {
 			out.reply = tell(ExitMixed, notAudited)
