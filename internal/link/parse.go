@@ -281,6 +281,9 @@ func (p *parser) startTag() (start xml.StartElement, empty bool, err error) {
 			}
 			continue
 		case prefixed && prefix == "xmlns":
+			if !isName(local) {
+				return start, false, fmt.Errorf("%w: %q is not a name", errBadStanza, name)
+			}
 			if err := p.declare(local, value); err != nil {
 				return start, false, err
 			}
@@ -334,7 +337,7 @@ func (p *parser) declare(prefix, uri string) error {
 		return nil
 	case prefix == "xml" || prefix == "xmlns" || uri == nsXML || uri == nsXMLNS:
 		return fmt.Errorf("%w: namespace %q is reserved", errBadStanza, prefix)
-	case prefix != "" && (uri == "" || !isName(prefix)):
+	case prefix != "" && uri == "":
 		return fmt.Errorf("%w: bad declaration of prefix %q", errBadStanza, prefix)
 	}
 	for i := len(p.scope) - 1; i >= 0 && p.scope[i].depth == p.depth; i-- {
