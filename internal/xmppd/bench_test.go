@@ -29,6 +29,13 @@ func TestMain(m *testing.M) {
 		beServer(count)
 		return
 	}
+	if path := os.Getenv(addTo); path != "" {
+		if err := addAccount(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -8,7 +8,6 @@ type stanzaError struct{ typ, condition, text string }
 var (
 	errBadRequest   = &stanzaError{"modify", "bad-request", ""}
 	errNotAllowed   = &stanzaError{"cancel", "not-allowed", ""}
-	errForbidden    = &stanzaError{"auth", "forbidden", ""}
 	errUnavailable  = &stanzaError{"cancel", "service-unavailable", ""}
 	errNotFound     = &stanzaError{"cancel", "item-not-found", ""}
 	errJIDMalformed = &stanzaError{"modify", "jid-malformed", ""}

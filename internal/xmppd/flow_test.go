@@ -97,7 +97,6 @@ func (pipeAddr) String() string  { return "pipe" }
 type peer struct {
 	c    net.Conn
 	got  chan string // elements and stream tags; closed at the end
-	id   string      // of the stream
 	full string
 }
 

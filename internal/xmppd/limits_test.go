@@ -54,6 +54,9 @@ func TestSlowReaderIsCut(t *testing.T) {
 	if _, err := io.Copy(io.Discard, bob); isTimeout(err) {
 		t.Error("bob was not cut")
 	}
+	if got := r.Stats(); got.Cut != 1 || got.Components != 0 || got.Stanzas < 16 {
+		t.Errorf("%+v", got)
+	}
 	// Gone for good: nobody answers to the address.
 	carol.send(t, "<iq type='get' to='bob@example.org/x' id='1'><q xmlns='u'/></iq>")
 	if got := carol.next(t); !strings.Contains(got, "<service-unavailable") {

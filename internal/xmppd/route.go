@@ -140,7 +140,10 @@ func (srv *Server) toSelf(ctx context.Context, in *inbound) {
 
 // toSession delivers an IQ or a message to a full address.
 func (srv *Server) toSession(ctx context.Context, in *inbound, t *session) {
-	in.deliver(t)
+	if !in.deliver(t) { // it is going
+		srv.toAbsent(ctx, in, address{t.local, srv.cfg.Domain, t.resource})
+		return
+	}
 	if in.st.Kind == Message {
 		srv.carbons(in, t)
 	}

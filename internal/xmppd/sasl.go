@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 
 	"adminbot/internal/account"
@@ -80,7 +81,7 @@ func (s *session) sasl(ctx context.Context, st *Stanza) error {
 		if s.scram == nil {
 			return s.saslFailure("malformed-request")
 		}
-		return s.saslStep(ctx, data)
+		return s.saslStep(data)
 	case "abort":
 		s.scram, s.plain = nil, false
 		return s.saslFailure("aborted")
@@ -115,17 +116,12 @@ func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, i
 		}
 		x.binding = b
 	}
-	var broken error
 	x.credential = func(user string) (account.Credential, bool) {
-		if name, err := account.Name(user); err == nil {
-			switch a, err := s.srv.cfg.Accounts.Account(ctx, name); {
-			case err == nil && h().Size() == sha1.Size:
-				return a.SHA1, true
-			case err == nil:
-				return a.SHA256, true
-			case !errors.Is(err, account.ErrNotFound):
-				broken = err
-			}
+		switch a, err := s.claim(ctx, user); {
+		case err == nil && h().Size() == sha1.Size:
+			return a.SHA1, true
+		case err == nil:
+			return a.SHA256, true
 		}
 		return invented(s.srv.secret, h, user), false
 	}
@@ -134,14 +130,30 @@ func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, i
 		s.send([]byte("<challenge xmlns='" + NSSASL + "'/>"))
 		return nil
 	}
-	err := s.saslStep(ctx, data)
-	if broken != nil {
-		s.srv.log.Error("xmppd: the account store failed", "err", broken)
-	}
-	return err
+	return s.saslStep(data)
 }
 
-func (s *session) saslStep(ctx context.Context, data []byte) error {
+// claim finds the account that a client wants to log in to.
+func (s *session) claim(ctx context.Context, user string) (account.Account, error) {
+	name, err := account.Name(user)
+	if err != nil {
+		return account.Account{}, account.ErrNotFound
+	}
+	// First the entry, then the credentials: if they change in between, the
+	// entry is not the present one when the resource is bound.
+	entry, missing := s.srv.entry(ctx, name)
+	a, err := s.srv.cfg.Accounts.Account(ctx, name)
+	if err == nil {
+		err = missing
+	}
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		s.srv.log.Error("xmppd: the account store failed", "err", err)
+	}
+	s.local, s.role, s.generation = name, entry.Role, entry.Generation
+	return a, err
+}
+
+func (s *session) saslStep(data []byte) error {
 	x := s.scram
 	out, done, err := x.step(data)
 	if err == nil && x.answers == 1 && !s.srv.throttle.allow(s.ip(), x.user) {
@@ -161,7 +173,7 @@ func (s *session) saslStep(ctx context.Context, data []byte) error {
 		return nil
 	}
 	s.scram = nil
-	return s.saslSuccess(ctx, x.user, encoded)
+	return s.saslSuccess(encoded)
 }
 
 // saslPlain checks a PLAIN message (RFC 4616): authzid NUL user NUL password.
@@ -177,15 +189,8 @@ func (s *session) saslPlain(ctx context.Context, data []byte) error {
 	if !s.srv.throttle.allow(s.ip(), user) {
 		return s.saslFailure("temporary-auth-failure")
 	}
-	name, err := account.Name(user)
-	var a account.Account
-	if err == nil {
-		a, err = s.srv.cfg.Accounts.Account(ctx, name)
-	}
+	a, err := s.claim(ctx, user)
 	if err != nil {
-		if !errors.Is(err, account.ErrNotFound) && name != "" {
-			s.srv.log.Error("xmppd: the account store failed", "err", err)
-		}
 		// As much work as for an account that exists.
 		h, _ := hashOf("SCRAM-SHA-256")
 		a = account.Account{SHA256: invented(s.srv.secret, h, user)}
@@ -194,19 +199,10 @@ func (s *session) saslPlain(ctx context.Context, data []byte) error {
 		s.srv.throttle.failed(s.ip(), user)
 		return s.saslFailure("not-authorized")
 	}
-	return s.saslSuccess(ctx, name, "")
+	return s.saslSuccess("")
 }
 
-func (s *session) saslSuccess(ctx context.Context, user, data string) error {
-	name, err := account.Name(user)
-	if err != nil {
-		return s.saslFailure("not-authorized")
-	}
-	entry, err := s.srv.entry(ctx, name)
-	if err != nil {
-		return s.saslFailure("temporary-auth-failure")
-	}
-	s.local, s.role, s.generation = name, entry.Role, entry.Generation
+func (s *session) saslSuccess(data string) error {
 	s.authed = true
 	s.send([]byte("<success xmlns='" + NSSASL + "'>" + data + "</success>"))
 	s.restart = true
@@ -222,11 +218,18 @@ func (s *session) saslFailure(condition string) error {
 	return nil
 }
 
-// ip returns the address of the peer without its port.
+// ip returns the address of the peer as far as one customer of a provider
+// usually has it: all of IPv4, the first half of IPv6.
 func (s *session) ip() string {
-	host, _, err := net.SplitHostPort(s.raw.RemoteAddr().String())
+	ap, err := netip.ParseAddrPort(s.raw.RemoteAddr().String())
 	if err != nil {
 		return s.raw.RemoteAddr().String()
 	}
-	return host
+	ip := ap.Addr().Unmap()
+	if ip.Is6() && !ip.IsLoopback() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
 }

@@ -332,6 +332,22 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 	}
 }
 
+// Stats are counts of a server.
+type Stats struct {
+	Sessions    int   // resources that are connected
+	Components  int   // that are connected
+	Connections int   // of all sorts, logged in or not
+	Stanzas     int64 // that came in since the start
+	Cut         int64 // connections that were cut because they read too slowly
+}
+
+// Stats returns the counts of this moment.
+func (s *Server) Stats() Stats {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return Stats{len(s.full), len(s.comps), len(s.conns), s.counters.stanzas.Load(), s.counters.slow.Load()}
+}
+
 // shutdown ends every stream and waits for the connections.
 func (s *Server) shutdown() {
 	s.mu.Lock()

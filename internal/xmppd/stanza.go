@@ -64,7 +64,7 @@ type kid struct {
 }
 
 // maxKids is how many children a Stanza remembers; it counts all of them.
-const maxKids = 16
+const maxKids = 64
 
 // reset forgets the last element.
 func (st *Stanza) reset() {
