@@ -32,12 +32,16 @@ func (lx *Lexicon) one(c *Command) string {
 	said := map[string]bool{}
 	b.WriteString(lx.head(v, c, said))
 	var tail []string
-	for _, a := range v.Args {
+	bare := b.Len()
+	for i, a := range v.Args {
 		val, ok := c.Args[a.Name]
 		if !ok || said[a.Name] {
 			continue
 		}
 		text := lx.argText(v, a, val, c)
+		if direct, ok := lx.direct(v, i, val); ok && b.Len() == bare {
+			text = direct
+		}
 		if a.Kind == KindText { // text runs to the end
 			tail = append(tail, text)
 			continue
@@ -46,7 +50,11 @@ func (lx *Lexicon) one(c *Command) string {
 		b.WriteString(text)
 	}
 	if v.Hosts && !c.On.IsZero() && (c.asked || v.Write || c.On.root.op != selAll) {
-		b.WriteString(" on ")
+		if b.Len() == bare && v.Write && c.On.plainNames() && !strings.Contains(b.String()[strings.LastIndexByte(b.String(), ':')+1:][1:], " ") {
+			b.WriteByte(' ') // reboot web01
+		} else {
+			b.WriteString(" on ")
+		}
 		b.WriteString(lx.place(c))
 	}
 	for i, w := range c.Where {
@@ -142,12 +150,14 @@ func (lx *Lexicon) clean(v *verb, p *phrase) bool {
 			for _, c := range k.closed {
 				switch c.class {
 				case "not", "no", "hypo", "takeback", "said", "except", "then":
-					return false
+					if v.Method != methodCancel {
+						return false
+					}
 				}
 			}
 		}
 	}
-	if len(n.closed)+len(n.names)+len(n.atoms) > 0 {
+	if len(n.names)+len(n.atoms) > 0 || slices.ContainsFunc(n.closed, func(c closed) bool { return classOf(c.class) != 0 }) {
 		return false
 	}
 	id := lx.byName[v.Method]
@@ -285,6 +295,41 @@ func (lx *Lexicon) argText(v *verb, a Arg, val any, c *Command) string {
 		return s
 	}
 	return fmt.Sprint(val)
+}
+
+// direct writes a value that needs no introducing word: an identifier right
+// behind the verb, or a name that means nothing else.
+func (lx *Lexicon) direct(v *verb, i int, val any) (string, bool) {
+	a := v.Args[i]
+	list, ok := val.([]string)
+	if s, single := val.(string); single {
+		list, ok = []string{s}, true
+	}
+	if !ok || len(list) == 0 {
+		return "", false
+	}
+	for _, s := range list {
+		n := lx.root.kids[strings.ToLower(s)]
+		switch {
+		case listKind(a.Kind):
+			if n == nil || len(n.closed)+len(n.atoms)+len(n.terms) > 0 || len(n.names) != 1 || n.names[0].value != s {
+				return "", false
+			}
+		case i == v.open && open(a.Kind) && a.Kind != KindTopic && a.Kind != KindVersion:
+			if n != nil || !plausible(s) || v.Write && a.Kind != KindID && lx.misspelt(strings.ToLower(s)) {
+				return "", false
+			}
+			if !isDigit(rune(s[0])) && lx.shape(word{text: strings.ToLower(s), raw: s}, 0).class != tIdent {
+				return "", false
+			}
+			if isDigit(rune(s[0])) && a.Kind != KindID {
+				return "", false
+			}
+		default:
+			return "", false
+		}
+	}
+	return strings.Join(list, " and "), true
 }
 
 // listKind reports whether values of the kind share their words with others.

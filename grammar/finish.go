@@ -158,6 +158,14 @@ func (b *binding) number(i int) bool {
 			}
 		}
 	}
+	// "yes 7f3 12": how many hosts are meant, behind the id.
+	for k, a := range b.vb.Args {
+		if a.Kind == KindPopulation && whole && i > 0 && b.vb.open >= 0 {
+			if _, named := b.args[b.vb.Args[b.vb.open].Name]; named {
+				return b.set1(k, int64(t.num))
+			}
+		}
+	}
 	if o := b.vb.open; o >= 0 && (b.vb.Args[o].Kind == KindID || b.vb.Args[o].Kind == KindVersion) && isDigit(rune(t.text[0])) {
 		if _, taken := b.args[b.vb.Args[o].Name]; !taken {
 			return b.set1(o, t.text)
@@ -342,7 +350,7 @@ func (b *binding) finish() *outcome {
 	for _, p := range found {
 		b.carry(p)
 	}
-	o.heads = words
+	o.heads = 2 * words // a phrase of the verb weighs more than a mention of a field
 	// Words of the verb that no found phrase holds.
 	mention := false
 	for i := range b.toks {
@@ -689,13 +697,15 @@ func (b *binding) settle(o *outcome) {
 			variants = append(variants, with(b.args, b.vb.Args[b.many].Name, v))
 		}
 	}
+	var lacks []string
 	for _, a := range b.vb.Args {
 		if a.Required {
 			if _, ok := variants[0][a.Name]; !ok {
-				o.missing = append(o.missing, a.Name)
+				lacks = append(lacks, a.Name)
 			}
 		}
 	}
+	o.missing = append(lacks, o.missing...)
 	make1 := func(args map[string]any) Command {
 		c := cmd
 		c.Args = args
@@ -725,6 +735,63 @@ func (b *binding) settle(o *outcome) {
 	for _, a := range variants {
 		o.commands = append(o.commands, make1(a))
 	}
+	if len(o.missing) == 1 && b.asked && b.vb.Write && !fr.edit {
+		b.hostInstead(o, make1)
+	}
+}
+
+// hostInstead reads "restart web01": a host where a service belongs may mean
+// the host itself or one of its services. Nobody but the speaker knows.
+func (b *binding) hostInstead(o *outcome, make1 func(map[string]any) Command) {
+	i, ok := b.vb.argIdx[o.missing[0]]
+	if !ok || b.vb.Args[i].Kind != KindUnit {
+		return
+	}
+	if v, ok := b.hostVerb(); ok {
+		c := make1(map[string]any{})
+		c.Method = b.lx.verbs[v].Method
+		o.alts = append(o.alts, []Command{c})
+	}
+	var units []string
+	for s, on := range b.lx.services {
+		if len(subtract(b.set, on)) == 0 {
+			units = append(units, s)
+		}
+	}
+	slices.Sort(units)
+	for _, s := range units[:min(len(units), 5)] {
+		o.alts = append(o.alts, []Command{make1(with(b.args, b.vb.Args[i].Name, unitName(s)))})
+	}
+	if len(o.alts) > 1 {
+		o.missing = nil
+	} else {
+		o.alts = nil
+	}
+}
+
+// hostVerb is the method that this verb's word means with a host for its
+// object: restart the host.
+func (b *binding) hostVerb() (int, bool) {
+	for i := range b.toks {
+		if b.toks[i].class != tTerm || b.toks[i].has(b.v, roleHead) == nil {
+			continue
+		}
+		n := b.lx.root
+		for _, w := range append(phraseWords(b.toks[i].text), "the", "host") {
+			if n = n.kids[w]; n == nil {
+				break
+			}
+		}
+		if n == nil {
+			continue
+		}
+		for _, t := range n.terms {
+			if v := &b.lx.verbs[t.verb]; t.role == roleHead && t.forms == formPlain && v.Hosts && v.Write && len(v.phrases[t.a].pieces) == 1 {
+				return int(t.verb), true
+			}
+		}
+	}
+	return 0, false
 }
 
 // kin reports whether a method of an id belongs to the list just shown.

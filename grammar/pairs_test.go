@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -103,13 +104,43 @@ func show(r Reading) string {
 	return b.String()
 }
 
+var update = flag.Bool("update", false, "write what is read into the text pairs; look at the difference")
+
 func TestTextPairs(t *testing.T) {
 	lx := testLexicon(t)
+	if *update {
+		updatePairs(t, lx)
+	}
 	for _, p := range textPairs(t) {
 		t.Run(strings.TrimSuffix(p.file, ".txt")+"/"+p.name, func(t *testing.T) {
 			if got := show(turns(lx, p.lines...)); got != p.want {
 				t.Errorf("%s\ngot\n%swant\n%s", strings.Join(p.lines, "\n"), got, p.want)
 			}
 		})
+	}
+}
+
+// updatePairs rewrites the files with the readings of now.
+func updatePairs(t *testing.T, lx *Lexicon) {
+	t.Helper()
+	files := map[string]*strings.Builder{}
+	for _, p := range textPairs(t) {
+		b := files[p.file]
+		if b == nil {
+			b = &strings.Builder{}
+			files[p.file] = b
+		} else {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(b, "-- %s --\n", p.name)
+		for _, l := range p.lines {
+			fmt.Fprintf(b, "> %s\n", l)
+		}
+		b.WriteString(show(turns(lx, p.lines...)))
+	}
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join("testdata", name), []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -248,6 +248,13 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			}
 		}
 	}
+	// "all" without a noun.
+	for i, w := range ws {
+		if len(found) == 0 && (w.text == "all" || w.text == "everything" || w.text == "everyone") {
+			next := append(slices.Clone(ws[:i]), word{text: "all", raw: "all"}, word{text: "hosts", raw: "hosts"})
+			try(append(next, ws[i+1:]...))
+		}
+	}
 	// Without the words that are not understood, or from a condition on.
 	if len(found) == 0 {
 		if g := r.gates; g.at > 0 && !g.lead {
@@ -265,7 +272,7 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 	// Without one word at a time.
 	if len(found) == 0 && len(unknown) == 0 && len(ws) <= 12 {
 		for i := range ws {
-			if ws[i].mark && ws[i].text != "?" {
+			if ws[i].mark && ws[i].text != "?" || r.isHead(i) {
 				continue
 			}
 			try(slices.Delete(slices.Clone(ws), i, i+1))
@@ -277,6 +284,19 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		}
 	}
 	return offers, nil
+}
+
+// isHead reports whether a word begins the phrase of a write: without it a
+// line would mean something else.
+func (r *reader) isHead(i int) bool {
+	for _, m := range r.la.matches[i] {
+		for _, t := range m.n.terms {
+			if t.role == roleHead && t.forms == formPlain && t.b == 0 && r.lx.verbs[t.verb].Write {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // A near is a known word close to an unknown one.
