@@ -65,10 +65,11 @@ type Bot struct {
 	flight  chan struct{} // one token for each call in flight
 	known   known
 
-	mu     sync.Mutex
-	over   bool
-	cancel map[*call]context.CancelFunc // calls whose answers are still wanted
-	late   sync.WaitGroup
+	mu      sync.Mutex
+	over    bool
+	cancel  map[*call]context.CancelFunc // calls whose answers are still wanted
+	late    sync.WaitGroup
+	lateNow int // calls that only a late answer is wanted of
 }
 
 // New makes a bot.

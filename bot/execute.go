@@ -38,6 +38,7 @@ type call struct {
 	reason string
 	id     string // of the answer
 	place  *place // in the host's queue, for changes
+	late   bool   // guarded by the bot's mutex
 }
 
 // execute makes the calls of a plan, step after step. A step begins only when
@@ -192,18 +193,13 @@ func (b *Bot) launch(ctx context.Context, c *call, wait time.Duration, results c
 	// The call outlives its reply, and so the context of whoever asked.
 	life, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait+lateFor)
 	b.mu.Lock()
-	room := len(b.cancel) < maxLate+cap(b.flight)
-	if b.over || !room {
+	if b.over {
 		b.mu.Unlock()
 		cancel()
 		if c.place != nil {
 			c.place.leave()
 		}
-		why := "too many calls are in flight"
-		if b.over {
-			why = "the bot is shutting down"
-		}
-		deliver(Result{Host: c.host, Outcome: Skipped, Why: why})
+		deliver(Result{Host: c.host, Outcome: Skipped, Why: "the bot is shutting down"})
 		return
 	}
 	b.cancel[c] = cancel
@@ -214,11 +210,30 @@ func (b *Bot) launch(ctx context.Context, c *call, wait time.Duration, results c
 		defer func() {
 			b.mu.Lock()
 			delete(b.cancel, c)
+			if c.late {
+				b.lateNow--
+			}
 			b.mu.Unlock()
 			cancel()
 		}()
 		b.run(ctx, life, c, wait, deliver)
 	}()
+}
+
+// becomesLate notes that nobody waits for the call any more, only for its late
+// answer. Of these there are at most maxLate: beyond that they are given up.
+func (b *Bot) becomesLate(c *call) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	cancel, there := b.cancel[c]
+	switch {
+	case !there:
+	case b.lateNow >= maxLate:
+		cancel()
+	default:
+		c.late = true
+		b.lateNow++
+	}
 }
 
 // run takes the call through the queue of its host and through the room in
@@ -255,6 +270,7 @@ func (b *Bot) run(ctx, life context.Context, c *call, wait time.Duration, delive
 		if c.place != nil {
 			c.place.leave()
 		}
+		b.becomesLate(c)
 	})
 	r := b.call(life, c)
 	given()

@@ -58,8 +58,12 @@ func (r report) render() []line {
 
 // head is the first line: mark, words, how long it took and the id, in at most
 // headWidth characters.
+// A report of no id belongs to no conversation that could refer to it.
 func (r report) head(mark, text string) string {
-	suffix := " · " + r.id
+	suffix := ""
+	if r.id != "" {
+		suffix = " · " + r.id
+	}
 	if took := " · " + span(r.took.Round(100*time.Millisecond)); r.took >= 100*time.Millisecond &&
 		width(mark)+1+width(text)+width(took)+width(suffix) <= headWidth {
 		suffix = took + suffix
@@ -106,7 +110,7 @@ func (r report) next() string {
 	for i := range r.plan.Steps {
 		total = total.plus(count(r.results[i]))
 	}
-	if total.Asked == total.OK {
+	if total.Asked == total.OK || r.id == "" {
 		return ""
 	}
 	return "retry failed " + r.id + " · details " + r.id

@@ -15,7 +15,7 @@ import (
 // everything as data.
 func (b *Bot) rendered(t *turn, r report) Reply {
 	lines := r.render()
-	if len(lines) > 0 && !t.answersCard() && !same(t.line, r.plan.Sentence) { // R13
+	if len(lines) > 0 && !t.answersCard() && !same(t.line, r.plan.Sentence) && !strings.HasSuffix(r.plan.Sentence, " ") { // R13
 		echo := line{text: "= " + cut(r.plan.Sentence, 300)}
 		lines = append(lines[:1:1], append([]line{echo}, lines[1:]...)...)
 	}
