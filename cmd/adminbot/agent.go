@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -53,6 +54,11 @@ func (c agentCmd) Run(ctx context.Context, std streams, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
+	part.session.OnUp(func(ctx context.Context) {
+		if part.session.Barrier(ctx) == nil { // the server has its presence
+			fmt.Fprintf(std.err, "%s takes calls\n", part.session.LocalAddr())
+		}
+	})
 	return part.Run(ctx)
 }
 
@@ -112,6 +118,18 @@ func newAgent(lc link.Config, hc hostagent.Config) (*agentPart, error) {
 	}
 	part.session = link.New(lc)
 	hc.ClockOffset = part.session.ClockOffset
+	var upSince atomic.Pointer[time.Time]
+	part.session.OnUp(func(context.Context) {
+		now := time.Now()
+		upSince.Store(&now)
+	})
+	part.session.OnDown(func(error) { upSince.Store(nil) })
+	hc.Connection = func() (since time.Time, reconnects int) {
+		if t := upSince.Load(); t != nil {
+			since = *t
+		}
+		return since, int(part.session.Stats().Reconnects)
+	}
 	var err error
 	if part.agent, err = hostagent.New(hc); err != nil {
 		return nil, err

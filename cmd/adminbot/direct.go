@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type directCall struct {
 	hosts      []string
 	actor      jid.JID
 	dryRun     bool
+	key        string        // empty: a new one for each host
 	timeout    time.Duration // zero: the method's own
 	batch      int           // zero: all at once
 	stopAfter  int           // zero: never
@@ -90,7 +92,7 @@ func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Flee
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	env := rpc.Envelope{Key: uuid.NewString(), Actor: c.actor, TTL: min(max(wait, rpc.MinTTL), rpc.DefaultTTL).Round(time.Second)}
+	env := rpc.Envelope{Key: cmp.Or(c.key, uuid.NewString()), Actor: c.actor, TTL: min(max(wait, rpc.MinTTL), rpc.DefaultTTL).Round(time.Second)}
 	params, err := c.params()
 	if err != nil {
 		return bot.Result{Host: name, Outcome: bot.Skipped, Why: err.Error()}

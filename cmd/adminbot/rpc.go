@@ -27,6 +27,7 @@ type rpcCmd struct {
 	StopAfter int           `placeholder:"N" help:"Start no further batch after N hosts that were not ok."`
 	DryRun    bool          `help:"Ask the hosts what they would do, and do nothing."`
 	All       bool          `help:"Allow a change on every host (*)."`
+	Key       string        `help:"Idempotency key: a repeated call with it is not carried out again, it gets the first answer."`
 	Actor     string        `placeholder:"JID" help:"The person on whose behalf; hosts believe it from their bots only."`
 	JSON      bool          `name:"json" xor:"format" help:"One JSON document."`
 	NDJSON    bool          `name:"ndjson" xor:"format" help:"One JSON line a host, as answers arrive."`
@@ -99,7 +100,8 @@ func (c rpcCmd) call() (*directCall, error) {
 		return nil, fmt.Errorf("%s changes something, on every host: say so with --all", c.Method)
 	}
 	call := &directCall{
-		spec: spec, args: wire, dryRun: c.DryRun, batch: c.Batch, stopAfter: c.StopAfter, timeout: c.Timeout,
+		spec: spec, args: wire, dryRun: c.DryRun, key: c.Key,
+		batch: c.Batch, stopAfter: c.StopAfter, timeout: c.Timeout,
 	}
 	if c.Actor != "" {
 		if call.actor, err = jid.Parse(c.Actor); err != nil {

@@ -37,9 +37,11 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start,
-			"stop":  stop,
+			"end":   end,
 			"exits": exits,
 			"mode":  mode,
+			"nginx": nginx,
+			"login": loginAs,
 		},
 	})
 }
@@ -100,12 +102,12 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stop NAME [SIGNAL] ends a background command (SIGTERM unless told) and puts
+// end NAME [SIGNAL] ends a background command (SIGTERM unless told) and puts
 // what it printed where stdout looks.
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	v, ok := daemons.Load(ts.Getenv("WORK") + args[0])
 	if neg || !ok {
-		ts.Fatalf("usage: stop NAME [KILL]")
+		ts.Fatalf("usage: end NAME [KILL]")
 	}
 	d := v.(*daemon)
 	sig := syscall.SIGTERM

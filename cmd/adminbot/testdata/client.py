@@ -70,7 +70,9 @@ class Client(slixmpp.ClientXMPP):
 
     async def chat(self, line):
         self.send_message(mto=self.access["bot"], mbody=line, mtype="chat")
-        return await asyncio.wait_for(self.answers.get(), WAIT)
+        while (answer := await asyncio.wait_for(self.answers.get(), WAIT)).startswith("…"):
+            pass  # it says that it is working on it
+        return answer
 
 
 def parse(value):
