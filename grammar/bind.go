@@ -22,6 +22,8 @@ type frame struct {
 	dry bool
 	// odd lines never become writes.
 	odd bool
+	// lean makes a question without hosts be about the hosts named before.
+	lean bool
 	// lend gives what the clause lacks from its neighbour ("disk and memory on db03").
 	lend *Command
 }
@@ -81,6 +83,7 @@ type outcome struct {
 	heads    int // words of the verb that were found
 	write    bool
 	empty    bool // the selection holds no host
+	changed  bool // a follow-up that says something new
 }
 
 // bind explains a parsed stream by the verb; nil means that it cannot be.

@@ -347,8 +347,14 @@ func literal(s string) any {
 func (b *binding) finish() *outcome {
 	o := &outcome{v: b.v, write: b.vb.Write}
 	found, words := b.phrasesFound()
+	if b.fr.edit && len(found) > 0 && b.vb.Write {
+		return nil // a sentence with a verb of its own inherits nothing
+	}
 	for _, p := range found {
 		b.carry(p)
+	}
+	if b.fr.edit {
+		o.changed = b.filled || len(found) > 0 && slices.ContainsFunc(found, func(p *phrase) bool { return len(p.set) > 0 })
 	}
 	o.heads = 2 * words // a phrase of the verb weighs more than a mention of a field
 	// Words of the verb that no found phrase holds.
@@ -463,7 +469,7 @@ func (b *binding) fillers(o *outcome) {
 			case "=":
 				ok = taken(i-1) && taken(i+1)
 			case "(", ")":
-				ok = !b.vb.Write
+				ok = !b.vb.Write || i > 0 && b.toks[i-1].is("dry") || i+1 < n && b.toks[i+1].is("dry")
 			}
 		case tWord, tTerm: // a word of the verb may still be plain English
 			switch {
@@ -629,6 +635,8 @@ func (b *binding) settle(o *outcome) {
 				cmd.On, cmd.asked = fr.hosts, true
 			case b.pron != "" && !b.vb.Write && b.pron == "it" && len(b.args) == 0 && fr.hosts.IsZero():
 				o.missing = append(o.missing, "hosts")
+			case fr.lean && !b.vb.Write && !fr.hosts.IsZero():
+				cmd.On, cmd.asked = fr.hosts, true
 			case fr.lend != nil && !fr.lend.On.IsZero() && fr.lend.asked:
 				cmd.On, cmd.asked = fr.lend.On, true
 			case fr.last != nil && kin(fr.last.Method, b.vb) && fr.last.asked:

@@ -26,6 +26,9 @@ func (r *reader) gate() gates {
 	ws := r.la.words
 	start := true
 	pastVerb := false
+	if len(ws) > 0 && ws[0].mark && (ws[0].text == ">" || ws[0].text == "|") {
+		g.said, g.at = true, 0 // somebody else's words
+	}
 	for i := 0; i < len(ws); i++ {
 		if ws[i].quoted && !(i > 0 && ws[i-1].text == ":") {
 			g.said = g.said || r.readsWrite(ws[i].raw)
@@ -183,8 +186,37 @@ func (r *reader) conversation() (Reading, bool) {
 			r.stats.Streams += stats.Streams
 			return out, true
 		}
+		if k := r.optionNamed(r.prev[len(r.prev)-1].Options); k >= 0 {
+			out, stats := r.lx.ParseStats(nil, r.prev[len(r.prev)-1].Options[k], r.now)
+			r.stats.Rereads++
+			r.stats.Streams += stats.Streams
+			return out, true
+		}
 	}
 	return Reading{}, false
+}
+
+// optionNamed is the only option that holds all the words of the line, or -1.
+func (r *reader) optionNamed(options []string) int {
+	found := -1
+	for k, o := range options {
+		have := phraseWords(o)
+		all, any := true, false
+		for i, w := range r.la.words {
+			if w.mark || r.isClass(i, "polite") || r.isClass(i, "det") || r.isClass(i, "pron") {
+				continue
+			}
+			any = true
+			all = all && slices.Contains(have, w.text)
+		}
+		if all && any {
+			if found >= 0 {
+				return -1
+			}
+			found = k
+		}
+	}
+	return found
 }
 
 // lastPlan is the latest plan of the conversation that can be repeated.

@@ -13,7 +13,10 @@ var readingsOut = flag.String("readings", "", "write the readings of the JSONL c
 var explainLine = flag.String("explain", "", "explain this line; earlier lines of the conversation before it, divided by /")
 var readingsIn = flag.String("cases", "testdata/dev.jsonl", "JSONL cases to read")
 
-func testLexicon(t testing.TB) *Lexicon {
+func testLexicon(t testing.TB) *Lexicon { return lexiconOf(t, "testdata/inventory.json") }
+
+// lexiconOf compiles the test vocabulary for an inventory file.
+func lexiconOf(t testing.TB, inventory string) *Lexicon {
 	t.Helper()
 	b, err := os.ReadFile("testdata/verbs.txt")
 	if err != nil {
@@ -23,7 +26,7 @@ func testLexicon(t testing.TB) *Lexicon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = os.ReadFile("testdata/inventory.json"); err != nil {
+	if b, err = os.ReadFile(inventory); err != nil {
 		t.Fatal(err)
 	}
 	var inv Inventory

@@ -511,7 +511,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			o.class, o.closed, o.value = tWord, words, wordValue(words)
 			buf = append(buf, o)
 		}
-		if len(m.n.closed) == 0 || len(words) == 0 && len(buf) == before || only && !allPolite(words) {
+		if len(m.n.closed) == 0 || len(words) == 0 && len(buf) == before || only && !allPolite(words) || len(words) == 0 && giveWay(m.n.closed) {
 			buf = lx.nameOptions(m.n, vb, t, buf)
 		}
 		if len(buf) > before {
@@ -538,6 +538,19 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 		}
 	}
 	return append(buf, t)
+}
+
+// giveWay reports whether the closed senses of a word may be outweighed by a
+// thing of that name: a host called mon, max or second.
+func giveWay(cs []closed) bool {
+	for _, c := range cs {
+		switch c.class {
+		case "weekday", "super", "unit", "num", "day", "clock", "yes", "no", "thanks", "follow", "same":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func allPolite(cs []closed) bool {

@@ -190,7 +190,10 @@ func (lx *Lexicon) addVerb(src Verb) error {
 			v.sort = i
 		}
 		switch a.Kind {
-		case KindID, KindName, KindUser, KindVersion, KindTopic, KindCodeSet, KindText:
+		case KindID, KindName, KindUser, KindVersion, KindTopic, KindCodeSet, KindText, KindRegexp:
+			if a.Kind == KindRegexp && (!a.Required || src.Write) {
+				break
+			}
 			if v.open < 0 && (a.Kind != KindText || a.Required) && (a.Kind != KindUser || len(a.Words) == 0) {
 				v.open = i
 			}

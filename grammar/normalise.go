@@ -70,6 +70,8 @@ func normalise(line string) keyed {
 		case r == 0x2260:
 			put("!=")
 		case r == 0xFE0F || r == 0xFE0E: // how an emoji is drawn
+		case unicode.In(r, unicode.So, unicode.Sk): // an emoji says nothing that may run
+			put(" ")
 		case unicode.In(r, unicode.Cf, unicode.Cc, unicode.Mn, unicode.Co, unicode.Cs), r == utf8.RuneError,
 			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
 			k.odd = true
@@ -115,6 +117,9 @@ func scan(k keyed) []word {
 		switch {
 		case r == ' ':
 			i++
+			continue
+		case smiley(rs[i:]) > 0 && (i == 0 || rs[i-1] == ' '):
+			i += smiley(rs[i:])
 			continue
 		case r == '\'' && tail(rs, i) > 0:
 			n := tail(rs, i)
@@ -217,6 +222,17 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 	}
 	add(low, raw, from)
 	return out
+}
+
+// smiley is the length of a :) at the start of rs that stands by itself.
+func smiley(rs []rune) int {
+	for _, s := range []string{":-)", ":)", ";)", ";-)", ":D", ":-D", ":P", ":(", ":-(", "<3", "^^"} {
+		n := len(s)
+		if len(rs) >= n && string(rs[:n]) == s && (len(rs) == n || rs[n] == ' ' || rs[n] == '.') {
+			return n
+		}
+	}
+	return 0
 }
 
 // tail is the length of a contraction's second half that stands by itself: 's.

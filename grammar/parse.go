@@ -260,22 +260,33 @@ const (
 
 // clause reads words [from, to) as one order or question.
 func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
+	f, t := r.trim(from, to)
+	follows := f > from && r.marked(from)
+	fr.lean = follows
 	outs := r.outcomes(from, to, fr, false)
 	best := choose(outs)
-	if best.Status == OK || best.Status == Ambiguous {
+	if (best.Status == OK || best.Status == Ambiguous) && !(r.fragment(from, best, fr)) {
 		return r.finishClause(best)
 	}
-	if fr.last != nil {
-		if f, t := r.trim(from, to); f < t && !r.said(f, t) {
-			ef := fr
-			ef.edit = true
-			if out := choose(r.edits(f, t, ef)); out.Status == OK || out.Status == Ambiguous || out.Status == Incomplete && best.Status == Unknown {
+	if fr.last != nil && f < t && !r.said(f, t) {
+		ef := fr
+		ef.edit = true
+		edits := r.edits(f, t, ef)
+		out := choose(edits)
+		switch {
+		case best.Status == OK || best.Status == Ambiguous:
+			// "errors only" could be a question of its own; behind a question
+			// of the same sort it narrows that.
+			if out.Status == OK && slices.ContainsFunc(edits, func(o *outcome) bool { return o.changed && len(o.loose) == 0 }) {
 				return r.finishClause(out)
 			}
+			return r.finishClause(best)
+		case out.Status == OK || out.Status == Ambiguous || out.Status == Incomplete && best.Status == Unknown:
+			return r.finishClause(out)
 		}
 	}
-	if best.Status == Unknown {
-		if out := choose(r.outcomes(from, to, fr, true)); out.Status != Unknown {
+	if (best.Status == Unknown || best.Status == Incomplete) && !(follows && fr.last != nil && r.lx.write(fr.last.Method)) && (!r.statement() || r.asks()) {
+		if out := choose(r.outcomes(from, to, fr, true)); out.Status != Unknown && (best.Status == Unknown || out.Status == OK) {
 			return r.finishClause(out)
 		}
 	}
@@ -283,6 +294,39 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 		return out
 	}
 	return r.finishClause(best)
+}
+
+// marked reports whether the clause begins with a word that ties it to the
+// line before: and, same, what about.
+func (r *reader) marked(from int) bool {
+	for _, m := range r.la.matches[from] {
+		for _, c := range m.n.closed {
+			if c.class == "same" || c.class == "conj" || c.class == "follow" && c.value != "only" && c.value != "just" && c.value != "with" && c.value != "for" && c.value != "now" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fragment reports whether a complete question may rather be a change of the
+// one before: it names no hosts, asks nothing by itself, and there is one.
+func (r *reader) fragment(from int, best choice, fr frame) bool {
+	if best.Status != OK || fr.last == nil || len(best.Commands) != 1 || r.lx.write(fr.last.Method) {
+		return false
+	}
+	c := &best.Commands[0]
+	if c.asked || r.lx.write(c.Method) || strings.HasPrefix(c.Method, "bot.") || r.isClass(from, "ask") {
+		return false
+	}
+	v, ok := r.lx.byName[c.Method]
+	return ok && r.lx.verbs[v].Hosts
+}
+
+// asks reports whether the line ends in a question mark.
+func (r *reader) asks() bool {
+	n := len(r.la.words)
+	return n > 0 && r.la.words[n-1].text == "?"
 }
 
 func (r *reader) finishClause(b Reading) Reading {

@@ -51,6 +51,9 @@ func (r *reader) refuse(out Reading) Reading {
 	if g.not && r.holdsWrite() {
 		return Reading{Status: NotACommand}
 	}
+	if r.statement() && !r.imperative() && !r.asks() {
+		return Reading{Status: NotACommand}
+	}
 	guess, forgiven := r.guess()
 	if forgiven != nil {
 		return *forgiven
@@ -269,6 +272,20 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			try(slices.Clone(ws[:unknown[0]]))
 		}
 	}
+	// A service that the host has, for one that nobody knows.
+	if len(found) == 0 && len(unknown) == 1 && r.holdsWrite() {
+		for _, s := range r.servicesNamed() {
+			next := slices.Clone(ws)
+			next[unknown[0]].text, next[unknown[0]].raw = s, s
+			try(next)
+		}
+	}
+	// As much of the beginning as is an order.
+	if len(found) == 0 && r.imperative() {
+		for k := len(ws) - 1; k >= 2 && len(found) == 0; k-- {
+			try(slices.Clone(ws[:k]))
+		}
+	}
 	// Without one word at a time.
 	if len(found) == 0 && len(unknown) == 0 && len(ws) <= 12 {
 		for i := range ws {
@@ -284,6 +301,28 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		}
 	}
 	return offers, nil
+}
+
+// servicesNamed are services of the first host that the line names.
+func (r *reader) servicesNamed() []string {
+	var out []string
+	for i := range r.la.words {
+		for _, m := range r.la.matches[i] {
+			for _, a := range m.n.atoms {
+				if a.sel.op != selName {
+					continue
+				}
+				for s, on := range r.lx.services {
+					if meet(on, a.set) {
+						out = append(out, s)
+					}
+				}
+				slices.Sort(out)
+				return out[:min(len(out), maxSuggestions)]
+			}
+		}
+	}
+	return nil
 }
 
 // isHead reports whether a word begins the phrase of a write: without it a
@@ -322,7 +361,7 @@ func (lx *Lexicon) nearest(s string, n int) []near {
 			continue
 		}
 		d := row.distance(s, w, limit)
-		if d > limit {
+		if d > limit || strings.ContainsAny(s, "0123456789") != strings.ContainsAny(w, "0123456789") {
 			continue
 		}
 		if !lx.speaks(k, 0) {

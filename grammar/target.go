@@ -95,7 +95,7 @@ func (b *binding) botPronoun(t *target) bool {
 		return false
 	}
 	if p := t.First.Pron; p != nil && len(t.First.Narrow) == 0 {
-		b.pron = b.tok(p).closedValue("pron")
+		b.pronoun(b.tok(p).closedValue("pron"))
 		return b.pron == "it" || b.pron == "them"
 	}
 	// "the dba one"
@@ -112,6 +112,13 @@ func (b *binding) vagueAll(h *hostTerm) bool {
 		}
 	}
 	return false
+}
+
+// pronoun notes a pronoun; "it" beside "there" stays the thing.
+func (b *binding) pronoun(p string) {
+	if b.pron != "it" {
+		b.pron = p
+	}
 }
 
 func (b *binding) exception(e *except) (Selector, bool) {
@@ -160,7 +167,7 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 		}
 		sel = s
 	case h.Pron != nil:
-		b.pron = b.tok(h.Pron).closedValue("pron")
+		b.pronoun(b.tok(h.Pron).closedValue("pron"))
 		if len(h.Narrow) == 0 {
 			return sel, true
 		}
