@@ -30,17 +30,19 @@ func (s *session) componentElement(ctx context.Context, st *Stanza) error {
 	if st.Kind == Foreign {
 		return &streamError{"unsupported-stanza-type", ""}
 	}
-	from := address{domain: s.domain}
+	raw := []byte(s.domain)
 	if st.from.ok() {
-		a, ok := parseAddress(st.from.of(st.raw))
+		raw = st.from.of(st.raw)
+	}
+	if s.sender == nil || string(raw) != s.sender.raw {
+		a, ok := parseAddress(raw)
 		if !ok || a.domain != s.domain {
 			return &streamError{"invalid-from", ""}
 		}
-		from = a
+		s.sender = &sender{string(raw), a.String(), a.bare(), attribute("from", a.String())}
 	}
 	s.srv.counters.stanzas.Add(1)
-	in := &inbound{s: s, st: st, full: from.String(), bare: from.bare()}
-	in.from = attribute("from", in.full)
+	in := &inbound{s: s, st: st, full: s.sender.full, bare: s.sender.bare, from: s.sender.attr}
 	if st.Kind == IQ {
 		if e := checkIQ(st); e != nil {
 			s.reply(in, e)
@@ -49,6 +51,12 @@ func (s *session) componentElement(ctx context.Context, st *Stanza) error {
 	}
 	s.srv.route(ctx, in)
 	return nil
+}
+
+// A sender is an address at a component, normalised from what it wrote.
+type sender struct {
+	raw, full, bare string
+	attr            []byte
 }
 
 // handshake logs a component in.

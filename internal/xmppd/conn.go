@@ -39,10 +39,7 @@ func (in *input) take(n int) { in.r += n }
 func (in *input) read(c net.Conn) error {
 	switch {
 	case in.r == in.w:
-		in.r, in.w = 0, 0
-		if in.last < restingInput {
-			in.rest()
-		}
+		in.rest() // who knows how long it takes until there is more
 	case in.w == len(in.buf) && in.r > 0:
 		in.w = copy(in.buf, in.buf[in.r:in.w])
 		in.r = 0
@@ -80,11 +77,12 @@ func (in *input) grow() {
 	b := make([]byte, 2*len(in.buf))
 	w := copy(b, in.pending())
 	in.rest()
-	in.buf, in.r, in.w = b, 0, w
+	in.buf, in.w = b, w
 }
 
-// rest gives the larger buffers back.
+// rest gives the larger buffers back, with what is in them.
 func (in *input) rest() {
+	in.r, in.w = 0, 0
 	if in.pooled != nil {
 		inputs.Put(in.pooled)
 		in.pooled = nil

@@ -1,6 +1,7 @@
 package xmppd
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -264,4 +265,21 @@ func TestTrickle(t *testing.T) {
 	if d := time.Since(begin); d > 5*time.Second {
 		t.Errorf("it took %v", d)
 	}
+}
+
+// A brittle store breaks on a certain name.
+type brittle struct{ *memory }
+
+func (b brittle) PrivateXML(ctx context.Context, owner, ns, name string) ([]byte, error) {
+	panic("brittle")
+}
+
+// TestPanic checks that a mistake costs one connection and not the server.
+func TestPanic(t *testing.T) {
+	st := newStage(t, func(c *Config) { c.Private = brittle{} })
+	st.store.add(t, "alice", account.User)
+	a, b := st.login(t, "alice", "a"), st.login(t, "alice", "b")
+	a.send(t, "<iq type='get' id='1'><query xmlns='jabber:iq:private'><x xmlns='u'/></query></iq>")
+	a.expect(t, "<stream:error><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
+	b.settle(t)
 }

@@ -28,16 +28,18 @@ func (srv *Server) loadContacts(ctx context.Context, name string) (*contacts, er
 		defer srv.presMu.Unlock()
 		return u.contacts, nil
 	}
-	c := &contacts{byJID: map[string]account.Contact{}}
 	if srv.cfg.Rosters == nil {
-		return c, nil
+		return new(contacts), nil
 	}
 	list, rev, err := srv.cfg.Rosters.Contacts(ctx, name)
 	if err != nil {
 		srv.log.Error("xmppd: contacts could not be read", "name", name, "err", err)
 		return nil, err
 	}
-	c.revision = rev
+	c := &contacts{revision: rev}
+	if len(list) > 0 {
+		c.byJID = make(map[string]account.Contact, len(list))
+	}
 	for _, i := range list {
 		c.byJID[i.JID] = i
 	}
@@ -48,6 +50,9 @@ func (srv *Server) loadContacts(ctx context.Context, name string) (*contacts, er
 // is left, and tells the account's resources. The caller holds rosterMu.
 func (srv *Server) putContact(ctx context.Context, name string, old *contacts, c account.Contact) (*contacts, error) {
 	next := &contacts{byJID: maps.Clone(old.byJID)}
+	if next.byJID == nil {
+		next.byJID = make(map[string]account.Contact)
+	}
 	was := old.byJID[c.JID]
 	var err error
 	if !c.Listed && !c.Pending {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -43,9 +44,10 @@ type session struct {
 	role                        account.Role
 	generation                  int64
 	user                        *user
-	domain                      string // of a component
-	wanted                      string // the same before the handshake
-	fromFull, fromBare          []byte // attributes, with a space before
+	domain                      string  // of a component
+	wanted                      string  // the same before the handshake
+	sender                      *sender // of the component's last stanza; of the reading goroutine
+	fromFull, fromBare          []byte  // attributes, with a space before
 
 	opened     atomic.Bool // our stream header is out
 	interested atomic.Bool // asked for its contact list
@@ -71,11 +73,19 @@ type streamError struct{ condition, text string }
 
 func (e *streamError) Error() string { return "xmppd: stream error " + e.condition + ": " + e.text }
 
-var errClosed = errors.New("xmppd: the peer closed the stream")
+var (
+	errClosed = errors.New("xmppd: the peer closed the stream")
+	errBound  = errors.New("xmppd: the login is complete")
+)
 
 // run serves the connection until it ends.
 func (s *session) run(ctx context.Context) {
-	err := s.serve(ctx)
+	err := s.survive(ctx)
+	if err == errBound {
+		// Login needs a deep stack, and it would stay that large.
+		s.srv.wg.Go(func() { s.run(ctx) })
+		return
+	}
 	var se *streamError
 	var sc *ScanError
 	switch {
@@ -102,12 +112,26 @@ func (s *session) run(ctx context.Context) {
 	s.srv.mu.Unlock()
 }
 
+// survive is serve, but a mistake of ours costs only this connection.
+func (s *session) survive(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.srv.log.Error("xmppd: a connection ended by a panic", "jid", s.full, "err", r, "stack", string(debug.Stack()))
+			err = &streamError{"internal-server-error", ""}
+		}
+	}()
+	return s.serve(ctx)
+}
+
 // bound reports whether the login is complete.
 func (s *session) bound() bool { return s.full != "" || s.domain != "" }
 
 func (s *session) serve(ctx context.Context) error {
-	s.raw.SetReadDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
-	if s.kind == directConn {
+	begins := !s.bound()
+	if begins {
+		s.raw.SetReadDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
+	}
+	if begins && s.kind == directConn {
 		if err := s.startTLS(ctx, s.srv.direct); err != nil {
 			return err
 		}
@@ -140,6 +164,9 @@ func (s *session) serve(ctx context.Context) error {
 			return err
 		}
 		s.in.take(n)
+		if begins && s.bound() {
+			return errBound
+		}
 		if s.restart {
 			s.restart = false
 			s.opened.Store(false)

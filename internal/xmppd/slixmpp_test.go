@@ -70,3 +70,22 @@ alice sees bot@example.org/bot leave
 		}
 	}
 }
+
+func TestSlixmppComponent(t *testing.T) {
+	if !needSlixmpp(t) {
+		return
+	}
+	m := newMemory()
+	m.add(t, "alice", account.User)
+	r := start(t, m, nil)
+	host, port, _ := net.SplitHostPort(r.c2s)
+	_, compPort, _ := net.SplitHostPort(r.comp)
+	out, err := exec.Command(python, "testdata/slixcomp.py", host, port, compPort, r.ca).Output()
+	want := `component up
+you said: é & <b> from ops@comp.example.org
+pings ok
+`
+	if d := cmp.Diff(want, string(out)); d != "" || err != nil {
+		t.Errorf("%v: -want +got\n%s", err, d)
+	}
+}

@@ -12,6 +12,7 @@ import (
 // handed on; otherwise a plain one is.
 func (srv *Server) subscription(ctx context.Context, in *inbound, a address, typ string, forward bool) {
 	to := address{local: a.local, domain: a.domain}
+	seen := false // the addressee sees the sender
 	if in.local != "" {
 		if to.bare() == in.bare {
 			return
@@ -25,6 +26,10 @@ func (srv *Server) subscription(ctx context.Context, in *inbound, a address, typ
 		if srv.cfg.Rosters == nil || in.s.role == account.Host {
 			in.s.reply(in, errNotAllowed)
 			return
+		}
+		if own, err := srv.loadContacts(ctx, in.local); err == nil {
+			sub := own.byJID[to.bare()].Subscription
+			seen = sub == "from" || sub == "both"
 		}
 		if !srv.subscribeOut(ctx, in, to, typ) {
 			return
@@ -46,10 +51,10 @@ func (srv *Server) subscription(ctx context.Context, in *inbound, a address, typ
 	if in.local != "" {
 		srv.presMu.Lock()
 		defer srv.presMu.Unlock()
-		switch typ {
-		case "subscribed":
+		switch {
+		case typ == "subscribed":
 			srv.show(in.local, to, true)
-		case "unsubscribed":
+		case typ == "unsubscribed" && seen:
 			srv.show(in.local, to, false)
 		}
 	}
