@@ -85,14 +85,14 @@ func bind(c grammar.Command, inv *grammar.Inventory) (Step, error) {
 	if s.Timeout == 0 {
 		s.Timeout = defaultTimeout
 	}
-	s.All = everyone(s.Hosts, inv)
+	s.All = everyone(c.On, s.Hosts, inv)
 	return s, nil
 }
 
-// everyone reports whether hosts are all there are. A fleet of one host is not
-// asked for more than a yes by that.
-func everyone(hosts []string, inv *grammar.Inventory) bool {
-	return len(hosts) > 1 && len(hosts) == len(inv.Hosts)
+// everyone reports whether hosts are all there are, without each having been
+// named. A fleet of one host is not asked for more than a yes by that.
+func everyone(on grammar.Selector, hosts []string, inv *grammar.Inventory) bool {
+	return len(hosts) > 1 && len(hosts) == len(inv.Hosts) && !on.Named()
 }
 
 // own is the plan's only step if the bot itself answers it.
@@ -123,7 +123,7 @@ func (p Plan) resolved(line string, inv *grammar.Inventory) (again Plan, added, 
 				gone = append(gone, h)
 			}
 		}
-		s.Hosts, s.All = hosts, everyone(hosts, inv)
+		s.Hosts, s.All = hosts, everyone(s.command.On, hosts, inv)
 	}
 	again.Hash = hash(again.Steps, line)
 	return again, added, gone

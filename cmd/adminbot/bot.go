@@ -41,8 +41,10 @@ func (c botCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 		return exit(exitUsage, err)
 	}
 	lc.OnState = reportState(std, lc.JID)
-	part, err := newBot(botSetup{
+	var part *botPart
+	part, err = newBot(botSetup{
 		login: lc, state: filepath.Join(conf.State, "bot"), policy: conf.Bot.Policy, conf: conf.Bot, log: log,
+		seen: func() { fmt.Fprintf(std.err, "%s sees %s\n", lc.JID.Bare(), plural(part.fleet.Len(), "host")) },
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -22,23 +23,29 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the command line as a person would: testdata/*.txt.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata", "") }
+
+// runScripts runs the scripts of a directory. site is the directory of an
+// installation that runs already, if they need one.
+func runScripts(t *testing.T, dir, site string) {
 	client, err := filepath.Abs("testdata/client.py")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("CLIENT", client)
+			env.Setenv("SITE", site)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start,
 			"end":   end,
 			"exits": exits,
+			"until": until,
 			"mode":  mode,
 			"nginx": nginx,
 			"login": loginAs,
@@ -148,6 +155,27 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// until COMMAND [ARG...] runs a command again and again until it succeeds.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: until COMMAND [ARG...]")
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("still %v", err)
+		}
 	}
 }
 

@@ -302,7 +302,7 @@ func (u *upSite) greet() {
 	}
 	host, port, _ := net.SplitHostPort(u.server.listeners.C2S.Addr().String())
 	first := u.hosts[0].name
-	fmt.Fprintf(out, `AdminBot is up: %d host%s, state in %s
+	fmt.Fprintf(out, `AdminBot is up: %s, state in %s
 Log in with Gajim, Conversations, Dino or Profanity:
   account  %s@%s   server %s, port %s
   password in %s
@@ -312,15 +312,15 @@ Try:
   disk
   which hosts are happy?
   memory on %s
-`, len(u.hosts), plural(len(u.hosts)), u.site.Dir, adminName, u.site.Domain, host, port,
+`, plural(len(u.hosts), "host"), u.site.Dir, adminName, u.site.Domain, host, port,
 		u.site.Path(site.SecretFile(adminName)), u.site.Path(site.CAFile), botName, u.site.Domain, first)
 }
 
-func plural(n int) string {
+func plural(n int, noun string) string {
 	if n == 1 {
-		return ""
+		return "1 " + noun
 	}
-	return "s"
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (u *upSite) interactive() bool { return term.IsTerminal(int(u.std.in.Fd())) }

@@ -175,6 +175,13 @@ func (f *Fleet) Find(name string) (Host, bool) {
 	return h.Host, true
 }
 
+// Len is how many hosts are in the roster.
+func (f *Fleet) Len() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.hosts)
+}
+
 // IsHost reports whether the address is that of a host in the roster.
 func (f *Fleet) IsHost(j jid.JID) bool {
 	f.mu.Lock()

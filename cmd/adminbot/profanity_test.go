@@ -1,0 +1,288 @@
+//go:build !unit
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"adminbot/internal/nginxtest"
+	"adminbot/internal/site"
+)
+
+// profanityWithin bounds the whole of TestProfanity; it takes a tenth of that.
+const profanityWithin = time.Minute
+
+// TestProfanity sits at the terminal client Profanity as an administrator
+// would: asks, restarts a real nginx, corrects a line, says yes too often.
+func TestProfanity(t *testing.T) {
+	for _, program := range []string{"profanity", "tmux"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("%v\nhint: apt-get install profanity tmux", err)
+		}
+	}
+	if _, err := exec.LookPath("nginx"); err != nil {
+		t.Fatalf("%v\nhint: apt-get install nginx-light", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), profanityWithin, fmt.Errorf("not within %s", profanityWithin))
+	defer cancel()
+
+	dir := filepath.Join(t.TempDir(), "site")
+	up := []string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--hosts", "3"}
+	if out, err := exec.CommandContext(ctx, "adminbot", up...).CombinedOutput(); err != nil {
+		t.Fatalf("making the site: %v\n%s", err, out)
+	}
+	nginx, err := nginxtest.Install(filepath.Join(dir, "hosts/web01/init.d"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nginx.Kill)
+	serve(t, append(up, "--no-chat")...)
+	s := openProfanity(ctx, t, dir)
+
+	s.see("logged in successfully")
+	s.enter("/msg adminbot@localhost")
+	s.see(`(?m)^ ?adminbot .*\[online\]`)
+
+	if got := s.say("disk", `✔ disk from 4/4 hosts .*\n(?s:.*)= disk usage\n(?s:.*)free\n *`+"```"); !strings.Contains(got, "web01") {
+		t.Errorf("no web01 in %s", got)
+	}
+	s.say("which web hosts have more than 0% disk used?", `2 of 2 .*over 0% disk used.*\n(?s:.*)web0[12]`)
+	s.say("which hosts have less than 0% disk free?", `(0|none|No|no) .*under 0% disk free|✔ .*under 0% disk free`)
+
+	// Without a yes nothing happens; with one it does, once.
+	s.say("start nginx on web01", `Start nginx on web01\?\n(?s:.*)yes \w+ to run`)
+	if pid := nginx.PID(); pid != 0 {
+		t.Fatalf("nginx runs as %d before the yes", pid)
+	}
+	s.say("yes", `✔ nginx started on web01`)
+	first := nginx.PID()
+	if first == 0 {
+		t.Fatal("nginx does not run after the yes")
+	}
+	card := s.say("restart nginx on web01", `Restart nginx on web01\?\n(?s:.*)= restart nginx on web01\n(?s:.*)yes \w+ to run`)
+	id := regexp.MustCompile(`yes (\w+) to run`).FindStringSubmatch(card)[1]
+	if pid := nginx.PID(); pid != first {
+		t.Fatalf("nginx is %d before the yes, was %d", pid, first)
+	}
+	answer := s.say("yes "+id, `✔ nginx restarted on web01 .*\n(?s:.*)pid \d+`)
+	second := nginx.PID()
+	if second == 0 || second == first {
+		t.Fatalf("nginx is %d after the yes, was %d", second, first)
+	}
+	if !strings.Contains(answer, fmt.Sprintf("pid %d", second)) {
+		t.Errorf("the answer does not say that it is %d now:\n%s", second, answer)
+	}
+	s.say("yes", `Nothing waits for a yes`)
+	s.say("yes "+id, id+` was already run`)
+
+	// A line corrected while its card waits (XEP-0308): the card is gone, and
+	// the new wording is not run.
+	s.say("stop nginx on web01", `Stop nginx on web01\?\n(?s:.*)yes \w+ to run`)
+	s.enter("/correct stop nginx on web02")
+	s.see(`You corrected that line(?s:.*)Nothing was run`)
+	s.say("yes", `Nothing waits for a yes`)
+
+	if pid := nginx.PID(); pid != second {
+		t.Errorf("nginx is %d in the end, was %d", pid, second)
+	}
+	if got := strings.Join(nginx.Actions(), " "); got != "start restart" {
+		t.Errorf("nginx was asked to %s; want start restart", got)
+	}
+	s.quit()
+}
+
+// serve runs adminbot with these arguments until the test ends, and waits until
+// clients can log in.
+func serve(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.Command("adminbot", args...)
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	ready, done := make(chan bool, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(ready)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			fmt.Fprintln(&text, lines.Text())
+			if strings.Contains(lines.Text(), "AdminBot is up") {
+				ready <- true
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		<-done
+		if err := cmd.Wait(); err != nil || t.Failed() {
+			t.Errorf("adminbot %s: %v\n%s", strings.Join(args, " "), err, &text)
+		}
+	})
+	if !<-ready {
+		t.Fatal("adminbot ended before it was up")
+	}
+}
+
+// profanity is the client in a terminal of its own.
+type profanity struct {
+	t      *testing.T
+	ctx    context.Context // of the test: this lives no longer
+	socket string
+	seen   string // the screen as it was last
+}
+
+// openProfanity starts it with the account of the administrator of a running
+// site, whose certificate authority is the only one it trusts.
+func openProfanity(ctx context.Context, t *testing.T, dir string) *profanity {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "access.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var access site.Access
+	if err := json.Unmarshal(data, &access); err != nil {
+		t.Fatal(err)
+	}
+	password, err := os.ReadFile(filepath.Join(dir, access.Accounts[0].PasswordFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(access.C2S)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	for name, text := range map[string]string{
+		"config/profanity/profrc": "[ui]\nsplash=false\nroster=false\noccupants=false\n[connection]\nautoping=0\n",
+		"data/profanity/accounts": fmt.Sprintf("[admin]\nenabled=true\njid=%s\nserver=%s\nport=%s\npassword=%s\nresource=phone\ntls.policy=force\n",
+			access.Accounts[0].JID, host, port, bytes.TrimSpace(password)),
+	} {
+		file := filepath.Join(home, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &profanity{t: t, ctx: ctx, socket: filepath.Join(home, "tmux")}
+	t.Cleanup(s.close)
+	if out, err := s.tmux(ctx, "new-session", "-d", "-x", "130", "-y", "200", "--",
+		"env", "HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, "config"), "XDG_DATA_HOME="+filepath.Join(home, "data"),
+		"SSL_CERT_FILE="+filepath.Join(dir, access.CAFile), "profanity", "-a", "admin"); err != nil {
+		t.Fatalf("tmux: %v: %s", err, out)
+	}
+	return s
+}
+
+// tmux runs one command of tmux on this terminal.
+func (s *profanity) tmux(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "tmux", append([]string{"-u", "-S", s.socket, "-f", os.DevNull}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TERM=xterm"}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// enter types a line.
+func (s *profanity) enter(line string) {
+	s.t.Helper()
+	for _, keys := range [][]string{{"-l", "--", line}, {"Enter"}} {
+		if out, err := s.tmux(s.ctx, append([]string{"send-keys"}, keys...)...); err != nil {
+			s.t.Fatalf("typing %q: %v: %s", line, err, out)
+		}
+	}
+}
+
+// see waits until what is on the screen matches.
+func (s *profanity) see(pattern string) {
+	s.t.Helper()
+	s.wait(pattern, func(screen string) string { return screen })
+}
+
+// say types a line and waits until what comes after it matches. It returns
+// that.
+func (s *profanity) say(line, pattern string) string {
+	s.t.Helper()
+	said := "- me: " + line + "\n"
+	before := strings.Count(s.seen, said)
+	s.enter(line)
+	return s.wait(pattern, func(screen string) string {
+		parts := strings.SplitN(screen, said, before+2)
+		if len(parts) < before+2 {
+			return ""
+		}
+		return parts[before+1]
+	})
+}
+
+// wait looks at a part of the screen until it matches, and returns it.
+func (s *profanity) wait(pattern string, part func(string) string) string {
+	s.t.Helper()
+	want := regexp.MustCompile(pattern)
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		screen, err := s.tmux(s.ctx, "capture-pane", "-p")
+		if err != nil {
+			s.t.Fatalf("waiting for %s: %v (%v)\nlast seen:\n%s", pattern, err, context.Cause(s.ctx), s.seen)
+		}
+		s.seen = screen
+		if got := part(screen); want.MatchString(got) {
+			return got
+		}
+		select {
+		case <-s.ctx.Done():
+			s.t.Fatalf("waiting for %s: %v\nseen:\n%s", pattern, context.Cause(s.ctx), s.seen)
+		case <-look.C:
+		}
+	}
+}
+
+// quit leaves as a person does, and waits for the terminal to close.
+func (s *profanity) quit() {
+	s.t.Helper()
+	s.enter("/quit")
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if _, err := s.tmux(s.ctx, "has-session"); err != nil {
+			if s.ctx.Err() != nil {
+				s.t.Fatalf("profanity has not quit: %v", context.Cause(s.ctx))
+			}
+			return
+		}
+		<-look.C
+	}
+}
+
+// close ends what is left: the client, then its tmux.
+func (s *profanity) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := s.tmux(ctx, "display-message", "-p", "#{pane_pid}")
+	if err != nil {
+		return // it has quit, and tmux with it
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(out)); err == nil {
+		syscall.Kill(pid, syscall.SIGKILL) // a child of the tmux that lives
+	}
+	s.tmux(ctx, "kill-server")
+}
