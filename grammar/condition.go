@@ -18,6 +18,23 @@ func (b *binding) condition(c *condition, from, to int) {
 	}
 	op, val := "", c.Value
 	var opTok *token
+	if c.Low != nil {
+		// The two ends are two comparisons of one field.
+		low, high := *c, *c
+		low.Low, high.Low = nil, nil
+		low.Bare, low.BareOp = c.Low, nil
+		high.Bare, high.BareOp = c.High, nil
+		n := len(b.where)
+		if b.compare(&low, ">=", nil, c.Low, from, to) && b.compare(&high, "<=", nil, c.High, from, to) && b.where[n].Field == b.where[len(b.where)-1].Field {
+			return
+		}
+		b.where = b.where[:n]
+		for i := from; i < to; i++ {
+			b.used[i] = false
+		}
+		loose()
+		return
+	}
 	if c.Op != nil {
 		opTok = b.tok(c.Op)
 		op = opTok.text
@@ -30,13 +47,19 @@ func (b *binding) condition(c *condition, from, to int) {
 	if c.Not != nil {
 		op = inverse[op]
 	}
+	if !b.compare(c, op, opTok, val, from, to) {
+		loose()
+	}
+}
+
+// compare adds one comparison; false leaves the words unexplained.
+func (b *binding) compare(c *condition, op string, opTok *token, val *value, from, to int) bool {
 	kind, value, ok := b.value(val)
 	if op == "contains" && ok && val.Plain != nil {
 		kind, value = KindText, b.tok(val.Plain).text
 	}
 	if !ok || op == "" {
-		loose()
-		return
+		return false
 	}
 	f := -1
 	// A comparative names its field itself: older than two days.
@@ -57,8 +80,7 @@ func (b *binding) condition(c *condition, from, to int) {
 		f = b.mainOf(kind)
 	}
 	if f < 0 {
-		loose()
-		return
+		return false
 	}
 	field := b.vb.Fields[f]
 	if field.kind() == KindText || field.kind() == KindEnum {
@@ -84,6 +106,7 @@ func (b *binding) condition(c *condition, from, to int) {
 			}
 		}
 	}
+	return true
 }
 
 func (b *binding) filter(f Filter) {

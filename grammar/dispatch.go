@@ -93,7 +93,7 @@ type firsts struct {
 func newFirsts(toks []token) firsts {
 	f := firsts{toks: toks}
 	for i := range toks {
-		if c := toks[i].class; c == tCmp || c == tOrMore {
+		if c := toks[i].class; c == tCmp || c == tOrMore || toks[i].value == "between" {
 			f.compares = true
 		}
 	}
@@ -168,6 +168,9 @@ func (f firsts) cond(i int) bool {
 		return true
 	case tTerm: // up to the comparison there are only words of the verb and links
 		for k := i + 1; k < len(f.toks); k++ {
+			if f.value(k) == "between" {
+				return true
+			}
 			switch f.class(k) {
 			case tCmp, tOrMore:
 				return true
@@ -179,7 +182,7 @@ func (f firsts) cond(i int) bool {
 	case tPct, tSize, tNum, tDur:
 		return f.class(i+1) == tOrMore || f.class(i+2) == tOrMore
 	}
-	return f.value(i) == "not" && f.class(i+1) == tCmp
+	return f.value(i) == "not" && f.class(i+1) == tCmp || f.value(i) == "between"
 }
 
 func (f firsts) span(i int) bool {

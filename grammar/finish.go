@@ -37,6 +37,10 @@ func (b *binding) other(i int) {
 // adjective, a superlative. Heads are settled in finish.
 func (b *binding) term(i int) {
 	t := &b.toks[i]
+	if x := t.has(b.v, roleFieldValue); x != nil && !b.vb.Write && b.negation(i) >= 0 {
+		b.fieldValue(i, x)
+		return
+	}
 	if t.has(b.v, roleHead) != nil {
 		return
 	}
@@ -501,6 +505,8 @@ func (b *binding) fillers(o *outcome) {
 				if !b.vb.Write && t.value == "and" && (i > 0 || b.fr.last != nil) && i+1 < n {
 					ok = true
 				}
+			case t.is("sortby"):
+				ok = !b.vb.Write && b.sort != ""
 			case t.is("top"):
 				ok = !b.vb.Write && b.sort != ""
 			case t.is("ask"):

@@ -179,6 +179,22 @@ func (lx *Lexicon) addSets() {
 			}
 		}
 	}
+	// A value without its version: ubuntu for ubuntu24.04.
+	families := map[string]*selNode{}
+	for key := range lx.facts {
+		k, v, _ := strings.Cut(key, "=")
+		i := 0
+		for i < len(v) && isLetter(v[i]) {
+			i++
+		}
+		if k != "role" && k != "mood" && i >= 3 && i < len(v) && isDigit(rune(v[i])) {
+			families[v[:i]] = &selNode{op: selFact, key: k, text: v[:i] + "*"}
+		}
+	}
+	for word, sel := range families {
+		set, _ := lx.eval(sel)
+		lx.addAtom(word, atomSense{sel: sel, set: set, rank: rankFact})
+	}
 	for mood, words := range moodWords {
 		a := atomSense{sel: &selNode{op: selFact, key: "mood", text: mood}, set: lx.facts["mood="+mood], rank: rankMood}
 		for _, w := range words {

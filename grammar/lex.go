@@ -122,6 +122,12 @@ func (lx *Lexicon) shape(w word, at int) token {
 			return t
 		}
 	}
+	if rest, ok := strings.CutPrefix(s, "non-"); ok && lx.root.kids[rest] != nil && len(lx.root.kids[rest].atoms) > 0 {
+		a := lx.root.kids[rest].atoms[0]
+		t.class = tAtom
+		t.atoms = []atomSense{{sel: &selNode{op: selNot, kids: []*selNode{a.sel}}, set: subtract(lx.all, a.set), rank: a.rank}}
+		return t
+	}
 	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
 		t.class = tAddr
 		return t

@@ -12,7 +12,7 @@ import (
 // is needed and again at "yes". The zero Selector names no hosts.
 //
 // Its text form, read by [ParseSelector]: web01, web*, web[01-10,12], @group,
-// role=db, mood=sad, *. "!" is everything except, space or "&" intersects,
+// role=db, os=debian*, mood=sad, *. "!" is everything except, space or "&" intersects,
 // "," unites, binding in that order.
 type Selector struct{ root *selNode }
 
@@ -287,7 +287,7 @@ func atomNode(atom string) (*selNode, bool) {
 		return &selNode{op: selGroup, text: atom[1:]}, selWord(atom[1:])
 	}
 	if k, v, ok := strings.Cut(atom, "="); ok {
-		return &selNode{op: selFact, key: k, text: v}, selWord(k) && selWord(v)
+		return &selNode{op: selFact, key: k, text: v}, selWord(k) && selWord(strings.ReplaceAll(v, "*", "x"))
 	}
 	if i := strings.IndexByte(atom, '['); i >= 0 {
 		return rangeNode(atom, i)
@@ -409,6 +409,11 @@ func (n *selNode) matches(h *Host, name string, groups map[string]bool) bool {
 			return false
 		case "name":
 			return n.text == name
+		}
+		if strings.Contains(n.text, "*") {
+			v, has := h.Facts[n.key]
+			ok, _ := path.Match(n.text, strings.ToLower(v))
+			return has && ok
 		}
 		return strings.EqualFold(h.Facts[n.key], n.text)
 	case selNot:

@@ -30,6 +30,16 @@ func (lx *Lexicon) eval(n *selNode) (set []int32, unknown string) {
 		case "name":
 			return lx.eval(&selNode{op: selName, text: n.text})
 		}
+		if strings.Contains(n.text, "*") {
+			for k, on := range lx.facts {
+				if v, ok := strings.CutPrefix(k, n.key+"="); ok {
+					if ok, _ := path.Match(n.text, v); ok {
+						set = union(set, on)
+					}
+				}
+			}
+			return set, ""
+		}
 		return lx.facts[n.key+"="+n.text], ""
 	case selGlob:
 		lit, _, _ := strings.Cut(n.text, "*")

@@ -205,12 +205,16 @@ type spanPart struct {
 }
 
 // A condition is a comparison on a result field.
+//
+// A range has two ends: between 50 and 80.
 type condition struct {
 	Pre    []ref  `parser:"@( ( Term ( 'the' | 'is' | 'are' | 'has' | 'have' | 'of' | 'with' | 'rel' | 'was' | 'a' )* )* )"`
 	Not    *ref   `parser:"@'not'?"`
 	Op     *ref   `parser:"(  @Cmp 'the'?"`
 	Value  *value `parser:"   @@"`
 	OrMore *ref   `parser:"   @OrMore?"`
+	Low    *value `parser:"|  'between' @@ 'and'"`
+	High   *value `parser:"   @@"`
 	Bare   *value `parser:"|  @@"`
 	BareOp *ref   `parser:"   @OrMore )"`
 	Post   []ref  `parser:"@( ( ( 'of' | 'the' | 'in' | 'is' | 'on' )* (?! Term+ ( 'is' | 'are' )? Cmp ) Term )* )"`
@@ -300,8 +304,10 @@ type served struct {
 // A narrow restricts a set further: in nyc, that are down, running nginx.
 type narrow struct {
 	Lead []ref `parser:"(  @( ( 'rel' | 'in' | 'with' | 'at' | 'are' | 'is' | 'from' | 'of' | 'on' | 'have' | 'has' | 'the' )+ )"`
-	Not  *ref  `parser:"   @'not'?"`
+	Not  *ref  `parser:"   ( @'not' ( 'in' | 'at' | 'on' | 'from' )? )?"`
 	Bits []ref `parser:"   @( Atom+ ) Noun?"`
+	Non  *ref  `parser:"|  @'not' ( 'in' | 'at' | 'on' | 'from' )"`
+	Out  []ref `parser:"   @( Atom+ )"`
 	With []ref `parser:"|  ( 'rel' | 'with' | 'have' | 'has' | 'do' | 'use' | 'the' )+ @( Name+ ) )"`
 }
 

@@ -184,7 +184,7 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 		if !ok {
 			return sel, false
 		}
-		if not := h.Narrow[i].Not; not != nil {
+		if h.Narrow[i].Not != nil || h.Narrow[i].Non != nil {
 			sel = sel.Except(s)
 		} else {
 			if sel.plainNames() && s.plainNames() {
@@ -337,6 +337,9 @@ func (b *binding) served(t *token) (Selector, bool) {
 func (b *binding) narrow(n *narrow) (Selector, bool) {
 	if len(n.Bits) > 0 {
 		return b.bits(n.Bits, true)
+	}
+	if len(n.Out) > 0 {
+		return b.bits(n.Out, true)
 	}
 	var sel Selector
 	for i := range n.With {
