@@ -389,7 +389,9 @@ func TestProcesses(t *testing.T) {
 		if err := s.AddAccount(ctx, cheap(fmt.Sprint("own", i), account.Host)); err != nil {
 			t.Fatal(err)
 		}
-		reported = func() []string { mu.Lock(); defer mu.Unlock(); return append(reported, fmt.Sprint("own", i)) }()
+		mu.Lock()
+		reported = append(reported, fmt.Sprint("own", i))
+		mu.Unlock()
 		rev, err := s.Revision(ctx)
 		if err != nil || rev <= last {
 			t.Fatalf("revision %d after %d, %v", rev, last, err)
