@@ -63,7 +63,9 @@ type binding struct {
 	bareSet  bool
 	vague    bool // a day without a time
 	broken   bool
-	set      []int32
+	// filledBefore is set when a pronoun was taken for something named before.
+	filledBefore bool
+	set          []int32
 }
 
 // A unitSense is a word that may be several units.
@@ -82,8 +84,9 @@ type outcome struct {
 	soft     int
 	heads    int // words of the verb that were found
 	write    bool
-	empty    bool // the selection holds no host
-	changed  bool // a follow-up that says something new
+	empty    bool      // the selection holds no host
+	hints    []Command // nearly what was said, to be offered
+	changed  bool      // a follow-up that says something new
 }
 
 // bind explains a parsed stream by the verb; nil means that it cannot be.

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -67,7 +68,11 @@ func (c Command) MarshalJSON() ([]byte, error) {
 	if c.Hosts != nil {
 		j.Hosts = &c.Hosts
 	}
-	return json.Marshal(j)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // "<" is an operator here
+	err := enc.Encode(j)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // A Reading is what one line means, in the light of the readings before it.

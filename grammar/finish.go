@@ -595,6 +595,7 @@ func (b *binding) inherit() {
 			}
 			if v := fr.objects[a.Kind]; v != nil {
 				b.fill(a, v)
+				b.filledBefore = true
 			}
 		}
 	}
@@ -639,8 +640,8 @@ func (b *binding) settle(o *outcome) {
 				cmd.On, cmd.asked = fr.last.On, fr.last.asked
 			case b.pron != "" && !fr.hosts.IsZero() && !(fr.unclear && b.vb.Write):
 				cmd.On, cmd.asked = fr.hosts, true
-			case b.pron != "" && !b.vb.Write && b.pron == "it" && len(b.args) == 0 && fr.hosts.IsZero():
-				o.missing = append(o.missing, "hosts")
+			case b.pron != "" && !b.vb.Write && fr.hosts.IsZero() && !b.filledBefore:
+				o.missing = append(o.missing, "hosts") // "them" is nobody yet
 			case fr.lean && !b.vb.Write && !fr.hosts.IsZero():
 				cmd.On, cmd.asked = fr.hosts, true
 			case fr.lend != nil && !fr.lend.On.IsZero() && fr.lend.asked:
@@ -667,6 +668,9 @@ func (b *binding) settle(o *outcome) {
 			}
 		}
 	}
+	if cmd.Limit > 1 && len(b.set) == 1 {
+		o.soft++ // the first ten of one host: rather of something on it
+	}
 	if b.vague {
 		o.missing = append(o.missing, "time")
 	}
@@ -691,6 +695,7 @@ func (b *binding) settle(o *outcome) {
 			names := b.unitsFor(u)
 			if len(names) == 0 {
 				o.loose = append(o.loose, b.loosePlace(u))
+				b.elsewhere(o, cmd, name, u)
 				return
 			}
 			for k, n := range names {
@@ -806,6 +811,25 @@ func (b *binding) hostVerb() (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// elsewhere offers the hosts that have the service, for hosts that do not.
+func (b *binding) elsewhere(o *outcome, cmd Command, arg string, u unitSense) {
+	for _, n := range u.names {
+		on := b.lx.services[strings.TrimSuffix(strings.ToLower(n.value), ".service")]
+		if len(on) == 0 || n.alias && len(u.names) > 1 {
+			continue
+		}
+		c := cmd
+		c.Args = with(b.args, arg, n.value)
+		c.On = Selector{&selNode{op: selFact, key: "service", text: strings.TrimSuffix(strings.ToLower(n.value), ".service")}}
+		if len(on) <= 4 {
+			c.On = Names(b.lx.names(on)...)
+		}
+		c.Hosts, c.asked = b.lx.names(on), true
+		o.hints = []Command{c}
+		return
+	}
 }
 
 // kin reports whether a method of an id belongs to the list just shown.

@@ -17,6 +17,7 @@ type gates struct {
 	takeback bool // no wait
 	would    bool // what would ... do
 	dry      bool // dry run
+	dangling bool // ends in "and then"
 	at       int  // the first sign
 }
 
@@ -317,7 +318,7 @@ func (r *reader) statement() bool {
 		}
 	}
 	for k := i + 1; k < len(ws); k++ {
-		if slices.Contains(copulas, ws[k].text) {
+		if slices.Contains(copulas, ws[k].text) && !slices.Contains([]string{"that", "which", "who"}, ws[k-1].text) {
 			return true
 		}
 	}

@@ -170,6 +170,7 @@ func (lx *Lexicon) addSets() {
 			if isLetter(v[len(v)-1]) && len(v) > 1 {
 				lx.addAtom(plural(v), b)
 			}
+			b.rank = rankSynonym
 			for _, w := range roleWords[v] {
 				lx.addAtom(w, b)
 			}

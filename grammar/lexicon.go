@@ -76,6 +76,7 @@ const (
 	rankFact
 	rankMood
 	rankStem
+	rankSynonym // another word for a role
 )
 
 // role says what a word does for a verb.

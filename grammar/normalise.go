@@ -70,7 +70,7 @@ func normalise(line string) keyed {
 		case r == 0x2260:
 			put("!=")
 		case r == 0xFE0F || r == 0xFE0E: // how an emoji is drawn
-		case unicode.In(r, unicode.So, unicode.Sk): // an emoji says nothing that may run
+		case r != utf8.RuneError && unicode.In(r, unicode.So, unicode.Sk): // an emoji says nothing that may run
 			put(" ")
 		case unicode.In(r, unicode.Cf, unicode.Cc, unicode.Mn, unicode.Co, unicode.Cs), r == utf8.RuneError,
 			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:

@@ -20,6 +20,9 @@ type textPair struct {
 	want       string
 }
 
+// other reports whether the pair is about the second site, site2.json.
+func (p textPair) other() bool { return strings.HasPrefix(p.file, "site2") }
+
 // textPairs reads the txtar files of testdata.
 func textPairs(t testing.TB) []textPair {
 	t.Helper()
@@ -107,11 +110,12 @@ func show(r Reading) string {
 var update = flag.Bool("update", false, "write what is read into the text pairs; look at the difference")
 
 func TestTextPairs(t *testing.T) {
-	lx := testLexicon(t)
+	sites := map[bool]*Lexicon{false: testLexicon(t), true: lexiconOf(t, "testdata/site2.json")}
 	if *update {
-		updatePairs(t, lx)
+		updatePairs(t, sites)
 	}
 	for _, p := range textPairs(t) {
+		lx := sites[p.other()]
 		t.Run(strings.TrimSuffix(p.file, ".txt")+"/"+p.name, func(t *testing.T) {
 			if got := show(turns(lx, p.lines...)); got != p.want {
 				t.Errorf("%s\ngot\n%swant\n%s", strings.Join(p.lines, "\n"), got, p.want)
@@ -121,7 +125,7 @@ func TestTextPairs(t *testing.T) {
 }
 
 // updatePairs rewrites the files with the readings of now.
-func updatePairs(t *testing.T, lx *Lexicon) {
+func updatePairs(t *testing.T, sites map[bool]*Lexicon) {
 	t.Helper()
 	files := map[string]*strings.Builder{}
 	for _, p := range textPairs(t) {
@@ -136,7 +140,7 @@ func updatePairs(t *testing.T, lx *Lexicon) {
 		for _, l := range p.lines {
 			fmt.Fprintf(b, "> %s\n", l)
 		}
-		b.WriteString(show(turns(lx, p.lines...)))
+		b.WriteString(show(turns(sites[p.other()], p.lines...)))
 	}
 	for name, b := range files {
 		if err := os.WriteFile(filepath.Join("testdata", name), []byte(b.String()), 0o644); err != nil {

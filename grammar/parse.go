@@ -17,6 +17,7 @@ type reader struct {
 	// strict readers only read: they neither guess nor suggest.
 	strict bool
 	stats  Stats
+	hints  [][]Command      // plans near to what was said
 	trace  *strings.Builder // for Explain
 }
 
@@ -112,6 +113,8 @@ func (r *reader) guard(out Reading) Reading {
 		return Reading{Status: NotACommand}
 	case g.takeback:
 		return Reading{Status: NotACommand}
+	case g.dangling:
+		return r.refuse(Reading{Status: Unknown, Suggestions: []string{out.Canonical}})
 	}
 	return out
 }
@@ -175,6 +178,8 @@ func (r *reader) clauses() [][2]int {
 			i++
 		}
 	}
+	// "... and then": what? A line that breaks off is no order.
+	r.gates.dangling = from >= len(ws) && from > 0 && len(ws) > 0 && !ws[len(ws)-1].mark
 	cut(len(ws), len(ws))
 	return out
 }
@@ -476,6 +481,9 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 		o := r.lx.bind(v, s, cl, &fr)
 		if o != nil {
 			outs = append(outs, o)
+			if len(o.hints) > 0 && len(o.loose) == 1 && !fr.odd {
+				r.hints = append(r.hints, o.hints)
+			}
 		}
 		r.traceStream(v, s, o, nil, fr.edit)
 	}

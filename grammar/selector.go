@@ -102,13 +102,62 @@ func (s Selector) String() string {
 		return ""
 	}
 	var b strings.Builder
-	s.root.write(&b, 0)
+	s.root.write(&b)
 	return b.String()
 }
 
-// write prints the node; level is the binding of the place it stands in:
-// 0 union, 1 intersection, 2 exception.
-func (n *selNode) write(b *strings.Builder, level int) {
+// write prints the node. The text form has no brackets: the selection is
+// written as a union of intersections of atoms and complements of atoms.
+func (n *selNode) write(b *strings.Builder) {
+	for i, term := range n.terms(false) {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		for j, a := range term {
+			if j > 0 {
+				b.WriteByte('&')
+			}
+			if a.op == selNot {
+				b.WriteByte('!')
+				a = a.kids[0]
+			}
+			a.writeAtom(b)
+		}
+	}
+}
+
+// terms multiplies the node out; negated gives those of its complement.
+func (n *selNode) terms(negated bool) [][]*selNode {
+	switch n.op {
+	case selNot:
+		return n.kids[0].terms(!negated)
+	case selAnd, selOr:
+		if (n.op == selOr) != negated {
+			var out [][]*selNode
+			for _, k := range n.kids {
+				out = append(out, k.terms(negated)...)
+			}
+			return out
+		}
+		out := [][]*selNode{nil}
+		for _, k := range n.kids {
+			var next [][]*selNode
+			for _, left := range out {
+				for _, right := range k.terms(negated) {
+					next = append(next, append(slices.Clone(left), right...))
+				}
+			}
+			out = next
+		}
+		return out
+	}
+	if negated {
+		n = &selNode{op: selNot, kids: []*selNode{n}}
+	}
+	return [][]*selNode{{n}}
+}
+
+func (n *selNode) writeAtom(b *strings.Builder) {
 	switch n.op {
 	case selAll:
 		b.WriteByte('*')
@@ -132,73 +181,7 @@ func (n *selNode) write(b *strings.Builder, level int) {
 		b.WriteString("@" + n.text)
 	case selFact:
 		b.WriteString(n.key + "=" + n.text)
-	case selNot:
-		// "!" binds to one atom: a complement of several is spelt out.
-		switch k := n.kids[0]; k.op {
-		case selOr: // not (a or b) = not a and not b
-			(&selNode{op: selAnd, kids: negated(k.kids)}).write(b, level)
-		case selAnd:
-			(&selNode{op: selOr, kids: negated(k.kids)}).write(b, level)
-		case selNot:
-			k.kids[0].write(b, level)
-		default:
-			b.WriteByte('!')
-			k.write(b, 2)
-		}
-	case selAnd:
-		// The text form has no brackets: a union inside an intersection is
-		// multiplied out.
-		for i, k := range n.kids {
-			k = k.plain()
-			if k.op == selOr {
-				var sum []*selNode
-				for _, alt := range k.kids {
-					kids := slices.Clone(n.kids)
-					kids[i] = alt
-					sum = append(sum, &selNode{op: selAnd, kids: kids})
-				}
-				(&selNode{op: selOr, kids: sum}).write(b, 0)
-				return
-			}
-		}
-		for i, k := range n.kids {
-			if i > 0 {
-				b.WriteByte('&')
-			}
-			k.write(b, 1)
-		}
-	case selOr:
-		for i, k := range n.kids {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			k.write(b, 0)
-		}
 	}
-}
-
-// plain resolves a complement of a compound into a compound of complements.
-func (n *selNode) plain() *selNode {
-	if n.op != selNot {
-		return n
-	}
-	switch k := n.kids[0]; k.op {
-	case selOr:
-		return &selNode{op: selAnd, kids: negated(k.kids)}
-	case selAnd:
-		return &selNode{op: selOr, kids: negated(k.kids)}
-	case selNot:
-		return k.kids[0].plain()
-	}
-	return n
-}
-
-func negated(kids []*selNode) []*selNode {
-	out := make([]*selNode, len(kids))
-	for i, k := range kids {
-		out[i] = &selNode{op: selNot, kids: []*selNode{k}}
-	}
-	return out
 }
 
 // selectorMax bounds a selector's text.
@@ -526,49 +509,52 @@ func (s *Selector) UnmarshalText(b []byte) error {
 func Fold(names []string) string { return strings.Join(fold(names), ", ") }
 
 func fold(names []string) []string {
-	type run struct {
+	type key struct {
 		prefix string
 		width  int
-		spans  []span
 	}
-	var out []string
 	sorted := slices.Clone(names)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
-	var cur *run
-	flush := func() {
-		if cur == nil {
-			return
+	numbers := map[key][]int{}
+	keys := make([]key, len(sorted)) // width 0: a name that is no number
+	for i, name := range sorted {
+		k := len(name)
+		for k > 0 && name[k-1] >= '0' && name[k-1] <= '9' {
+			k--
 		}
-		if len(cur.spans) == 1 && cur.spans[0].from == cur.spans[0].to {
-			out = append(out, fmt.Sprintf("%s%0*d", cur.prefix, cur.width, cur.spans[0].from))
-		} else {
-			out = append(out, Selector{&selNode{op: selRange, text: cur.prefix, spans: cur.spans}}.String())
+		keys[i] = key{prefix: name}
+		if n, ok := digits(name[k:]); ok && k > 0 {
+			keys[i] = key{name[:k], len(name) - k}
+			numbers[keys[i]] = append(numbers[keys[i]], n)
 		}
-		cur = nil
 	}
-	for _, name := range sorted {
-		i := len(name)
-		for i > 0 && name[i-1] >= '0' && name[i-1] <= '9' {
-			i--
-		}
-		n, ok := digits(name[i:])
-		if !ok || i == 0 {
-			flush()
-			out = append(out, name)
+	var out []string
+	done := map[key]bool{}
+	for i, k := range keys {
+		switch {
+		case k.width == 0:
+			out = append(out, sorted[i])
+			continue
+		case done[k]:
 			continue
 		}
-		width := len(name) - i
-		if cur == nil || cur.prefix != name[:i] || cur.width != width {
-			flush()
-			cur = &run{prefix: name[:i], width: width}
+		done[k] = true
+		ns := numbers[k]
+		slices.Sort(ns)
+		if len(ns) == 1 {
+			out = append(out, sorted[i])
+			continue
 		}
-		if k := len(cur.spans); k > 0 && cur.spans[k-1].to == n-1 {
-			cur.spans[k-1].to = n
-		} else {
-			cur.spans = append(cur.spans, span{n, n, width})
+		var spans []span
+		for _, n := range ns {
+			if j := len(spans); j > 0 && spans[j-1].to == n-1 {
+				spans[j-1].to = n
+			} else {
+				spans = append(spans, span{n, n, k.width})
+			}
 		}
+		out = append(out, Selector{&selNode{op: selRange, text: k.prefix, spans: spans}}.String())
 	}
-	flush()
 	return out
 }

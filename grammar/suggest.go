@@ -62,6 +62,13 @@ func (r *reader) refuse(out Reading) Reading {
 		return Reading{Status: NotACommand}
 	}
 	out.Status = Unknown
+	if len(guess) == 0 && len(out.Suggestions) == 0 && !r.la.odd && !g.not {
+		for _, h := range r.hints {
+			if s := r.lx.sentence(h); len(guess) < maxSuggestions && !slices.Contains(guess, s) {
+				guess = append(guess, s)
+			}
+		}
+	}
 	if len(out.Suggestions) == 0 {
 		out.Suggestions = guess
 	}
@@ -384,6 +391,9 @@ func (lx *Lexicon) nearest(s string, n int) []near {
 	})
 	if len(out) > n {
 		out = out[:n]
+	}
+	if len(out) > 0 && out[0].dist == 1 { // one mistake is likelier than two
+		out = slices.DeleteFunc(out, func(x near) bool { return x.dist > 1 })
 	}
 	return out
 }

@@ -257,6 +257,10 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 	if t.known || i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !b.shaped(b.vb.Args[i].Kind, t.text) {
 		return -1, nil, false
 	}
+	// Only cards have ids of letters: "alert a7" needs its noun.
+	if b.vb.Args[i].Kind == KindID && !strings.HasPrefix(b.vb.Method, "bot.") {
+		return -1, nil, false
+	}
 	// In a write an unknown word that looks like a misspelt known one is one.
 	if b.vb.Write && b.vb.Args[i].Kind != KindVersion && b.vb.Args[i].Kind != KindID && b.lx.misspelt(strings.ToLower(t.text)) {
 		return -1, nil, false
