@@ -241,16 +241,21 @@ func BenchmarkRouter(b *testing.B) {
 			go func() {
 				defer close(done)
 				buf := make([]byte, 256<<10)
-				size := 0
-				per := len(bench.stanza) + len(" from='alice@example.org/desk'")
+				end := []byte(bench.stanza[strings.LastIndex(bench.stanza, "</"):])
+				half := 0 // of an end tag, left from the last read
 				for received.Load() < total {
-					n, err := bob.Read(buf)
+					n, err := bob.Read(buf[half:])
 					if err != nil {
 						b.Error(err)
 						return
 					}
-					size += n
-					received.Store(int64(size / per))
+					got := buf[:half+n]
+					received.Add(int64(bytes.Count(got, end)))
+					last := bytes.LastIndexByte(got, '<')
+					if last < 0 || bytes.HasPrefix(got[last:], end) {
+						last = len(got)
+					}
+					half = copy(buf, got[max(last, len(got)-len(end)):])
 					select {
 					case room <- struct{}{}:
 					default:
