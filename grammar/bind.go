@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -358,10 +357,7 @@ func (b *binding) introduced(at int) int {
 func (b *binding) set1(i int, v any) bool {
 	name := b.vb.Args[i].Name
 	if old, ok := b.args[name]; ok {
-		if !sameValue(old, v) {
-			return false
-		}
-		return true
+		return sameValue(old, v)
 	}
 	b.args[name] = v
 	b.filled = true
@@ -381,128 +377,4 @@ func sameValue(a, b any) bool {
 		return false
 	}
 	return a == b
-}
-
-// take reads a limit.
-func (b *binding) take(n float64) bool {
-	if n != math.Trunc(n) || n < 1 || n > 10000 {
-		return false
-	}
-	if b.vb.limit >= 0 {
-		return b.set1(b.vb.limit, int64(n))
-	}
-	if b.vb.Write || b.limit != 0 {
-		return false
-	}
-	b.limit, b.filled = int(n), true
-	return true
-}
-
-// order reads "by load" and "most memory".
-func (b *binding) order(s *sortPart, from, to int) {
-	var terms []ref
-	sign, given := "-", false
-	if s.By != nil {
-		terms = s.By.Terms
-		if s.By.Dir != nil {
-			given = true
-			if b.tok(s.By.Dir).text == "+" {
-				sign = ""
-			}
-		}
-	} else {
-		terms = s.Super.Terms
-		given = true
-		if b.tok(s.Super.Super).text == "+" {
-			sign = ""
-		}
-		b.super = true
-	}
-	if b.vb.Write {
-		return
-	}
-	if b.vb.sort >= 0 {
-		for i := range terms {
-			if x := b.tok(&terms[i]).has(b.v, roleArgValue); x != nil && int(x.a) == b.vb.sort {
-				if b.set1(b.vb.sort, b.vb.Args[x.a].Values[x.b].Value) {
-					b.use(from, to)
-				}
-				return
-			}
-		}
-	}
-	for i := range terms {
-		if x := b.tok(&terms[i]).has(b.v, roleField); x != nil {
-			f := b.sortField(b.tok(&terms[i]))
-			if b.sort == "" || strings.TrimPrefix(b.sort, "-") != f {
-				if b.sort != "" && strings.HasPrefix(b.sort, "-") != (sign == "-") && !given {
-					sign = ""
-				}
-			} else if !given {
-				sign = b.sort[:len(b.sort)-len(f)]
-			}
-			b.sort, b.filled = sign+f, true
-			b.use(from, to)
-			return
-		}
-	}
-	if s.Super != nil {
-		// "been up the longest": the field stands before.
-		for i := from - 1; i >= 0 && b.sort == ""; i-- {
-			t := &b.toks[i]
-			if t.class == tTerm && t.has(b.v, roleField) != nil {
-				b.sort, b.filled = sign+b.sortField(t), true
-				b.use(from, from+1)
-				return
-			}
-			if t.class != tTerm && !(t.class == tWord && t.is("det")) {
-				break
-			}
-		}
-		if f := b.mainField(KindPercent); f >= 0 && b.sort == "" {
-			b.sort, b.filled = sign+b.vb.Fields[f].Name, true
-			b.use(from, from+1)
-			for i := range terms {
-				b.other(terms[i].Pos.Offset)
-			}
-		} else if b.vb.sort >= 0 || b.sort != "" {
-			b.use(from, from+1)
-		}
-		return
-	}
-	for i := range terms {
-		b.term(terms[i].Pos.Offset)
-	}
-}
-
-// sortField is the field of a word that can be ordered, numbers first.
-func (b *binding) sortField(t *token) string {
-	best := ""
-	for _, x := range t.terms {
-		if int(x.verb) != b.v || x.role != roleField {
-			continue
-		}
-		f := b.vb.Fields[x.a]
-		if f.Main || best == "" {
-			best = f.Name
-		}
-		if f.Main {
-			break
-		}
-	}
-	return best
-}
-
-func (b *binding) mainField(k Kind) int {
-	for i, f := range b.vb.Fields {
-		if f.Main && f.kind() == k {
-			return i
-		}
-	}
-	for i, f := range b.vb.Fields {
-		if f.Main && k == KindPercent {
-			return i
-		}
-	}
-	return -1
 }

@@ -33,14 +33,12 @@ type Lexicon struct {
 type verb struct {
 	Verb
 	phrases []phrase
-	heads   int             // phrases with words of their own
-	kinds   map[Kind]bool   // kinds of its arguments
-	open    int             // index of the argument that takes bare identifiers, or -1
-	limit   int             // index of its own limit argument, or -1
-	sort    int             // index of its own sort argument, or -1
-	argIdx  map[string]int  // argument by name
-	fieldOf map[string]int  // field by name
-	prefix  map[string]bool // canonical first words
+	kinds   map[Kind]bool  // kinds of its arguments
+	open    int            // index of the argument that takes bare identifiers, or -1
+	limit   int            // index of its own limit argument, or -1
+	sort    int            // index of its own sort argument, or -1
+	argIdx  map[string]int // argument by name
+	fieldOf map[string]int // field by name
 }
 
 // A node is one state of the word trie.

@@ -1,0 +1,263 @@
+package grammar
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// edits reads words as a change of the last command.
+func (r *reader) edits(from, to int, fr frame) []*outcome {
+	v, ok := r.lx.byName[fr.last.Method]
+	if !ok {
+		return nil
+	}
+	fr.dry = fr.last.DryRun
+	return r.verb(v, from, to, fr)
+}
+
+// outcomes binds the words by every verb that might explain them. bare tries
+// the verbs that a name alone is enough for.
+func (r *reader) outcomes(from, to int, fr frame, bare bool) []*outcome {
+	var outs []*outcome
+	tried := map[int]bool{}
+	try := func(v int) {
+		if tried[v] {
+			return
+		}
+		tried[v] = true
+		if r.lx.coverable(r.la, v, from, to, fr.dry) {
+			outs = append(outs, r.verb(v, from, to, fr)...)
+		}
+	}
+	if bare {
+		for v := range r.lx.verbs {
+			if slices.ContainsFunc(r.lx.verbs[v].phrases, func(p phrase) bool { return len(p.pieces) == 0 }) {
+				try(v)
+			}
+		}
+		return outs
+	}
+	for i := from; i < to; i++ {
+		for _, m := range r.la.matches[i] {
+			if i+m.len > to {
+				continue
+			}
+			for _, t := range m.n.terms {
+				if t.forms == formPast || t.forms == formIng && !fr.dry {
+					continue
+				}
+				if r.lx.verbs[t.verb].Write && t.role != roleHead {
+					continue
+				}
+				try(int(t.verb))
+			}
+		}
+	}
+	return outs
+}
+
+// verb binds the words by one verb in all streams.
+func (r *reader) verb(v, from, to int, fr frame) []*outcome {
+	r.stats.Verbs++
+	var outs []*outcome
+	streams, _ := r.lx.streams(r.la, v, fr.dry, from, to)
+	for _, s := range streams {
+		if r.stats.Streams >= maxStreamsLine {
+			r.stats.Refused = true
+			return outs
+		}
+		r.stats.Streams++
+		r.stats.Tokens += len(s)
+		cl, err := r.lx.parse(s)
+		if err != nil {
+			r.traceStream(v, s, nil, err, fr.edit)
+			continue
+		}
+		r.stats.Bindings++
+		o := r.lx.bind(v, s, cl, &fr)
+		if o != nil {
+			outs = append(outs, o)
+			if len(o.hints) > 0 && len(o.loose) == 1 && !fr.odd {
+				r.hints = append(r.hints, o.hints)
+			}
+		}
+		r.traceStream(v, s, o, nil, fr.edit)
+	}
+	return outs
+}
+
+// coverable reports whether the verb has a use for every word: the cheap
+// test that keeps most verbs from being tried.
+func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
+	vb := &lx.verbs[v]
+	openKinds := vb.open >= 0
+	if openKinds && vb.Args[vb.open].Kind == KindTopic {
+		return true // takes whatever follows
+	}
+	for i := from; i < to; {
+		best := 0
+		for _, m := range la.matches[i] {
+			if i+m.len > to {
+				continue
+			}
+			ok := false
+			for _, c := range m.n.closed {
+				if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask") {
+					ok = true
+					break
+				}
+			}
+			if ok = ok || lx.hasTerm(m.n, v, ing); !ok {
+				for _, s := range m.n.names {
+					if vb.kinds[s.kind] || s.kind == KindUnit && vb.Hosts {
+						ok = true
+						break
+					}
+				}
+				ok = ok || len(m.n.atoms) > 0 && (vb.Hosts || vb.kinds[KindHosts])
+			}
+			if ok {
+				best = m.len
+				break
+			}
+		}
+		if best == 0 {
+			switch la.shapes[i].class {
+			case tIdent, tDomain:
+				if _, _, ok := lx.formal(vb, la.words[i].raw); ok {
+					best = 1
+					break
+				}
+				if !(openKinds && len(la.matches[i]) == 0) && !lx.introduces(la, v, i, from) {
+					return false
+				}
+			case tAtom:
+				if !vb.Hosts && !vb.kinds[KindHosts] {
+					return false
+				}
+			case tPath:
+				if !vb.kinds[KindPath] {
+					return false
+				}
+			case tAddr:
+				if !vb.kinds[KindEndpoint] {
+					return false
+				}
+			}
+			best = 1
+		}
+		i += best
+	}
+	return true
+}
+
+// introduces reports whether a word before position i asks for any word next:
+// an argument's, a comparison, or one of a free text before it.
+func (lx *Lexicon) introduces(la *lattice, v, i, from int) bool {
+	for j := i - 1; j >= from; j-- {
+		for k := max(from, j-maxPhraseLength+1); k <= j; k++ {
+			for _, m := range la.matches[k] {
+				if k+m.len != j+1 {
+					continue
+				}
+				for _, t := range m.n.terms {
+					if int(t.verb) == v && t.role == roleArg && (j >= i-3 || lx.verbs[v].Args[t.a].Kind == KindText) {
+						return true
+					}
+				}
+				for _, c := range m.n.closed {
+					if c.class == "cmp" && len(lx.verbs[v].Fields) > 0 && j == i-1 {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// hasTerm is termsOf without the list.
+func (lx *Lexicon) hasTerm(n *node, v int, ing bool) bool {
+	for _, t := range n.terms {
+		if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+			return true
+		}
+	}
+	return false
+}
+
+// optionPlans and pending travel inside Reading until the clause is done.
+type choice = Reading
+
+// choose compares outcomes as plans: one runs, several ask.
+func choose(outs []*outcome) choice {
+	var full, part []*outcome
+	for _, o := range outs {
+		switch {
+		case len(o.loose) > 0 || len(o.commands) == 0:
+		case len(o.missing) > 0:
+			part = append(part, o)
+		default:
+			full = append(full, o)
+		}
+	}
+	better := func(a, b *outcome) int {
+		if a.soft != b.soft {
+			return a.soft - b.soft
+		}
+		return b.heads - a.heads
+	}
+	if len(full) > 0 {
+		slices.SortStableFunc(full, better)
+		var plans [][]Command
+		seen := map[string]bool{}
+		for _, o := range full {
+			if better(o, full[0]) != 0 {
+				break
+			}
+			sets := [][]Command{o.commands}
+			if len(o.alts) > 0 {
+				sets = o.alts
+			}
+			for _, s := range sets {
+				if len(full) == 1 && len(sets) == 1 {
+					plans = append(plans, s)
+				} else if k := planKey(s); !seen[k] {
+					seen[k] = true
+					plans = append(plans, s)
+				}
+			}
+		}
+		if len(plans) == 1 {
+			return Reading{Status: OK, Commands: plans[0]}
+		}
+		return Reading{Status: Ambiguous, optionPlans: plans}
+	}
+	if len(part) > 0 {
+		slices.SortStableFunc(part, better)
+		o := part[0]
+		return Reading{Status: Incomplete, pending: o.commands, missing: o.missing[0], empty: o.empty}
+	}
+	return Reading{Status: Unknown}
+}
+
+// planKey is equal for equal plans.
+func planKey(cmds []Command) string {
+	var b strings.Builder
+	for _, c := range cmds {
+		b.WriteString(c.Method)
+		b.WriteByte(0)
+		for _, h := range c.Hosts {
+			b.WriteString(h)
+			b.WriteByte(1)
+		}
+		c.Hosts = nil
+		rest, err := json.Marshal(c)
+		if err != nil {
+			return err.Error()
+		}
+		b.Write(rest)
+	}
+	return b.String()
+}

@@ -1,0 +1,139 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+)
+
+// clauses cuts the line where one order ends: at ";", "then" and full stops.
+func (r *reader) clauses() [][2]int {
+	var out [][2]int
+	from := 0
+	ws := r.la.words
+	cut := func(to, next int) {
+		f, t := from, to
+		for f < t && ws[f].mark && strings.Contains(",;.!", ws[f].text) {
+			f++
+		}
+		for t > f && ws[t-1].mark && strings.Contains(",;.", ws[t-1].text) {
+			t--
+		}
+		if t > f && !r.polite(f, t) {
+			out = append(out, [2]int{f, t})
+		}
+		from = next
+	}
+	for i := 0; i < len(ws); {
+		n := 0
+		for _, m := range r.la.matches[i] {
+			if slices.ContainsFunc(m.n.closed, func(c closed) bool { return c.class == "then" }) && (i > from || ws[i].text != "next") {
+				n = m.len
+				break
+			}
+		}
+		switch {
+		case n > 0 && ws[i].text != "next":
+			cut(i, i+n)
+			i += n
+		case ws[i].mark && (ws[i].text == ";" || strings.Contains(".!?", ws[i].text) && i+1 < len(ws)):
+			if ws[i].text == "?" {
+				cut(i+1, i+1)
+			} else {
+				cut(i, i+1)
+			}
+			i++
+		default:
+			i++
+		}
+	}
+	// "... and then": what? A line that breaks off is no order.
+	r.gates.dangling = from >= len(ws) && from > 0 && len(ws) > 0 && !ws[len(ws)-1].mark
+	cut(len(ws), len(ws))
+	return out
+}
+
+// polite reports whether the words say nothing but courtesy.
+func (r *reader) polite(from, to int) bool {
+	return r.only(from, to, "polite")
+}
+
+// only reports whether the words are all of the classes (or marks).
+func (r *reader) only(from, to int, classes ...string) bool {
+	if from >= to {
+		return true
+	}
+	if r.la.words[from].mark && !strings.Contains("=<>", r.la.words[from].text) && r.only(from+1, to, classes...) {
+		return true
+	}
+	for _, m := range r.la.matches[from] {
+		if from+m.len > to {
+			continue
+		}
+		for _, c := range m.n.closed {
+			if slices.Contains(classes, c.class) && r.only(from+m.len, to, classes...) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// halves reads "A and B" as two orders when both halves are.
+func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
+	tries := 0
+	for i := from + 1; i < to-1 && tries < 4; i++ {
+		w := r.la.words[i]
+		if w.text != "and" && w.text != "," && w.text != "&" || w.quoted {
+			continue
+		}
+		tries++
+		right := i + 1
+		if w.text == "," && r.la.words[right].text == "and" {
+			right++
+		}
+		a := choose(r.outcomes(from, i, fr, false))
+		if a.Status == Unknown {
+			continue
+		}
+		// The second half may lean on the first, the first on the second.
+		lf := fr
+		lend := &Command{}
+		if a.Status == OK {
+			lf.remember(r.lx, a.Commands)
+			lend = &a.Commands[len(a.Commands)-1]
+		} else if len(a.pending) > 0 {
+			lend = &a.pending[0]
+			lf.remember(r.lx, a.pending)
+		}
+		lf.lend = lend
+		b := r.clauseHalf(right, to, lf)
+		if b.Status != OK {
+			continue
+		}
+		if a.Status != OK || !a.Commands[len(a.Commands)-1].asked && b.Commands[0].asked {
+			bf := fr
+			bf.remember(r.lx, b.Commands)
+			bf.lend = &b.Commands[0]
+			a = choose(r.outcomes(from, i, bf, false))
+			if a.Status != OK {
+				continue
+			}
+		}
+		return Reading{Status: OK, Commands: append(slices.Clone(a.Commands), b.Commands...)}, true
+	}
+	return Reading{}, false
+}
+
+// clauseHalf reads the second half, which may itself be two.
+func (r *reader) clauseHalf(from, to int, fr frame) Reading {
+	for from < to && r.la.words[from].text == "also" {
+		from++
+	}
+	out := choose(r.outcomes(from, to, fr, false))
+	if out.Status == Unknown || out.Status == Incomplete {
+		if two, ok := r.halves(from, to, fr); ok {
+			return two
+		}
+	}
+	return out
+}

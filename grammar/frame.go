@@ -1,0 +1,46 @@
+package grammar
+
+// frame gathers what the conversation offers to a new line.
+func (r *reader) frame() frame {
+	fr := frame{now: r.now, objects: map[Kind]any{}, odd: r.la.odd}
+	for i := range r.prev {
+		p := &r.prev[i]
+		cmds := p.Commands
+		if p.Status != OK {
+			cmds = p.pending
+		}
+		fr.remember(r.lx, cmds)
+	}
+	return fr
+}
+
+// remember takes over what commands named.
+func (fr *frame) remember(lx *Lexicon, cmds []Command) {
+	if fr.objects == nil {
+		fr.objects = map[Kind]any{}
+	}
+	for i := range cmds {
+		c := &cmds[i]
+		v, ok := lx.byName[c.Method]
+		if !ok || c.Method == methodConfirm || c.Method == methodCancel {
+			continue
+		}
+		fr.last = c
+		for _, a := range lx.verbs[v].Args {
+			if val, ok := c.Args[a.Name]; ok {
+				switch val.(type) {
+				case string, []string:
+					fr.objects[a.Kind] = val
+				}
+			}
+		}
+		if c.asked {
+			fr.hosts = c.On
+		} else if lx.verbs[v].Hosts && (len(c.Where) > 0 || c.Limit > 0) {
+			fr.hosts = c.On
+		}
+		if lx.verbs[v].Hosts {
+			fr.unclear = len(c.Where) > 0 || c.Limit > 0
+		}
+	}
+}
