@@ -48,6 +48,7 @@ type binding struct {
 	asked    bool // hosts were named
 	noun     bool // "hosts" was said
 	single   bool // "host" was said
+	each     bool // "every host"
 	pron     string
 	where    []Filter
 	sort     string

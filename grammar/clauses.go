@@ -110,6 +110,10 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 		if b.Status != OK {
 			continue
 		}
+		// "and" divides only what has a verb on both sides.
+		if (r.writes(a.Commands) || r.writes(a.pending) || r.writes(b.Commands)) && !r.begins(right, to) {
+			continue
+		}
 		if a.Status != OK || !a.Commands[len(a.Commands)-1].asked && b.Commands[0].asked {
 			bf := fr
 			bf.remember(r.lx, b.Commands)
@@ -122,6 +126,38 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 		return Reading{Status: OK, Commands: append(slices.Clone(a.Commands), b.Commands...)}, true
 	}
 	return Reading{}, false
+}
+
+// writes reports whether any of the commands is a write.
+func (r *reader) writes(cmds []Command) bool {
+	return slices.ContainsFunc(cmds, func(c Command) bool { return r.lx.write(c.Method) })
+}
+
+// begins reports whether words begin with a verb or a word of asking.
+func (r *reader) begins(from, to int) bool {
+	for i := from; i < to; {
+		skip := 0
+		for _, m := range r.la.matches[i] {
+			for _, t := range m.n.terms {
+				if t.role == roleHead && t.b == 0 {
+					return true
+				}
+			}
+			for _, c := range m.n.closed {
+				switch c.class {
+				case "ask":
+					return true
+				case "polite", "then", "follow":
+					skip = max(skip, m.len)
+				}
+			}
+		}
+		if skip == 0 {
+			return false
+		}
+		i += skip
+	}
+	return false
 }
 
 // clauseHalf reads the second half, which may itself be two.

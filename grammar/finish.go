@@ -152,7 +152,7 @@ func (b *binding) fillers(o *outcome) {
 				}
 				ok = taken(k)
 				if !b.vb.Write {
-					ok = ok || t.is("det") || t.is("rel") || t.is("ask") || (t.is("prep") && taken(i-1)) || t.is("all") || t.is("only")
+					ok = ok || t.is("det") || t.is("rel") || t.is("ask") || t.is("prep") && (taken(i-1) || i+1 < n && b.toks[i+1].is("ask")) || t.is("all") || t.is("only")
 				} else if t.is("all") || t.is("rel") || t.is("only") || t.is("last") || t.is("next") {
 					ok = false
 				} else if ok && t.is("prep") {
@@ -165,9 +165,9 @@ func (b *binding) fillers(o *outcome) {
 					ok = true
 				}
 			case t.is("sortby"):
-				ok = !b.vb.Write && b.sort != ""
+				ok = !b.vb.Write && (b.sort != "" || b.vb.sort >= 0 && b.args["sort"] != nil)
 			case t.is("top"):
-				ok = !b.vb.Write && b.sort != ""
+				ok = !b.vb.Write && b.sort != "" || i == 0 && strings.EqualFold(t.text, "first")
 			case t.is("ask"):
 				ok = !b.vb.Write || b.fr.dry && (t.value == "do" || t.value == "does")
 			}

@@ -146,7 +146,7 @@ func (lx *Lexicon) addSets() {
 			lx.addAtom(w, a)
 			if s, ok := strings.CutSuffix(w, "s"); ok && len(s) > 2 {
 				b := a
-				b.rank = rankRole + 1
+				b.rank, b.one = rankRole+1, true
 				lx.addAtom(s, b)
 			}
 		}
@@ -172,6 +172,7 @@ func (lx *Lexicon) addSets() {
 			}
 			b.rank = rankSynonym
 			for _, w := range roleWords[v] {
+				b.one = !strings.HasSuffix(w, "s")
 				lx.addAtom(w, b)
 			}
 		} else {

@@ -62,6 +62,7 @@ type atomSense struct {
 	sel   *selNode
 	set   []int32
 	rank  int8 // lower wins: name, group, role, other fact, mood, stem
+	one   bool // "the database": one of them, when there are several
 	vague bool // "everything": not clear enough for a write
 	noun  bool // stands for hosts by itself ("databases"), not only before a noun
 }

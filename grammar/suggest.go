@@ -122,6 +122,9 @@ func (r *reader) question(out Reading) string {
 		method = out.pending[0].Method
 	}
 	if out.missing == "hosts" {
+		if !out.empty && len(out.pending) > 0 && len(out.pending[0].Hosts) > 1 {
+			return "Which of " + Fold(out.pending[0].Hosts[:min(len(out.pending[0].Hosts), 20)]) + "?"
+		}
 		if out.empty && len(out.pending) > 0 && !out.pending[0].On.IsZero() {
 			return "No host is " + out.pending[0].On.String() + " now. Which hosts?"
 		}
@@ -226,6 +229,11 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		possible := true
 		for k, i := range unknown {
 			choices[k] = r.lx.nearest(ws[i].text, 3)
+			if short, _, ok := strings.Cut(ws[i].text, "."); ok && len(choices[k]) == 0 {
+				if _, ok := r.lx.hostIdx[short]; ok { // web01.example.net
+					choices[k] = []near{{text: short}}
+				}
+			}
 			if len(choices[k]) == 0 {
 				possible = false
 			}
@@ -248,7 +256,7 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			}
 			walk(0, slices.Clone(ws))
 		}
-		if len(found) == 1 && ordinary && !r.la.odd {
+		if len(found) == 1 && ordinary && len(unknown) == 1 && !r.la.odd && r.slip(ws[unknown[0]].text) {
 			writes := false
 			for _, c := range found[0].Commands {
 				writes = writes || r.lx.write(c.Method)
@@ -293,6 +301,16 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			try(slices.Clone(ws[:k]))
 		}
 	}
+	// Something else with the same things: what they are is known.
+	if len(found) == 0 && len(unknown) == 1 && unknown[0] <= 1 && len(ws) > 2 {
+		for _, v := range []string{"restart", "status of"} {
+			next := append([]word{}, ws[:unknown[0]]...)
+			for _, w := range strings.Fields(v) {
+				next = append(next, word{text: w, raw: w})
+			}
+			try(append(next, ws[unknown[0]+1:]...))
+		}
+	}
 	// Without one word at a time.
 	if len(found) == 0 && len(unknown) == 0 && len(ws) <= 12 {
 		for i := range ws {
@@ -308,6 +326,13 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		}
 	}
 	return offers, nil
+}
+
+// slip reports whether a word is a slip of the fingers rather than another
+// word: it begins like the known one, or with its first two letters swapped.
+func (r *reader) slip(s string) bool {
+	n := r.lx.nearest(s, 1)
+	return len(n) == 1 && len(s) >= 4 && (n[0].text[0] == s[0] || n[0].text[0] == s[1] && n[0].text[1] == s[0])
 }
 
 // servicesNamed are services of the first host that the line names.

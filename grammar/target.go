@@ -193,6 +193,9 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 			sel = sel.And(s)
 		}
 	}
+	if all {
+		b.each = true
+	}
 	if only && b.fr.edit && b.fr.last != nil && !sel.IsZero() && !sel.plainNames() {
 		sel = b.fr.last.On.And(sel)
 		b.bareSet = true
@@ -229,13 +232,14 @@ func (b *binding) nameOf(t *token) string {
 // bits reads adjectives and names standing together: prod web servers.
 func (b *binding) bits(refs []ref, prep bool) (Selector, bool) {
 	var toks []*token
-	noun := false
+	noun, several := false, false
 	for i := range refs {
 		t := b.tok(&refs[i])
 		if t.class == tNoun {
 			noun = true
 			b.noun = true
-			b.single = b.single || t.closedValue("noun") == "host"
+			several = t.closedValue("noun") == "hosts"
+			b.single = b.single || !several
 			continue
 		}
 		if t.class == tAtom {
@@ -267,6 +271,9 @@ func (b *binding) bits(refs []ref, prep bool) (Selector, bool) {
 		}
 		if a.sel.op == selName || a.sel.op == selRange {
 			names++
+		}
+		if a.one && !several {
+			b.single = true
 		}
 		if a.sel.op == selFact {
 			b.fact = append(b.fact, a.sel.key)

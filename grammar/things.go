@@ -152,6 +152,7 @@ func (b *binding) slot(t *token, at, same int) (int, any, bool) {
 			return intro, t.text, true
 		}
 		if b.vb.open >= 0 && b.vb.Args[b.vb.open].Kind == KindName {
+			b.soft++ // the name is rather what it is known for
 			return b.openSlot(t, at, intro, free)
 		}
 	case tPath:
@@ -262,7 +263,7 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 		return -1, nil, false
 	}
 	// In a write an unknown word that looks like a misspelt known one is one.
-	if b.vb.Write && b.vb.Args[i].Kind != KindVersion && b.vb.Args[i].Kind != KindID && b.lx.misspelt(strings.ToLower(t.text)) {
+	if b.vb.Write && t.class != tName && b.vb.Args[i].Kind != KindVersion && b.vb.Args[i].Kind != KindID && b.lx.misspelt(strings.ToLower(t.text)) {
 		return -1, nil, false
 	}
 	// Nothing but articles between the verb (or a name of the list) and it.
