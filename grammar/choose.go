@@ -91,63 +91,66 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 // test that keeps most verbs from being tried.
 func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 	vb := &lx.verbs[v]
-	openKinds := vb.open >= 0
-	if openKinds && vb.Args[vb.open].Kind == KindTopic {
+	if vb.open >= 0 && vb.Args[vb.open].Kind == KindTopic {
 		return true // takes whatever follows
 	}
-	for i := from; i < to; {
-		best := 0
+	// reach holds the positions that some choice of phrases arrives at.
+	var store [maxWords + 1]bool
+	reach := store[:]
+	reach[from] = true
+	for i := from; i < to; i++ {
+		if !reach[i] {
+			continue
+		}
+		any := false
 		for _, m := range la.matches[i] {
-			if i+m.len > to {
-				continue
-			}
-			ok := false
-			for _, c := range m.n.closed {
-				if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask") {
-					ok = true
-					break
-				}
-			}
-			if ok = ok || lx.hasTerm(m.n, v, ing); !ok {
-				for _, s := range m.n.names {
-					if vb.kinds[s.kind] || s.kind == KindUnit && vb.Hosts {
-						ok = true
-						break
-					}
-				}
-				ok = ok || len(m.n.atoms) > 0 && (vb.Hosts || vb.kinds[KindHosts])
-			}
-			if ok {
-				best = m.len
-				break
+			if i+m.len <= to && lx.uses(m.n, v, ing) {
+				any, reach[i+m.len] = true, true
 			}
 		}
-		if best == 0 {
-			switch la.shapes[i].class {
-			case tIdent, tDomain:
-				if _, _, ok := lx.formal(vb, la.words[i].raw); ok {
-					best = 1
-					break
-				}
-				if !(openKinds && len(la.matches[i]) == 0) && !lx.introduces(la, v, i, from) {
-					return false
-				}
-			case tAtom:
-				if !vb.Hosts && !vb.kinds[KindHosts] {
-					return false
-				}
-			case tPath:
-				if !vb.kinds[KindPath] {
-					return false
-				}
-			case tAddr:
-				if !vb.kinds[KindEndpoint] {
-					return false
-				}
-			}
-			best = 1
+		if !any && lx.takes(la, v, i, from) {
+			reach[i+1] = true
 		}
-		i += best
+	}
+	return reach[to]
+}
+
+// uses reports whether the verb has a use for a phrase.
+func (lx *Lexicon) uses(n *node, v int, ing bool) bool {
+	vb := &lx.verbs[v]
+	for _, c := range n.closed {
+		if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask") {
+			return true
+		}
+	}
+	if lx.hasTerm(n, v, ing) {
+		return true
+	}
+	for _, s := range n.names {
+		if vb.kinds[s.kind] || s.kind == KindUnit && vb.Hosts {
+			return true
+		}
+	}
+	return len(n.atoms) > 0 && (vb.Hosts || vb.kinds[KindHosts])
+}
+
+// takes reports whether the verb has a use for a word by its shape.
+func (lx *Lexicon) takes(la *lattice, v, i, from int) bool {
+	vb := &lx.verbs[v]
+	switch la.shapes[i].class {
+	case tDomain:
+		return vb.open >= 0 || vb.kinds[KindDomain] || vb.kinds[KindEndpoint] || lx.introduces(la, v, i, from)
+	case tIdent:
+		if _, _, ok := lx.formal(vb, la.words[i].raw); ok {
+			return true
+		}
+		return vb.open >= 0 && len(la.matches[i]) == 0 || lx.introduces(la, v, i, from)
+	case tAtom:
+		return vb.Hosts || vb.kinds[KindHosts]
+	case tPath:
+		return vb.kinds[KindPath]
+	case tAddr:
+		return vb.kinds[KindEndpoint]
 	}
 	return true
 }

@@ -19,7 +19,7 @@ func (b *binding) finish() *outcome {
 	if b.fr.edit {
 		o.changed = b.filled || len(found) > 0 && slices.ContainsFunc(found, func(p *phrase) bool { return len(p.set) > 0 })
 	}
-	o.heads = 2 * words // a phrase of the verb weighs more than a mention of a field
+	o.heads = words // a phrase of the verb weighs more than a mention of a field
 	// Words of the verb that no found phrase holds.
 	mention := false
 	for i := range b.toks {

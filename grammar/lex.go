@@ -258,6 +258,12 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 				weak = true
 				continue
 			}
+			// A longer phrase hides a shorter one unless nothing follows from it:
+			// "which code" before "sets".
+			if next := at + m.len; m.len > 1 && next < len(la.words) && !lx.follows(la, v, ing, next) {
+				weak = true
+				continue
+			}
 			return buf
 		}
 	}
@@ -299,6 +305,16 @@ func allPolite(cs []closed) bool {
 		}
 	}
 	return true
+}
+
+// follows reports whether the verb has a phrase at a position.
+func (lx *Lexicon) follows(la *lattice, v int, ing bool, at int) bool {
+	for _, m := range la.matches[at] {
+		if lx.uses(m.n, v, ing) {
+			return true
+		}
+	}
+	return la.shapes[at].class != tIdent || len(la.matches[at]) == 0
 }
 
 // says reports whether the node holds anything of the verb's own.

@@ -83,6 +83,7 @@ func (b *binding) order(s *sortPart, from, to int) {
 		}
 		if f := b.mainField(KindPercent); f >= 0 && b.sort == "" {
 			b.sort, b.filled = sign+b.vb.Fields[f].Name, true
+			b.soft++ // no field was named
 			b.use(from, from+1)
 			for i := range terms {
 				b.other(terms[i].Pos.Offset)

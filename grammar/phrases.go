@@ -8,9 +8,12 @@ import (
 )
 
 // phrasesFound gives the phrases of the verb that the words hold, and marks
-// their words.
+// their words. Each word weighs two, a form that was made of it less.
 func (b *binding) phrasesFound() (found []*phrase, words int) {
-	type hit struct{ phrase, piece, at int }
+	type hit struct {
+		phrase, piece, at int
+		made              bool // a form that was made, not given
+	}
 	var hits []hit
 	for i := range b.toks {
 		if b.toks[i].class != tTerm && b.toks[i].class != tCmp {
@@ -18,18 +21,21 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 		}
 		for _, x := range b.toks[i].terms {
 			if x.role == roleHead {
-				hits = append(hits, hit{int(x.a), int(x.b), i})
+				hits = append(hits, hit{int(x.a), int(x.b), i, x.forms != formPlain})
 			}
 		}
 	}
 	check := func(p *phrase) {
 		at := make([]int, 0, 2)
-		last := -1
+		last, made := -1, 0
 		for j := range p.pieces {
 			ok := false
 			for _, h := range hits {
 				if h.phrase == p.order && h.piece == j && h.at > last {
 					at, last, ok = append(at, h.at), h.at, true
+					if h.made {
+						made++
+					}
 					break
 				}
 			}
@@ -43,6 +49,7 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 			}
 		}
 		found = append(found, p)
+		words -= made
 		for _, piece := range p.pieces {
 			if b.pron == "" && slices.Contains(piece, "them") {
 				b.pron = "them" // install them
@@ -50,7 +57,7 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 		}
 		for _, i := range at {
 			if !b.used[i] || len(b.toks[i].terms) > 0 {
-				words += b.toks[i].to - b.toks[i].from
+				words += 2 * (b.toks[i].to - b.toks[i].from)
 			}
 			b.used[i] = true
 		}

@@ -151,6 +151,9 @@ func (b *binding) number(i int) bool {
 			}
 		}
 	}
+	if b.nextID(i) {
+		return true
+	}
 	if i+1 < len(b.toks) && !b.vb.Write {
 		switch n := &b.toks[i+1]; {
 		case n.class == tNoun, n.class == tTerm && (b.vb.open < 0 || b.vb.limit >= 0), n.class == tSuper, n.class == tAtom, n.class == tName && b.vb.limit >= 0, n.class == tIdent && b.vb.limit >= 0,
@@ -174,4 +177,25 @@ func (b *binding) number(i int) bool {
 		}
 	}
 	return false
+}
+
+// nextID reads a further number of a list of ids: alerts 12 and 13.
+func (b *binding) nextID(i int) bool {
+	o := b.vb.open
+	if o < 0 || b.vb.Args[o].Kind != KindID || i < 2 || b.toks[i-2].class != tNum || !isDigit(rune(b.toks[i].text[0])) {
+		return false
+	}
+	if j := &b.toks[i-1]; j.value != "and" && j.value != "," {
+		return false
+	}
+	name := b.vb.Args[o].Name
+	switch {
+	case b.many < 0 && sameValue(b.args[name], b.toks[i-2].text):
+		b.many, b.values = o, []any{b.args[name]}
+	case b.many != o:
+		return false
+	}
+	b.values = append(b.values, b.toks[i].text)
+	b.used[i-1] = true
+	return true
 }
