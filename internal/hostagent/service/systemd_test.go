@@ -191,6 +191,13 @@ func (f *fakeSystemd) job(verb, unit string, apply func(u *fakeUnit)) (dbus.Obje
 	return path, nil
 }
 
+// set changes how jobs go from now on.
+func (f *fakeSystemd) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
 // StartUnit and the others are the calls of these names.
 func (f *fakeSystemd) StartUnit(unit, mode string) (dbus.ObjectPath, *dbus.Error) {
 	return f.job("start", unit, func(u *fakeUnit) { u.active, u.sub, u.pid = "active", "running", u.pid+1000 })
@@ -263,9 +270,7 @@ func TestFakeSystemd(t *testing.T) {
 	if err := m.Do(t.Context(), Start, "ghost.service"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("start of nothing: %v", err)
 	}
-	f.mu.Lock()
-	f.result = "failed"
-	f.mu.Unlock()
+	f.set(func() { f.result = "failed" })
 	err = m.Do(t.Context(), Start, "db@1.service")
 	if fail, ok := errors.AsType[*Failure](err); !ok || fail.Why != "systemd says failed" {
 		t.Errorf("a failed job: %v", err)
@@ -280,7 +285,7 @@ func TestFakeSystemdSlow(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "bus")
 	bus(t, socket)
 	f := newFakeSystemd(t, socket, &fakeUnit{name: "web.service", active: "active", sub: "running", pid: 100})
-	f.hold = make(chan struct{})
+	f.set(func() { f.hold = make(chan struct{}) })
 	defer close(f.hold)
 	m := NewSystemd(dialer(socket))
 	defer m.Close()
@@ -297,7 +302,7 @@ func TestFakeSystemdBusRestarts(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "bus")
 	stop := bus(t, socket)
 	f := newFakeSystemd(t, socket, &fakeUnit{name: "web.service", active: "active", sub: "running", pid: 100})
-	f.hold = make(chan struct{})
+	f.set(func() { f.hold = make(chan struct{}) })
 	m := NewSystemd(dialer(socket))
 	defer m.Close()
 	status(t, m, "web.service")
