@@ -21,6 +21,9 @@ type frame struct {
 	dry bool
 	// odd lines never become writes.
 	odd bool
+	// day is the day that an order without a time of day was for, when the
+	// line may answer "At what time?".
+	day time.Time
 	// lean makes a question without hosts be about the hosts named before.
 	lean bool
 	// lend gives what the clause lacks from its neighbour ("disk and memory on db03").
@@ -237,8 +240,16 @@ func (b *binding) time(t *timePart) bool {
 		w := b.lengthArg()
 		return w >= 0 && b.set1(w, int64(p.at.Sub(b.fr.now)/time.Second))
 	case t.At != nil:
+		if t.At.Day == nil && b.fr.edit && !b.fr.day.IsZero() {
+			clock, ok := b.clk.bare(t.At.Clock)
+			return ok && b.when(on(b.fr.day, clock))
+		}
 		return b.atPoint(b.clk.atClock(t.At, b.ahead()))
 	case t.On != nil:
+		if c := t.On.Clock; c != nil && c.Day == nil && b.fr.edit && !b.fr.day.IsZero() {
+			clock, ok := b.clk.clock(c.Clock)
+			return ok && b.when(on(b.fr.day, clock))
+		}
 		return b.onPoint(t.On)
 	}
 	return false

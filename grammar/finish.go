@@ -157,10 +157,15 @@ func (b *binding) fillers(o *outcome) {
 					ok = false
 				} else if ok && t.is("prep") {
 					// Before a head or a host a preposition says something else.
-					ok = b.toks[k].class != tAtom && b.toks[k].class != tPron && (i > 0 || b.fr.edit)
+					switch t.value {
+					case "of", "for", "to", "from", "in", "on", "at", "into":
+						ok = b.toks[k].class != tAtom && b.toks[k].class != tPron && b.toks[k].class != tClock && b.toks[k].class != tNoun && (i > 0 || b.fr.edit)
+					default:
+						ok = false // before six, one by one
+					}
 				}
 			case t.is("conj"):
-				ok = t.value == "and" && taken(i+1) && (taken(i-1) || b.fr.edit || i == 0 && b.fr.last != nil || i > 0 && b.toks[i-1].class == tMark)
+				ok = t.value == "and" && taken(i+1) && (b.fr.edit || i == 0 && b.fr.last != nil)
 				if !b.vb.Write && t.value == "and" && (i > 0 || b.fr.last != nil) && i+1 < n {
 					ok = true
 				}

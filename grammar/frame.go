@@ -1,5 +1,7 @@
 package grammar
 
+import "time"
+
 // frame gathers what the conversation offers to a new line.
 func (r *reader) frame() frame {
 	fr := frame{now: r.now, objects: map[Kind]any{}, odd: r.la.odd}
@@ -10,6 +12,10 @@ func (r *reader) frame() frame {
 			cmds = p.pending
 		}
 		fr.remember(r.lx, cmds)
+		fr.day = time.Time{}
+		if p.Status == Incomplete && p.missing == "time" && len(cmds) == 1 {
+			fr.day = cmds[0].At.In(r.lx.zone)
+		}
 	}
 	return fr
 }

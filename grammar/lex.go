@@ -180,9 +180,10 @@ func wordValue(cs []closed) string {
 // the longest phrase, in all the classes it may have.
 func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []token {
 	vb := &lx.verbs[v]
-	weak := false // only filler so far: a shorter word may say more
+	weak := false   // only filler so far: a shorter word may say more
+	hidden := false // nothing follows from the phrases so far
 	for _, m := range la.matches[at] {
-		if weak && !lx.says(m.n, vb, v) {
+		if weak && !hidden && !lx.says(m.n, vb, v) {
 			continue
 		}
 		before := len(buf)
@@ -261,7 +262,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			// A longer phrase hides a shorter one unless nothing follows from it:
 			// "which code" before "sets".
 			if next := at + m.len; m.len > 1 && next < len(la.words) && !lx.follows(la, v, ing, next) {
-				weak = true
+				hidden = true
 				continue
 			}
 			return buf

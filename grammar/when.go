@@ -206,8 +206,8 @@ func (c clockReader) dayClock(day time.Time, def *hm, at *bareClock, plain *cloc
 		t, ok = c.bare(at)
 	case plain != nil:
 		t, ok = c.clock(plain)
-	case def != nil:
-		t = *def
+	case def != nil: // tonight: an hour for questions, not for orders
+		return point{on(day, *def), true}, true
 	default:
 		return point{day, true}, true
 	}
