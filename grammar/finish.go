@@ -17,6 +17,9 @@ func (b *binding) finish() *outcome {
 		b.carry(p)
 	}
 	if b.fr.edit {
+		if b.vb.Write && !b.filled {
+			return nil // "it" alone changes nothing
+		}
 		o.changed = b.filled || len(found) > 0 && slices.ContainsFunc(found, func(p *phrase) bool { return len(p.set) > 0 })
 	}
 	o.heads = words // a phrase of the verb weighs more than a mention of a field

@@ -176,6 +176,9 @@ func (r *reader) conversation() (Reading, bool) {
 	if n == 0 || r.only(0, n, "thanks", "polite") {
 		return Reading{Status: NotACommand}, true
 	}
+	if r.la.odd || r.la.words[0].text == ">" || slices.ContainsFunc(r.la.words, func(w word) bool { return w.quoted }) {
+		return Reading{}, false
+	}
 	last := r.lastPlan()
 	if r.only(0, n, "again", "polite") && last != nil {
 		return Reading{Status: OK, Commands: last.Commands, Canonical: r.lx.sentence(last.Commands)}, true

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -79,7 +80,9 @@ func (b *binding) put(i int, vals []any, units []unitSense, or bool) bool {
 			if !ok {
 				return false
 			}
-			list = append(list, s)
+			if !slices.Contains(list, s) {
+				list = append(list, s)
+			}
 		}
 		b.args[a.Name] = list
 		b.filled = true

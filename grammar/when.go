@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,9 @@ func (c clockReader) tok(r *ref) *token { return &c.toks[r.Pos.Offset] }
 
 // seconds is the length of a duration; ok is false beyond ten years.
 func (c clockReader) seconds(d *duration) (float64, bool) {
-	total := 0.0
+	total, before := 0.0, math.Inf(1)
 	for n := d; n != nil; n = n.More {
+		from := total
 		switch {
 		case n.Glued != nil:
 			total += c.tok(n.Glued).num
@@ -37,6 +39,11 @@ func (c clockReader) seconds(d *duration) (float64, bool) {
 			}
 			total += count * c.tok(n.Count.Unit).num
 		}
+		// Two lengths add up only from large to small: 1 hour 30 minutes.
+		if total-from >= before {
+			return 0, false
+		}
+		before = total - from
 	}
 	return total, total >= 0 && total <= 10*366*86400
 }
