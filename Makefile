@@ -8,7 +8,7 @@ FUZZTIME ?= 30s
 .PHONY: up build test unit race bench fuzz check needs clean
 
 build: ## the one binary
-	@$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
 
 up: build ## everything on this machine, and a prompt
 	@bin/adminbot up
@@ -16,7 +16,7 @@ up: build ## everything on this machine, and a prompt
 test: needs check race ## all of it: static checks, every test under the race detector, real servers and clients
 
 unit: ## what needs only Go
-	$(GO) test -short ./...
+	$(GO) test -short -tags unit ./...
 
 race:
 	$(GO) test -race -timeout 20m ./...

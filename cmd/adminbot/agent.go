@@ -18,6 +18,7 @@ import (
 	"adminbot/agentapi"
 	"adminbot/internal/config"
 	"adminbot/internal/hostagent"
+	"adminbot/internal/hostagent/self"
 	"adminbot/internal/link"
 	"adminbot/internal/policy"
 	"adminbot/internal/xmpp/disco"
@@ -59,8 +60,12 @@ func (c agentCmd) Run(ctx context.Context, std streams, log *slog.Logger) error 
 			fmt.Fprintf(std.err, "%s takes calls\n", part.session.LocalAddr())
 		}
 	})
+	// Once everything runs, an agent nobody talks to should not be noticed.
+	defer time.AfterFunc(trimAfter, self.Trim).Stop()
 	return part.Run(ctx)
 }
+
+const trimAfter = 30 * time.Second
 
 // initDir is empty unless the file names another directory than the default:
 // then the agent finds out itself whether systemd runs.

@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -322,19 +321,4 @@ func TestGuessing(t *testing.T) {
 			t.Errorf("%d buckets", n)
 		}
 	})
-}
-
-// TestWrongCertificate checks that slixmpp, as we start it elsewhere, does
-// look at the certificate.
-func TestWrongCertificate(t *testing.T) {
-	if !needSlixmpp(t) {
-		return
-	}
-	_, _, otherCA := testCertificate(t)
-	r := loginStage(t, nil)
-	host, port, _ := net.SplitHostPort(r.direct)
-	out, err := exec.Command(python, "testdata/slix.py", host, port, "direct", otherCA, "any").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "FAILED") || strings.Contains(string(out), "up alice") {
-		t.Errorf("%v: %s", err, out)
-	}
 }

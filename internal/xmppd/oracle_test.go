@@ -70,6 +70,9 @@ func (o *oracle) ask(t testing.TB, docs ...[]byte) []string {
 	return answers
 }
 
+// python is Debian's interpreter, which sees Debian's packages.
+const python = "/usr/bin/python3"
+
 // needExpat returns nil with -short, when everything is done with Go alone.
 func needExpat(t testing.TB) *oracle {
 	t.Helper()

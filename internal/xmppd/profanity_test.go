@@ -1,3 +1,5 @@
+//go:build !unit
+
 package xmppd
 
 import (
@@ -15,9 +17,6 @@ import (
 
 // TestProfanity logs in a client that people use, and talks with it.
 func TestProfanity(t *testing.T) {
-	if testing.Short() {
-		return // with Go alone
-	}
 	for _, program := range []string{"profanity", "script"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%s is missing (apt-get install profanity bsdutils): %v", program, err)

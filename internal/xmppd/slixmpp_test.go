@@ -1,3 +1,5 @@
+//go:build !unit
+
 package xmppd
 
 import (
@@ -11,26 +13,16 @@ import (
 	"adminbot/internal/account"
 )
 
-// python is Debian's interpreter, which sees Debian's packages.
-const python = "/usr/bin/python3"
-
-// needSlixmpp fails the test where slixmpp is missing. It reports whether the
-// test is to go on: with -short everything is done with Go alone.
-func needSlixmpp(t testing.TB) bool {
+// needSlixmpp fails the test where slixmpp is missing.
+func needSlixmpp(t testing.TB) {
 	t.Helper()
-	if testing.Short() {
-		return false
-	}
 	if out, err := exec.Command(python, "-c", "import slixmpp").CombinedOutput(); err != nil {
 		t.Fatalf("slixmpp is missing (apt-get install python3-slixmpp): %v\n%s", err, out)
 	}
-	return true
 }
 
 func TestSlixmpp(t *testing.T) {
-	if !needSlixmpp(t) {
-		return
-	}
+	needSlixmpp(t)
 	for _, mode := range []string{"starttls", "direct"} {
 		for _, mech := range []string{"any", "SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"} {
 			t.Run(mode+" "+mech, func(t *testing.T) {
@@ -72,9 +64,7 @@ alice sees bot@example.org/bot leave
 }
 
 func TestSlixmppComponent(t *testing.T) {
-	if !needSlixmpp(t) {
-		return
-	}
+	needSlixmpp(t)
 	m := newMemory()
 	m.add(t, "alice", account.User)
 	r := start(t, m, nil)
@@ -87,5 +77,18 @@ pings ok
 `
 	if d := cmp.Diff(want, string(out)); d != "" || err != nil {
 		t.Errorf("%v: -want +got\n%s", err, d)
+	}
+}
+
+// TestWrongCertificate checks that slixmpp, as we start it elsewhere, does
+// look at the certificate.
+func TestWrongCertificate(t *testing.T) {
+	needSlixmpp(t)
+	_, _, otherCA := testCertificate(t)
+	r := loginStage(t, nil)
+	host, port, _ := net.SplitHostPort(r.direct)
+	out, err := exec.Command(python, "testdata/slix.py", host, port, "direct", otherCA, "any").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "FAILED") || strings.Contains(string(out), "up alice") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -1,10 +1,11 @@
+//go:build !unit
+
 package service
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"adminbot/internal/nginxtest"
 )
 
 // put writes an init script; its comments and body follow the shell line.
@@ -33,60 +36,15 @@ func manager(t *testing.T) (*Init, string) {
 	return m, dir
 }
 
-// nginx writes a configuration and an init script for a real nginx of the
-// test's own, and ends it when the test ends.
+// nginx installs a real nginx of the test's own, and ends it when the test ends.
 func nginx(t *testing.T, dir string) (url string) {
 	t.Helper()
-	own := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	n, err := nginxtest.Install(dir, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	conf := fmt.Sprintf(`pid %[1]s/nginx.pid;
-error_log %[1]s/error.log;
-worker_processes 1;
-events {}
-http {
-	access_log off;
-	client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
-	server { listen %[2]s; location / { return 200 "hello\n"; } }
-}
-`, own, addr)
-	if err := os.WriteFile(filepath.Join(own, "nginx.conf"), []byte(conf), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	put(t, dir, "nginx", fmt.Sprintf(`### BEGIN INIT INFO
-# Provides: nginx
-# Short-Description: the web server
-### END INIT INFO
-# pidfile: %[1]s/nginx.pid
-alive() { [ -s %[1]s/nginx.pid ] && kill -0 "$(cat %[1]s/nginx.pid)" 2>/dev/null; }
-stop() {
-	alive || return 0
-	nginx -c %[1]s/nginx.conf -s stop
-	n=0; while alive && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
-}
-case "$1" in
-start) alive || exec nginx -c %[1]s/nginx.conf ;;
-stop) stop ;;
-restart) stop; exec nginx -c %[1]s/nginx.conf ;;
-reload) alive || exit 7; exec nginx -c %[1]s/nginx.conf -s reload ;;
-status) alive && exit 0; [ -e %[1]s/nginx.pid ] && exit 1; exit 3 ;;
-*) exit 2 ;;
-esac
-`, own))
-	t.Cleanup(func() {
-		if pid, _, alive := running(filepath.Join(own, "nginx.pid")); alive {
-			if err := syscall.Kill(int(pid), syscall.SIGTERM); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	return "http://" + addr
+	t.Cleanup(n.Kill)
+	return n.URL
 }
 
 func status(t *testing.T, m Manager, unit string) Status {
