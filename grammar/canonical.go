@@ -193,7 +193,7 @@ func (lx *Lexicon) place(c *Command) string {
 	if text, ok := exceptText(c.On.root); ok {
 		return text
 	}
-	if text := c.On.String(); len(text) <= 300 || len(c.Hosts) == 0 {
+	if text := c.On.String(); text != "" && (len(text) <= 300 || len(c.Hosts) == 0) {
 		return text
 	}
 	return Fold(c.Hosts)

@@ -105,6 +105,8 @@ func TestBounds(t *testing.T) {
 		strings.Repeat("restart nginx on web01; ", 15), strings.Repeat("last ", 90), strings.Repeat("a", MaxLine), strings.Repeat("a b ", 400),
 		strings.Repeat("1 and ", 45), strings.Repeat("status of the ", 30), "restart " + strings.Repeat("nginx and ", 40) + "nginx on web01",
 		strings.Repeat("not ", 90), strings.Repeat("\"x\" ", 90), strings.Repeat("web* & ", 45),
+		"disk " + strings.Repeat("web* except db* ", 30), "disk on " + strings.Repeat("web* and db* except mail* ", 18), strings.Repeat("over 5 ", 45),
+		"disk on " + strings.Repeat("!web* ", 80), strings.Repeat("between 1 and 2 ", 23), strings.Repeat("1h ", 90),
 	} {
 		_, s := lx.ParseStats(nil, l, lx.Inventory().Now)
 		bounded(t, l, s)

@@ -96,9 +96,14 @@ func join(op selOp, s, t Selector) Selector {
 	return Selector{&selNode{op: op, kids: kids}}
 }
 
-// String is the selector in its text form; parsing it gives the same selection.
+// maxTerms bounds how many intersections a selection may multiply out to.
+const maxTerms = 64
+
+// String is the selector in its text form; parsing it gives the same
+// selection. A selection so tangled that it has no text of reasonable length
+// (only [Selector.And] and its like can make one) has the empty text.
 func (s Selector) String() string {
-	if s.root == nil {
+	if s.root == nil || s.root.size(false) > 16*maxTerms {
 		return ""
 	}
 	var b strings.Builder
@@ -124,6 +129,31 @@ func (n *selNode) write(b *strings.Builder) {
 			a.writeAtom(b)
 		}
 	}
+}
+
+// size is the number of terms, or something large.
+func (n *selNode) size(negated bool) int {
+	switch n.op {
+	case selNot:
+		return n.kids[0].size(!negated)
+	case selAnd, selOr:
+		total := 0
+		if (n.op == selAnd) != negated {
+			total = 1
+		}
+		for _, k := range n.kids {
+			if (n.op == selOr) != negated {
+				total += k.size(negated)
+			} else {
+				total *= k.size(negated)
+			}
+			if total > 1<<20 {
+				return 1 << 20
+			}
+		}
+		return total
+	}
+	return 1
 }
 
 // terms multiplies the node out; negated gives those of its complement.

@@ -99,6 +99,22 @@ func TestSelectorText(t *testing.T) {
 	}
 }
 
+// TestSelectorTangled: a selection that would multiply out without end has no
+// text, and is no selection of a line.
+func TestSelectorTangled(t *testing.T) {
+	s := Names("a", "b")
+	for range 40 {
+		s = s.And(Names("a", "b"))
+	}
+	if text := s.String(); text != "" {
+		t.Errorf("%d bytes", len(text))
+	}
+	lx := testLexicon(t)
+	if r := lx.Parse(nil, "disk on "+strings.Repeat("web* and db* except mail* ", 18), lx.Inventory().Now); r.Status != Unknown {
+		t.Errorf("%s", r.Status)
+	}
+}
+
 func TestFold(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"web01 web02 web03 db01", "db01, web[01-03]"},

@@ -65,6 +65,9 @@ func (b *binding) target(t *target) bool {
 // narrowTo adds a selection to what was named: several phrases intersect,
 // unless each names hosts outright, which would be a contradiction.
 func (b *binding) narrowTo(sel Selector) bool {
+	if sel.And(b.on).root.size(false) > maxTerms {
+		return false
+	}
 	if !b.on.IsZero() {
 		set, _ := b.lx.eval(b.on.And(sel).root)
 		if len(set) == 0 || b.on.plainNames() && sel.plainNames() {

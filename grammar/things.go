@@ -40,7 +40,9 @@ func (b *binding) things(n *names, from, to int) {
 		}
 		arg = i
 		if u, isUnit := v.(unitSense); isUnit {
-			units = append(units, u)
+			if !slices.ContainsFunc(units, func(o unitSense) bool { return strings.EqualFold(o.text, u.text) }) {
+				units = append(units, u)
+			}
 		} else {
 			vals = append(vals, v)
 		}
