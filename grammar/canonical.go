@@ -25,6 +25,9 @@ func (lx *Lexicon) one(c *Command) string {
 		return c.Method
 	}
 	v := &lx.verbs[id]
+	if c.Method == methodConfirm && len(c.Args) == 0 {
+		return c.Method // a bare yes needs its conversation; the method's name does not
+	}
 	var b strings.Builder
 	if c.DryRun {
 		b.WriteString("dry run: ")

@@ -85,6 +85,9 @@ func (lx *Lexicon) addInventory() {
 		}
 		if name := lx.lower[id]; true {
 			n := lx.at1(name)
+			// A host that is called "vm" or "server" is meant by that word:
+			// as a noun it would widen "disk on vm" to every host.
+			n.closed = slices.DeleteFunc(n.closed, func(c closed) bool { return c.class == "noun" })
 			n.atoms = append(n.atoms, atomSense{sel: &selNode{op: selName, text: name}, set: lx.all[id : id+1 : id+1], rank: rankName})
 			if stem := stemOf(name); stem != "" {
 				lx.stems[stem] = true

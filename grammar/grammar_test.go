@@ -15,8 +15,8 @@ var readingsIn = flag.String("cases", "testdata/dev.jsonl", "JSONL cases to read
 
 func testLexicon(t testing.TB) *Lexicon { return lexiconOf(t, "testdata/inventory.json") }
 
-// lexiconOf compiles the test vocabulary for an inventory file.
-func lexiconOf(t testing.TB, inventory string) *Lexicon {
+// testVerbs is the vocabulary of the bot.
+func testVerbs(t testing.TB) []Verb {
 	t.Helper()
 	b, err := os.ReadFile("testdata/verbs.txt")
 	if err != nil {
@@ -26,14 +26,21 @@ func lexiconOf(t testing.TB, inventory string) *Lexicon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = os.ReadFile(inventory); err != nil {
+	return verbs
+}
+
+// lexiconOf compiles the test vocabulary for an inventory file.
+func lexiconOf(t testing.TB, inventory string) *Lexicon {
+	t.Helper()
+	b, err := os.ReadFile(inventory)
+	if err != nil {
 		t.Fatal(err)
 	}
 	var inv Inventory
 	if err := json.Unmarshal(b, &inv); err != nil {
 		t.Fatal(err)
 	}
-	lx, err := Compile(verbs, &inv)
+	lx, err := Compile(testVerbs(t), &inv)
 	if err != nil {
 		t.Fatal(err)
 	}

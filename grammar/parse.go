@@ -101,7 +101,7 @@ func (r *reader) guard(out Reading) Reading {
 	if !writes {
 		return out
 	}
-	if c := out.Commands[0]; c.Method == methodConfirm && c.Args["id"] == nil && !r.planned() {
+	if c := out.Commands[0]; c.Method == methodConfirm && c.Args["id"] == nil && !r.planned() && r.la.words[0].text != methodConfirm {
 		return Reading{Status: Incomplete, Question: "Nothing is waiting for a yes. What shall I do?", pending: out.Commands, missing: "id"}
 	}
 	g := r.gates
