@@ -193,6 +193,9 @@ func (lx *Lexicon) place(c *Command) string {
 	if c.On.plainNames() {
 		return Fold(c.Hosts)
 	}
+	if !c.On.root.speakable() {
+		return Fold(c.Hosts)
+	}
 	if text, ok := exceptText(c.On.root); ok {
 		return text
 	}
@@ -200,6 +203,18 @@ func (lx *Lexicon) place(c *Command) string {
 		return text
 	}
 	return Fold(c.Hosts)
+}
+
+// speakable reports whether every atom can be written as one word.
+func (n *selNode) speakable() bool {
+	ok := true
+	n.visit(func(k *selNode) {
+		switch k.op {
+		case selGroup, selFact, selName:
+			ok = ok && selWord(strings.ReplaceAll(k.text, "*", "x")) && (k.op != selFact || selWord(k.key))
+		}
+	})
+	return ok
 }
 
 // exceptText writes "these except those".

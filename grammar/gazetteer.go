@@ -62,6 +62,7 @@ func (lx *Lexicon) addInventory() {
 		lx.hostIdx[lx.lower[i]] = int32(i)
 		lx.all[i] = int32(i)
 	}
+	lx.units = map[string]string{}
 	lx.groups, lx.facts, lx.services = map[string][]int32{}, map[string][]int32{}, map[string][]int32{}
 	lx.factKeys, lx.stems, lx.people = map[string]bool{"mood": true, "service": true, "name": true}, map[string]bool{}, map[string]string{}
 
@@ -80,7 +81,11 @@ func (lx *Lexicon) addInventory() {
 			lx.facts[key] = append(lx.facts[key], id)
 		}
 		for _, s := range h.Services {
-			s = strings.TrimSuffix(strings.ToLower(s), ".service")
+			as := strings.TrimSuffix(s, ".service")
+			s = strings.ToLower(as)
+			if _, known := lx.units[s]; !known {
+				lx.units[s] = unitName(as)
+			}
 			lx.services[s] = append(lx.services[s], id)
 		}
 		if name := lx.lower[id]; true {
@@ -276,7 +281,7 @@ func (lx *Lexicon) addNames() {
 		lx.addName("myself", nameSense{kind: KindPerson, value: inv.Asker})
 	}
 	for s := range lx.services {
-		unit := unitName(s)
+		unit := lx.units[s]
 		lx.addName(s, nameSense{kind: KindUnit, value: unit})
 		lx.addName(unit, nameSense{kind: KindUnit, value: unit})
 		for _, short := range shortNames(s) {
@@ -289,7 +294,7 @@ func (lx *Lexicon) addNames() {
 		for _, p := range patterns {
 			for s := range lx.services {
 				if s != alias && matchUnit(p, s) {
-					lx.addName(alias, nameSense{kind: KindUnit, value: unitName(s), alias: true})
+					lx.addName(alias, nameSense{kind: KindUnit, value: lx.units[s], alias: true})
 				}
 			}
 		}

@@ -25,6 +25,7 @@ type Lexicon struct {
 	facts    map[string][]int32 // "role=web"
 	factKeys map[string]bool
 	services map[string][]int32 // unit name without .service to hosts
+	units    map[string]string  // the same names to units as they are written
 	stems    map[string]bool    // "runner" for runner-a1
 	people   map[string]string  // local part to JID
 }

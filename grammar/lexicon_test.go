@@ -106,6 +106,53 @@ func TestInventoryJSON(t *testing.T) {
 	}
 }
 
+// TestOddNames: names are read without regard to case and given as they are
+// written; what cannot stand in a selector is said otherwise.
+func TestOddNames(t *testing.T) {
+	inv := &Inventory{
+		Hosts: []Host{
+			{Name: "Web01", Facts: map[string]string{"os": "Debian 12", "role": "Web"}, Services: []string{"NetworkManager", "nginx.service"}},
+			{Name: "web02", Facts: map[string]string{"os": "Debian 12", "role": "web"}, Services: []string{"NetworkManager"}},
+			{Name: "db01", Facts: map[string]string{"role": "db"}},
+		},
+		Groups: map[string][]string{"Front Ends": {"Web01", "WEB02", "gone"}},
+		Checks: []string{"HTTP"},
+	}
+	lx, err := Compile(testLexicon(t).source(), inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"restart networkmanager on web01":       `{"method":"service.restart","args":{"unit":"NetworkManager.service"},"hosts":["Web01"]}`,
+		"restart nginx on WEB01":                `{"method":"service.restart","args":{"unit":"nginx.service"},"hosts":["Web01"]}`,
+		"restart nginx on the front ends":       `{"method":"service.restart","args":{"unit":"nginx.service"},"hosts":["Web01","web02"]}`,
+		"disk on debian 12 hosts":               `{"method":"disk.usage","args":{},"hosts":["Web01","web02"]}`,
+		"restart networkmanager on web servers": `{"method":"service.restart","args":{"unit":"NetworkManager.service"},"hosts":["Web01","web02"]}`,
+		"run http on web02":                     `{"method":"check.run","args":{"name":"HTTP"},"hosts":["web02"]}`,
+	} {
+		r := lx.Parse(nil, line, inv.Now)
+		if r.Status != OK {
+			t.Errorf("%q: %s", line, r.Status)
+			continue
+		}
+		if b, err := r.Commands[0].MarshalJSON(); err != nil || string(b) != want {
+			t.Errorf("%q: %s, want %s", line, b, want)
+		}
+		if again := lx.Parse(nil, r.Canonical, inv.Now); again.Status != OK || planKey(again.Commands) != planKey(r.Commands) {
+			t.Errorf("%q: %q reads back as %s %s", line, r.Canonical, again.Status, again.Canonical)
+		}
+	}
+}
+
+// source is the vocabulary that the lexicon was compiled of.
+func (lx *Lexicon) source() []Verb {
+	var out []Verb
+	for _, v := range lx.verbs {
+		out = append(out, v.Verb)
+	}
+	return out
+}
+
 // TestConcurrent: a Lexicon is shared by everyone who talks.
 func TestConcurrent(t *testing.T) {
 	lx := testLexicon(t)

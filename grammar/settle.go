@@ -160,7 +160,7 @@ func (b *binding) hostInstead(o *outcome, make1 func(map[string]any) Command) {
 	}
 	slices.Sort(units)
 	for _, s := range units[:min(len(units), 5)] {
-		o.alts = append(o.alts, []Command{make1(with(b.args, b.vb.Args[i].Name, unitName(s)))})
+		o.alts = append(o.alts, []Command{make1(with(b.args, b.vb.Args[i].Name, b.lx.units[s]))})
 	}
 	if len(o.alts) > 1 {
 		o.missing = nil
