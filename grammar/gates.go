@@ -302,6 +302,13 @@ func (r *reader) statement() bool {
 	if i >= len(ws) {
 		return true
 	}
+	for _, m := range r.la.matches[i] {
+		for _, c := range m.n.closed {
+			if c.class == "ask" && m.len > 1 {
+				return false // I need to know ...
+			}
+		}
+	}
 	switch {
 	case slices.Contains(questionWords, ws[i].text):
 		return false

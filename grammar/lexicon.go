@@ -254,7 +254,7 @@ func (lx *Lexicon) addVerb(src Verb) error {
 			}
 			for _, k := range p.needs {
 				k = strings.TrimPrefix(k, "-")
-				if _, ok := v.argIdx[k]; !ok && k != "hosts" && k != "noun" && k != "where" && k != "match" {
+				if _, ok := v.argIdx[k]; !ok && k != "hosts" && k != "noun" && k != "which" && k != "where" && k != "match" {
 					return fmt.Errorf("grammar: phrase %q: %s has no argument %q", entry, src.Method, k)
 				}
 			}

@@ -62,12 +62,15 @@ func (r *reader) refuse(out Reading) Reading {
 		return Reading{Status: NotACommand}
 	}
 	out.Status = Unknown
-	if len(guess) == 0 && len(out.Suggestions) == 0 && !r.la.odd && !g.not {
+	if len(r.hints) > 0 && len(out.Suggestions) == 0 && !r.la.odd && !g.not {
+		var hints []string
 		for _, h := range r.hints {
-			if s := r.lx.sentence(h); len(guess) < maxSuggestions && !slices.Contains(guess, s) {
-				guess = append(guess, s)
+			if s := r.lx.sentence(h); !slices.Contains(hints, s) {
+				hints = append(hints, s)
 			}
 		}
+		guess = append(hints, guess...)
+		guess = guess[:min(len(guess), maxSuggestions)]
 	}
 	if len(out.Suggestions) == 0 {
 		out.Suggestions = guess

@@ -208,7 +208,7 @@ type spanPart struct {
 //
 // A range has two ends: between 50 and 80.
 type condition struct {
-	Pre    []ref  `parser:"@( ( Term ( 'the' | 'is' | 'are' | 'has' | 'have' | 'of' | 'with' | 'rel' | 'was' | 'a' )* )* )"`
+	Pre    []ref  `parser:"@( ( Term ( 'the' | 'is' | 'are' | 'for' | 'has' | 'have' | 'of' | 'with' | 'rel' | 'was' | 'a' )* )* )"`
 	Not    *ref   `parser:"@'not'?"`
 	Op     *ref   `parser:"(  @Cmp 'the'?"`
 	Value  *value `parser:"   @@"`

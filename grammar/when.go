@@ -218,8 +218,8 @@ func (c clockReader) dayClock(day time.Time, def *hm, at *bareClock, plain *cloc
 	default:
 		return point{day, true}, true
 	}
-	if def != nil && t.h < 12 && t.h > 0 { // tonight at 11
-		t.h += 12
+	if def != nil {
+		return point{c.night(day, t, at, plain), false}, ok
 	}
 	when := on(day, t)
 	if weekday && ahead && !when.After(c.now) {
@@ -231,13 +231,40 @@ func (c clockReader) dayClock(day time.Time, def *hm, at *bareClock, plain *cloc
 	return point{when, false}, ok
 }
 
+// night is a time of day tonight: eleven is 23:00, two is the small hours.
+func (c clockReader) night(day time.Time, t hm, at *bareClock, plain *clock) time.Time {
+	if t.h >= 6 && t.h < 12 && !c.morning(at, plain) {
+		t.h += 12
+	}
+	when := on(day, t)
+	if !when.After(c.now) {
+		y, m, d := day.Date()
+		when = time.Date(y, m, d+1, t.h, t.m, t.s, 0, day.Location())
+	}
+	return when
+}
+
+// morning reports whether the clock says am.
+func (c clockReader) morning(at *bareClock, plain *clock) bool {
+	if at != nil && at.Clock != nil {
+		plain = at.Clock
+	}
+	switch {
+	case plain == nil:
+		return false
+	case plain.Hour != nil:
+		return c.tok(plain.Hour.Mer).closedValue("meridiem") == "am"
+	}
+	return strings.HasSuffix(strings.ToLower(c.tok(plain.Clock).text), "am")
+}
+
 func (c clockReader) withDay(t hm, r *ref, ahead bool) (point, bool) {
 	day, def, ok := c.day(r, ahead)
 	if !ok {
 		return point{}, false
 	}
-	if def != nil && t.h < 12 && t.h > 0 {
-		t.h += 12
+	if def != nil {
+		return point{c.night(day, t, nil, nil), false}, true
 	}
 	when := on(day, t)
 	if c.tok(r).class == tWday && ahead && !when.After(c.now) {
