@@ -12,104 +12,17 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
+
+	"adminbot/internal/textsafe"
 )
 
 // Cut stands where something was cut out.
 const Cut = "[cut]"
 
-// Clean returns s with invalid UTF-8, control characters and terminal escape
-// sequences replaced or removed, so that it is valid XML 1.0 text of one line. At
-// most limit bytes of it remain, at least 4; limit 0 means all.
-func Clean(s string, limit int) string {
-	if plain(s) && (limit == 0 || len(s) <= limit) {
-		return s
-	}
-	more := false
-	if limit > 0 && len(s) > 4*limit { // whatever is cut out, the rest fills it
-		s, more = s[:4*limit], true
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for len(s) > 0 {
-		if s[0] == 0x1b {
-			s = s[escape(s):]
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == '\n', r == '\t', r == '\u2028', r == '\u2029':
-			b.WriteByte(' ')
-		case r == '\r' && len(s) == n: // the end of a line from elsewhere
-		case r < 0x20, r == 0x7f, r == utf8.RuneError && n == 1, r == 0xFFFE, r == 0xFFFF, unicode.Is(unicode.Cf, r) && r != 0x200D, r >= 0x80 && r < 0xA0:
-			b.WriteRune(utf8.RuneError)
-		default:
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	out := b.String()
-	if limit > 0 && (more || len(out) > limit) {
-		out = out[:min(len(out), max(0, limit-len("…")))]
-		for len(out) > 0 { // not in the middle of a letter
-			if r, n := utf8.DecodeLastRuneInString(out); r != utf8.RuneError || n != 1 {
-				break
-			}
-			out = out[:len(out)-1]
-		}
-		out += "…"
-	}
-	return out
-}
-
-// plain is true for printable ASCII, which is most of all logs.
-func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
-}
-
-// escape is the length of the terminal escape sequence at the start of s
-// (ECMA-48 5.4): CSI parameters up to a final byte, an OSC string up to BEL or
-// ST, else two bytes.
-func escape(s string) int {
-	if len(s) < 2 {
-		return len(s)
-	}
-	switch s[1] {
-	case '[':
-		for i := 2; i < len(s) && i < 64; i++ {
-			if s[i] >= 0x40 && s[i] <= 0x7e {
-				return i + 1
-			}
-			if s[i] < 0x20 || s[i] > 0x3f {
-				return i
-			}
-		}
-		return min(len(s), 64)
-	case ']':
-		for i := 2; i < len(s) && i < 512; i++ {
-			if s[i] == 0x07 {
-				return i + 1
-			}
-			if s[i] == 0x1b {
-				if i+1 < len(s) && s[i+1] == '\\' {
-					return i + 2
-				}
-				return i
-			}
-		}
-		return 2
-	}
-	if s[1] >= 0x20 && s[1] < 0x7f {
-		return 2
-	}
-	return 1
-}
+// Clean returns s as one line of valid XML 1.0 text without what commands a
+// terminal; see [textsafe.Line]. At most limit bytes of it remain, at least 4;
+// limit 0 means all.
+func Clean(s string, limit int) string { return textsafe.Line(s, limit) }
 
 // secretName matches the end of names that hold secrets: DB_PASSWORD, apiKey,
 // client-secret. What follows decides whether a value is there.
