@@ -34,6 +34,7 @@ type Utterance struct {
 	Once    bool   // a line by itself, not part of a conversation: `adminbot say`
 	Confirm string // hash of the plan that is confirmed in advance
 	Yes     bool   // confirms in advance whatever needs no second person
+	Key     string // idempotency key: the same for every repeat of the line; "" draws new ones
 
 	// Read, if set, is called once: when the next line of the same person may be
 	// answered, which is before the hosts have answered this one.

@@ -62,6 +62,7 @@ type Bot struct {
 	answers *answers
 	talks   talks
 	queues  queues
+	said    said
 	flight  chan struct{} // one token for each call in flight
 	known   known
 
@@ -100,6 +101,7 @@ func New(cfg Config) (*Bot, error) {
 	b.answers = &answers{now: cfg.Now, byID: map[string]*kept{}}
 	b.cards = newCards(cfg.Random, cfg.Now, b.answers.has)
 	b.talks.now = cfg.Now
+	b.said.now = cfg.Now
 	return b, nil
 }
 

@@ -100,7 +100,7 @@ func (b *Bot) calls(i int, s Step, t *turn, pm permit, id string) []*call {
 		if _, no := pm.refused[hostKey(i, host)]; no {
 			continue
 		}
-		c := &call{step: i, s: s, host: host, actor: pm.actor, from: t.u.From.String(), reason: pm.reason, id: id, key: cmp.Or(s.keys[host], uuid.NewString())}
+		c := &call{step: i, s: s, host: host, actor: pm.actor, from: t.u.From.String(), reason: pm.reason, id: id, key: cmp.Or(s.keys[host], t.u.callKey(i), uuid.NewString())}
 		if s.Changes() {
 			p := b.queues.enter(lane{host, s.Lane})
 			c.place = &p
@@ -108,6 +108,15 @@ func (b *Bot) calls(i int, s Step, t *turn, pm permit, id string) []*call {
 		out = append(out, c)
 	}
 	return out
+}
+
+// callKey is the idempotency key of the calls of one step, or "" to draw one for
+// each.
+func (u Utterance) callKey(step int) string {
+	if u.Key == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s-%d", u.Key, step)
 }
 
 // step makes the calls of one step at once, as far as there is room in flight,

@@ -8,6 +8,7 @@ import (
 
 	"adminbot/agentapi"
 	"adminbot/grammar"
+	turns "adminbot/internal/xmpp/turn"
 	"adminbot/rpc"
 )
 
@@ -90,16 +91,18 @@ func (r report) data(text string) Answer {
 
 // Mux returns the bot's own Jabber-RPC methods (bot.say, fleet.hosts) for its
 // address. Whoever calls is the person who speaks; the policy decides as in
-// chat. It is to be handed the IQs of namespace [rpc.NS].
+// chat, and hosts are not people. It is to be handed the IQs of namespace
+// [rpc.NS].
 func (b *Bot) Mux() *rpc.ServeMux {
 	mux := rpc.NewServeMux(rpc.Options{
-		Allow:      func(bare jid.JID) bool { return b.knows(bare) },
+		Allow:      func(bare jid.JID) bool { return !b.cfg.Fleet.IsHost(bare) && b.knows(bare) },
+		Middleware: []rpc.Middleware{rpc.ExpireCalls(b.cfg.Now)},
 		ReplyBytes: rpc.DefaultReplyBytes, Now: b.cfg.Now, Log: b.cfg.Log,
 	})
 	mux.HandleMethod("bot.say", rpc.Descriptor{
 		Help:       "Answers one line as in chat. A change runs only when plan_hash is the hash of its plan, or with yes; else the answer is the plan and its hash.",
 		Signatures: [][]string{{"struct", "struct"}},
-	}, rpc.HandlerFunc(b.rpcSay))
+	}, b.said.Middleware(rpc.HandlerFunc(b.rpcSay)))
 	mux.HandleMethod("fleet.hosts", rpc.Descriptor{
 		Help: "Lists hosts: name, address, mood, reasons, since, facts.", Signatures: [][]string{{"struct", "struct"}},
 	}, rpc.HandlerFunc(b.rpcHosts))
@@ -116,7 +119,10 @@ func (b *Bot) rpcSay(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
 		return rpc.Value{}, err
 	}
 	var last Reply
-	err := b.Answer(ctx, Utterance{From: r.From, Text: in.Line, ID: r.ID, Once: true, Confirm: in.PlanHash, Yes: in.Yes}, func(reply Reply) {
+	err := b.Answer(ctx, Utterance{
+		From: r.From, Text: in.Line, ID: r.ID, Once: true, Confirm: in.PlanHash, Yes: in.Yes, Key: onceKey(r.From, r),
+		Read: func() { turns.Yield(ctx) },
+	}, func(reply Reply) {
 		if reply.Final {
 			last = reply
 		}
