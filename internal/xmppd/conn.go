@@ -105,17 +105,28 @@ type conn struct {
 	mu       sync.Mutex
 	out      []byte        // not yet taken by the writer
 	inflight int           // bytes the writer is writing
-	extra    int           // bytes allowed beyond the bound until all is written
+	written  int64         // bytes since the beginning
+	bulk     int           // bytes allowed beyond the bound
+	bulkEnd  int64         // until this many are written
 	writing  bool          // the writer runs
 	dead     bool          // nothing is written any more
 	closing  bool          // the connection is closed when all is written
-	idle     chan struct{} // closed when all is written, if somebody waits
+	wrote    chan struct{} // closed at the writer's next step, if somebody waits
 }
 
 // send queues the parts, one behind the other, for writing. It never waits: a
 // connection whose queue is full is cut. It reports whether the bytes were
 // taken. Safe for concurrent use.
 func (c *conn) send(parts ...[]byte) bool {
+	return c.queue(parts, false)
+}
+
+// sendBulk is like send for an answer that may be longer than the bound: one
+// at a time may, as long as it is not written. A reading goroutine that has
+// such an answer for its own client waits for the last one with settle.
+func (c *conn) sendBulk(b []byte) bool { return c.queue([][]byte{b}, true) }
+
+func (c *conn) queue(parts [][]byte, bulk bool) bool {
 	n := 0
 	for _, p := range parts {
 		n += len(p)
@@ -125,7 +136,14 @@ func (c *conn) send(parts ...[]byte) bool {
 		c.mu.Unlock()
 		return false
 	}
-	if len(c.out)+c.inflight+n > c.srv.cfg.Limits.Queue+c.extra {
+	queued := len(c.out) + c.inflight + n
+	if c.written >= c.bulkEnd {
+		c.bulk = 0
+		if bulk {
+			c.bulk, c.bulkEnd = n, c.written+int64(queued)
+		}
+	}
+	if queued > c.srv.cfg.Limits.Queue+c.bulk {
 		c.dead = true
 		c.over.Store(true)
 		c.mu.Unlock()
@@ -136,19 +154,6 @@ func (c *conn) send(parts ...[]byte) bool {
 	}
 	c.append(parts)
 	c.mu.Unlock()
-	return true
-}
-
-// sendBulk queues an answer that may be longer than the bound, once at a
-// time; the caller is the reading goroutine of c, so that nobody else waits.
-func (c *conn) sendBulk(b []byte) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dead || c.closing {
-		return false
-	}
-	c.extra += len(b)
-	c.append([][]byte{b})
 	return true
 }
 
@@ -180,11 +185,13 @@ func (c *conn) write() {
 			outputs.Put(&buf)
 		}
 		c.mu.Lock()
+		c.written += int64(c.inflight)
 		c.inflight = 0
 		if err != nil {
 			c.dead = true
 			c.raw.Close()
 		}
+		c.tell()
 	}
 	if c.closing && !c.dead {
 		c.dead = true
@@ -197,13 +204,17 @@ func (c *conn) write() {
 		c.raw.SetReadDeadline(time.Now().Add(lingerTime))
 		c.mu.Lock()
 	}
-	c.extra = 0
 	c.writing = false
-	if c.idle != nil {
-		close(c.idle)
-		c.idle = nil
-	}
+	c.tell()
 	c.mu.Unlock()
+}
+
+// tell wakes those who wait for the writer. The caller holds mu.
+func (c *conn) tell() {
+	if c.wrote != nil {
+		close(c.wrote)
+		c.wrote = nil
+	}
 }
 
 const (
@@ -244,22 +255,37 @@ func (c *conn) writeAll(b []byte) error {
 	return nil
 }
 
-// drain waits until all that was queued is written or the connection is dead,
-// which takes at most the write timeout per 64 KiB, and reports which.
+// drain waits until all that is queued is written, and the connection closed
+// if it is to be, or until it is dead, and reports which. It takes at most the
+// write timeout per 64 KiB. What is queued later is not waited for.
 func (c *conn) drain() bool {
+	c.mu.Lock()
+	end := c.written + int64(c.inflight+len(c.out))
+	c.mu.Unlock()
+	return c.await(func() bool { return !c.closing && c.written >= end })
+}
+
+// settle waits until no bulk answer is on its way, and reports whether the
+// connection lives. For its reading goroutine, without locks.
+func (c *conn) settle() bool {
+	return c.await(func() bool { return c.written >= c.bulkEnd })
+}
+
+// await waits until done, which is called with mu held, or the writer rests.
+func (c *conn) await(done func() bool) bool {
 	for {
 		c.mu.Lock()
-		if c.dead || !c.writing {
+		if c.dead || !c.writing || done() {
 			ok := !c.dead
 			c.mu.Unlock()
 			return ok
 		}
-		if c.idle == nil {
-			c.idle = make(chan struct{})
+		if c.wrote == nil {
+			c.wrote = make(chan struct{})
 		}
-		idle := c.idle
+		wrote := c.wrote
 		c.mu.Unlock()
-		<-idle
+		<-wrote
 	}
 }
 

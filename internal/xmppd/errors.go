@@ -66,7 +66,7 @@ func (in *inbound) appendReplyTo(b []byte) []byte {
 
 // result answers an IQ with a payload, which may be empty.
 func (s *session) result(in *inbound, payload []byte) {
-	s.sendBulk(in.appendResult(make([]byte, 0, 128+len(payload)), payload))
+	s.send(in.appendResult(make([]byte, 0, 128+len(payload)), payload))
 }
 
 func (in *inbound) appendResult(b, payload []byte) []byte {

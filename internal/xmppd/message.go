@@ -12,6 +12,8 @@ import (
 const (
 	nsDelay = "urn:xmpp:delay"
 	nsHints = "urn:xmpp:hints"
+
+	keptPiece = 64 << 10 // bytes of kept messages sent at a time
 )
 
 // messageToBare delivers a message to an account (RFC 6121 8.5.2).
@@ -94,11 +96,19 @@ func (srv *Server) sendKept(ctx context.Context, s *session) {
 	if len(kept) == 0 {
 		return
 	}
-	for _, m := range kept {
-		s.sendBulk(m.Stanza)
+	var b []byte
+	for i, m := range kept {
+		b = append(b, m.Stanza...)
+		if len(b) < keptPiece && i < len(kept)-1 {
+			continue
+		}
+		if !s.settle() || !s.sendBulk(b) {
+			return // they stay for the next time
+		}
+		b = b[:0]
 	}
 	if !s.drain() {
-		return // they stay for the next time
+		return
 	}
 	if err := srv.cfg.Offline.DeleteMessages(ctx, s.local, kept[len(kept)-1].ID); err != nil {
 		srv.log.Error("xmppd: kept messages could not be deleted", "jid", s.full, "err", err)

@@ -38,7 +38,8 @@ func (srv *Server) ownPresence(ctx context.Context, in *inbound) {
 		}
 		return
 	}
-	if srv.arrive(s, tail, priority) {
+	// For the presence of all whom it may see.
+	if s.settle() && srv.arrive(s, tail, priority) {
 		srv.sendKept(ctx, s)
 	}
 }

@@ -150,6 +150,9 @@ func (srv *Server) rosterGet(ctx context.Context, in *inbound) {
 		in.s.reply(in, errBadRequest)
 		return
 	}
+	if !in.s.settle() {
+		return
+	}
 	srv.presMu.Lock()
 	defer srv.presMu.Unlock()
 	in.s.interested.Store(true)
