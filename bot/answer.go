@@ -100,9 +100,7 @@ func (b *Bot) parse(t *turn) grammar.Reading {
 		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 	}
 	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
-	if narrowed, ok := t.narrow(reading); ok {
-		reading = narrowed
-	}
+	reading = t.narrow(reading)
 	t.read(reading)
 	return reading
 }

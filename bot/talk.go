@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 // which the next line is read.
 type talk struct {
 	readings []grammar.Reading
-	matched  []string // hosts that the last filtered read showed (R15); nil: not answered yet
+	matched  []string // hosts that the last filtered read showed (R15); nil: no such answer yet
 	answer   string   // id of the last answer, for a bare "more"
 	last     time.Time
 }
@@ -48,7 +49,7 @@ func (ts *talks) before(k talkKey) talk {
 	}
 	copied := *t
 	copied.readings = append([]grammar.Reading(nil), t.readings...)
-	copied.matched = append([]string(nil), t.matched...)
+	copied.matched = slices.Clone(t.matched) // none is not nil
 	return copied
 }
 
@@ -59,7 +60,9 @@ func (ts *talks) say(k talkKey, r grammar.Reading) {
 		if n := len(t.readings) - maxReadings; n > 0 {
 			t.readings = append([]grammar.Reading(nil), t.readings[n:]...)
 		}
-		t.matched = nil
+		if r.Status == grammar.OK { // a question back leaves "them" as they were
+			t.matched = nil
+		}
 	})
 }
 

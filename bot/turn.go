@@ -128,22 +128,3 @@ func (t *turn) read(r grammar.Reading) {
 		t.b.talks.say(t.key, r)
 	}
 }
-
-// narrow applies R15: after an answer with a filter, a change to "them" means
-// the hosts that matched in the answer that was seen. The grammar alone cannot
-// know those and says that something is missing.
-func (t *turn) narrow(r grammar.Reading) (grammar.Reading, bool) {
-	n := len(t.before.readings)
-	if r.Status != grammar.Incomplete || n == 0 || len(t.before.matched) == 0 {
-		return r, false
-	}
-	// The answer that was seen, as though it had been asked of those hosts.
-	seen := append([]grammar.Command(nil), t.before.readings[n-1].Commands...)
-	for i := range seen {
-		c := &seen[i]
-		c.On, c.Hosts, c.Where, c.Limit, c.Sort = grammar.Names(t.before.matched...), t.before.matched, nil, 0, ""
-	}
-	t.before.readings[n-1] = t.fleet.Lexicon.Parse(nil, t.fleet.Lexicon.Sentence(seen), t.now)
-	again := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
-	return again, again.Status == grammar.OK
-}
