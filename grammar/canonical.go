@@ -160,7 +160,7 @@ func (lx *Lexicon) clean(v *verb, p *phrase) bool {
 			}
 		}
 	}
-	if len(n.names)+len(n.atoms) > 0 || slices.ContainsFunc(n.closed, func(c closed) bool { return classOf(c.class) != 0 }) {
+	if p.order > 0 && len(n.names)+len(n.atoms) > 0 || slices.ContainsFunc(n.closed, func(c closed) bool { return classOf(c.class) != 0 }) {
 		return false
 	}
 	id := lx.byName[v.Method]

@@ -298,16 +298,18 @@ lead:
 // statement reports whether the line tells instead of asking or ordering.
 func (r *reader) statement() bool {
 	ws := r.la.words
+	for i := range ws[:min(r.skipPolite()+1, len(ws))] {
+		for _, m := range r.la.matches[i] {
+			for _, c := range m.n.closed {
+				if c.class == "ask" && m.len > 1 {
+					return false // I need to know ...
+				}
+			}
+		}
+	}
 	i := r.skipPolite()
 	if i >= len(ws) {
 		return true
-	}
-	for _, m := range r.la.matches[i] {
-		for _, c := range m.n.closed {
-			if c.class == "ask" && m.len > 1 {
-				return false // I need to know ...
-			}
-		}
 	}
 	switch {
 	case slices.Contains(questionWords, ws[i].text):

@@ -169,6 +169,9 @@ func (lx *Lexicon) addSets() {
 		if k == "role" {
 			a.rank = rankRole
 		}
+		if k != "role" && !speaksOfHosts(v) {
+			continue // cpu_count=2 is said by its key
+		}
 		for _, w := range spokenForms(v) {
 			lx.addAtom(w, a)
 		}
@@ -218,6 +221,21 @@ func (lx *Lexicon) addSets() {
 		a.noun = false
 		lx.addAtom(stem, a)
 	}
+}
+
+// speaksOfHosts reports whether a fact's value can be an adjective by itself.
+func speaksOfHosts(v string) bool {
+	letters := 0
+	for i := range len(v) {
+		if isLetter(v[i]) || v[i] >= 0x80 {
+			letters++
+		}
+	}
+	switch v {
+	case "true", "false", "none", "unknown", "null", "nil":
+		return false
+	}
+	return letters >= 2 && !isDigit(rune(v[0]))
 }
 
 // withPrefix is the hosts whose name is the stem and then something that is

@@ -154,7 +154,7 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	if (best.Status == OK || best.Status == Ambiguous) && !(r.fragment(from, best, fr)) {
 		return r.finishClause(best)
 	}
-	if fr.last != nil && f < t && !r.said(f, t) {
+	if fr.last != nil && f < t && !r.said(f, t) && (follows || !r.leadsAsking(from)) {
 		ef := fr
 		ef.edit = true
 		edits := r.edits(f, t, ef)
@@ -182,6 +182,25 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	return r.finishClause(best)
 }
 
+// leadsAsking reports whether the clause begins like a question of its own:
+// such a sentence inherits nothing.
+func (r *reader) leadsAsking(from int) bool {
+	i := max(from, r.skipPolite())
+	if i >= len(r.la.words) || len(r.la.matches[i]) == 0 {
+		return false
+	}
+	ask := false
+	for _, c := range r.la.matches[i][0].n.closed {
+		switch c.class {
+		case "follow", "same", "only":
+			return false
+		case "ask":
+			ask = true
+		}
+	}
+	return ask
+}
+
 // marked reports whether the clause begins with a word that ties it to the
 // line before: and, same, what about.
 func (r *reader) marked(from int) bool {
@@ -206,7 +225,20 @@ func (r *reader) fragment(from int, best choice, fr frame) bool {
 		return false
 	}
 	v, ok := r.lx.byName[c.Method]
-	return ok && r.lx.verbs[v].Hosts
+	if !ok || !r.lx.verbs[v].Hosts {
+		return false
+	}
+	// "disk over 10%" behind a question about disks names its subject again.
+	if c.Method == fr.last.Method {
+		for _, m := range r.la.matches[from] {
+			for _, t := range m.n.terms {
+				if int(t.verb) == v && t.role == roleHead && t.b == 0 && len(r.lx.verbs[v].phrases[t.a].set) == 0 {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // asks reports whether the line ends in a question mark.

@@ -269,43 +269,8 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			}
 		}
 	}
-	// "all" without a noun.
-	for i, w := range ws {
-		if len(found) == 0 && (w.text == "all" || w.text == "everything" || w.text == "everyone") {
-			next := append(slices.Clone(ws[:i]), word{text: "all", raw: "all"}, word{text: "hosts", raw: "hosts"})
-			try(append(next, ws[i+1:]...))
-		}
-	}
-	// Without the words that are not understood, or from a condition on.
-	if len(found) == 0 {
-		if g := r.gates; g.at > 0 && !g.lead {
-			try(slices.Clone(ws[:g.at]))
-		}
-		if len(unknown) > 0 && len(unknown) < len(ws) {
-			keep := slices.Clone(ws)
-			for k := len(unknown) - 1; k >= 0; k-- {
-				keep = slices.Delete(keep, unknown[k], unknown[k]+1)
-			}
-			try(keep)
-			try(slices.Clone(ws[:unknown[0]]))
-		}
-	}
-	// A service that the host has, for one that nobody knows.
-	if len(found) == 0 && len(unknown) == 1 && r.holdsWrite() {
-		for _, s := range r.servicesNamed() {
-			next := slices.Clone(ws)
-			next[unknown[0]].text, next[unknown[0]].raw = s, s
-			try(next)
-		}
-	}
-	// As much of the beginning as is an order.
-	if len(found) == 0 && r.imperative() {
-		for k := len(ws) - 1; k >= 2 && len(found) == 0; k-- {
-			try(slices.Clone(ws[:k]))
-		}
-	}
 	// Something else with the same things: what they are is known.
-	if len(found) == 0 && len(unknown) == 1 && unknown[0] <= 1 && len(ws) > 2 {
+	if len(found) == 0 && len(unknown) == 1 && unknown[0] <= 1 && len(ws) > 2 && r.namesUnit() {
 		for _, v := range []string{"restart", "status of"} {
 			next := append([]word{}, ws[:unknown[0]]...)
 			for _, w := range strings.Fields(v) {
@@ -314,10 +279,32 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			try(append(next, ws[unknown[0]+1:]...))
 		}
 	}
+	// Without the words that are not understood, or from a condition on.
+	if len(found) == 0 {
+		if g := r.gates; g.at > 0 && !g.lead {
+			try(slices.Clone(ws[:g.at]))
+		}
+		if len(unknown) > 0 && len(unknown) < len(ws) && !slices.ContainsFunc(unknown, r.named) {
+			keep := slices.Clone(ws)
+			for k := len(unknown) - 1; k >= 0; k-- {
+				keep = slices.Delete(keep, unknown[k], unknown[k]+1)
+			}
+			try(keep)
+			try(slices.Clone(ws[:unknown[0]]))
+		}
+	}
+	// As much of the beginning as is an order.
+	if len(found) == 0 && r.imperative() {
+		for k := len(ws) - 1; k >= 2 && len(found) == 0 && !r.thing(k); k-- {
+			if (!r.narrows(k) || k == len(ws)-1) && !r.named(k) {
+				try(slices.Clone(ws[:k]))
+			}
+		}
+	}
 	// Without one word at a time.
 	if len(found) == 0 && len(unknown) == 0 && len(ws) <= 12 {
 		for i := range ws {
-			if ws[i].mark && ws[i].text != "?" || r.isHead(i) {
+			if ws[i].mark && ws[i].text != "?" || r.isHead(i) || r.named(i) || r.narrows(i) || r.thing(i) || r.isClass(i, "prep") {
 				continue
 			}
 			try(slices.Delete(slices.Clone(ws), i, i+1))
@@ -338,26 +325,53 @@ func (r *reader) slip(s string) bool {
 	return len(n) == 1 && len(s) >= 4 && (n[0].text[0] == s[0] || n[0].text[0] == s[1] && n[0].text[1] == s[0])
 }
 
-// servicesNamed are services of the first host that the line names.
-func (r *reader) servicesNamed() []string {
-	var out []string
+// named reports whether a word stands where something is named: behind a
+// preposition, a conjunction or the verb of a write. A suggestion without it
+// would be about something else, or about more.
+func (r *reader) named(i int) bool {
+	for k := i - 1; k >= 0; k-- {
+		if r.isClass(k, "det") {
+			continue
+		}
+		return r.isClass(k, "prep") || r.isClass(k, "conj") || r.isHead(k)
+	}
+	return false
+}
+
+// narrows reports whether the words from i on restrict what stands before.
+func (r *reader) narrows(i int) bool {
+	for _, class := range []string{"rel", "except", "but", "cmp", "only", "not", "conj"} {
+		if r.isClass(i, class) {
+			return true
+		}
+	}
+	return r.la.words[i].text == "with" || r.la.words[i].text == "in" || r.la.words[i].text == "where"
+}
+
+// thing reports whether a word is a name, hosts or a number.
+func (r *reader) thing(i int) bool {
+	for _, m := range r.la.matches[i] {
+		if len(m.n.names)+len(m.n.atoms) > 0 {
+			return true
+		}
+	}
+	switch r.la.shapes[i].class {
+	case tIdent, tMark:
+		return false
+	}
+	return true
+}
+
+// namesUnit reports whether the line names a service.
+func (r *reader) namesUnit() bool {
 	for i := range r.la.words {
 		for _, m := range r.la.matches[i] {
-			for _, a := range m.n.atoms {
-				if a.sel.op != selName {
-					continue
-				}
-				for s, on := range r.lx.services {
-					if meet(on, a.set) {
-						out = append(out, s)
-					}
-				}
-				slices.Sort(out)
-				return out[:min(len(out), maxSuggestions)]
+			if slices.ContainsFunc(m.n.names, func(n nameSense) bool { return n.kind == KindUnit }) {
+				return true
 			}
 		}
 	}
-	return nil
+	return false
 }
 
 // isHead reports whether a word begins the phrase of a write: without it a
