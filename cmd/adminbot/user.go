@@ -61,7 +61,7 @@ type userAddCmd struct {
 }
 
 func (c userAddCmd) Run(ctx context.Context, std streams) error {
-	s, _, err := c.open(ctx)
+	s, dir, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,6 +80,9 @@ func (c userAddCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	said(std, a.Name+" added", password, made)
+	if a.Role == account.Admin {
+		fmt.Fprintf(std.err, "hint: the policies say what administrators may do; add %s to their group admins%s\n", a.Name, policiesIn(dir))
+	}
 	return nil
 }
 
@@ -192,4 +195,12 @@ func said(std streams, what, password string, made bool) {
 	} else {
 		fmt.Fprintln(std.out, what)
 	}
+}
+
+// policiesIn names the policy files of a site, for a hint.
+func policiesIn(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return fmt.Sprintf(" in %s and %s", filepath.Join(dir, site.BotPolicy), filepath.Join(dir, site.HostPolicy))
 }

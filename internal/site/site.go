@@ -122,6 +122,13 @@ func (s *Site) acquire() error {
 // verify reads what later parts rely on, so that damage is found before
 // anything is started or written.
 func (s *Site) verify() error {
+	info, err := os.Stat(s.Dir)
+	if err != nil {
+		return fmt.Errorf("site: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("site: others can write to %s (mode %04o)\nhint: chmod 700 %s", s.Dir, info.Mode().Perm(), s.Dir)
+	}
 	for _, name := range []string{BotPolicy, HostPolicy, CAFile, caKey} {
 		if info, err := os.Stat(s.Path(name)); err != nil {
 			return s.damaged(name, err)
@@ -132,6 +139,11 @@ func (s *Site) verify() error {
 	entries, err := os.ReadDir(s.Path(secretsDir))
 	if err != nil {
 		return s.damaged(secretsDir, err)
+	}
+	if len(entries) > 0 { // made after the accounts whose passwords they are
+		if _, err := os.Stat(s.Path(Accounts)); err != nil {
+			return s.damaged(Accounts, err)
+		}
 	}
 	for _, e := range entries {
 		if _, err := config.ReadSecret(s.Path(secretsDir, e.Name())); err != nil {

@@ -27,6 +27,9 @@ func open(t *testing.T, dir, domain string, at time.Time) *Site {
 func TestOpenTwice(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "site")
 	s := open(t, dir, "", now)
+	if err := os.WriteFile(s.Path(Accounts), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if s.Domain != "localhost" {
 		t.Errorf("domain %q", s.Domain)
 	}
@@ -93,6 +96,8 @@ func TestDamage(t *testing.T) {
 		{"marker gone", marker, os.Remove},
 		{"marker garbled", marker, func(p string) error { return os.WriteFile(p, []byte("a b\x00"), 0o600) }},
 		{"policy gone", BotPolicy, os.Remove},
+		{"accounts gone", Accounts, os.Remove},
+		{"directory open to others", "", func(p string) error { return os.Chmod(p, 0o777) }},
 		{"secret readable by all", SecretFile("admin"), func(p string) error { return os.Chmod(p, 0o644) }},
 		{"secret empty", SecretFile("admin"), func(p string) error { return os.Truncate(p, 0) }},
 		{"authority gone", CAFile, os.Remove},
@@ -103,6 +108,9 @@ func TestDamage(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "site")
 			s := open(t, dir, "", now)
+			if err := os.WriteFile(s.Path(Accounts), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := s.Secret("admin"); err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +127,7 @@ func TestDamage(t *testing.T) {
 				_, err = s.Certificate(now)
 				s.Close()
 			}
-			if err == nil || !strings.Contains(err.Error(), filepath.Base(tt.file)) {
+			if err == nil || !strings.Contains(err.Error(), filepath.Base(filepath.Join(dir, tt.file))) {
 				t.Errorf("got %v, want an error that names %s", err, tt.file)
 			}
 			if diff := cmp.Diff(before, snapshot(t, dir)); diff != "" {
