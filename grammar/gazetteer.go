@@ -169,6 +169,11 @@ func (lx *Lexicon) addSets() {
 		if k == "role" {
 			a.rank = rankRole
 		}
+		if !strings.ContainsAny(k, ".") {
+			named := a
+			named.noun = true
+			lx.addAtom(strings.ReplaceAll(k, "_", " ")+" "+v, named) // hosts with role web
+		}
 		if k != "role" && !speaksOfHosts(v) {
 			continue // cpu_count=2 is said by its key
 		}

@@ -58,11 +58,13 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 
 // read is the whole pipeline after the normaliser.
 func (r *reader) read(words []word, odd bool) Reading {
+	words, negated := isNot(words)
 	r.la = r.lx.lattice(words, odd)
 	if out, ok := r.conversation(); ok {
 		return out
 	}
 	r.gates = r.gate()
+	r.gates.not = r.gates.not || negated
 	clauses := r.clauses()
 	fr := r.frame()
 	var result Reading
@@ -89,6 +91,17 @@ func (r *reader) read(words []word, odd bool) Reading {
 	}
 	result = Reading{Status: OK, Commands: plans, Canonical: r.lx.sentence(plans)}
 	return r.guard(result)
+}
+
+// isNot reads "isn't nginx running?" as the question it is.
+func isNot(words []word) ([]word, bool) {
+	if len(words) > 3 && words[1].text == "not" && words[len(words)-1].text == "?" {
+		switch words[0].text {
+		case "is", "are", "has", "have", "does", "was", "were":
+			return append(slices.Clone(words[:1]), words[2:]...), true
+		}
+	}
+	return words, false
 }
 
 // guard applies what the gates of the line say to a complete plan.

@@ -322,7 +322,7 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 // word: it begins like the known one, or with its first two letters swapped.
 func (r *reader) slip(s string) bool {
 	n := r.lx.nearest(s, 1)
-	return len(n) == 1 && len(s) >= 4 && (n[0].text[0] == s[0] || n[0].text[0] == s[1] && n[0].text[1] == s[0])
+	return len(n) == 1 && n[0].dist == 1 && len(s) >= 4 && (n[0].text[0] == s[0] || n[0].text[0] == s[1] && n[0].text[1] == s[0])
 }
 
 // named reports whether a word stands where something is named: behind a

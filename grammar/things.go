@@ -290,9 +290,13 @@ behind:
 		}
 		break behind
 	}
-	// In a question also right before: "the openssl version".
-	if !b.vb.Write && at+1 < len(b.toks) && b.toks[at+1].class == tTerm && b.toks[at+1].has(b.v, roleHead) != nil {
-		return i, t.text, true
+	// In a question also right before its noun: "the openssl version", "java processes".
+	if !b.vb.Write && at+1 < len(b.toks) && b.toks[at+1].class == tTerm {
+		for _, x := range b.toks[at+1].terms {
+			if int(x.verb) == b.v && x.role == roleArg && int(x.a) == i {
+				return i, t.text, true
+			}
+		}
 	}
 	if b.fr.edit && !b.vb.Write || b.vb.Args[i].Kind == KindVersion {
 		return i, t.text, true
