@@ -108,7 +108,7 @@ func TestMechanisms(t *testing.T) {
 func (t *throttle) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.buckets = nil
+	t.buckets, t.known = nil, nil
 }
 
 // sasl opens a stream and goes through an exchange, and returns whether it
@@ -286,11 +286,11 @@ func TestUnknownUsers(t *testing.T) {
 func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var th throttle
+		// At once, too: none of them has failed yet.
 		for i := range pairTries {
 			if !th.allow("1.2.3.4", "alice") {
 				t.Fatalf("refused after %d", i)
 			}
-			th.failed("1.2.3.4", "alice")
 		}
 		if th.allow("1.2.3.4", "alice") {
 			t.Error("still allowed")
@@ -302,23 +302,66 @@ func TestGuessing(t *testing.T) {
 		if !th.allow("1.2.3.4", "alice") {
 			t.Error("not forgiven")
 		}
-		th.failed("1.2.3.4", "alice")
 		if th.allow("1.2.3.4", "alice") {
 			t.Error("forgiven too much")
 		}
-		// One address that tries many names.
-		for i := range addrTries {
-			th.failed("9.9.9.9", fmt.Sprint("user", i))
+		// Who gets it right may do so as often as wanted.
+		for i := range 3 * userTries {
+			if !th.allow("1.2.3.4", "carol") {
+				t.Fatalf("refused after %d logins", i)
+			}
+			th.succeeded("1.2.3.4", "carol")
 		}
-		if th.allow("9.9.9.9", "fresh") {
-			t.Error("an address may try any number of names")
+	})
+}
+
+// TestGuessingManyNames lets one address, and then many, try names without
+// end: that ends soon, but not for who logs in from there, and not for long.
+func TestGuessingManyNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var th throttle
+		th.allow("127.0.0.1", "carol")
+		th.succeeded("127.0.0.1", "carol")
+		for range addrTries * 3 {
+			th.allow("127.0.0.1", "alice")
+		}
+		if !th.allow("127.0.0.1", "bob") {
+			t.Error("one name locks out the others")
+		}
+		allowed := 0
+		for i := range addrTries * 10 {
+			if th.allow("127.0.0.1", fmt.Sprint("user", i)) {
+				allowed++
+			}
+		}
+		if allowed > addrTries {
+			t.Errorf("an address may try %d names", allowed)
+		}
+		if !th.allow("127.0.0.1", "carol") {
+			t.Error("who logged in from there is locked out")
+		}
+		for i := range userTries {
+			th.allow(fmt.Sprint("a", i), "carol")
+		}
+		if th.allow("9.9.9.9", "carol") {
+			t.Error("many addresses may try one name without end")
+		}
+		if !th.allow("127.0.0.1", "carol") {
+			t.Error("the user is locked out where the user was")
+		}
+		time.Sleep(addrEvery + time.Second)
+		if !th.allow("127.0.0.1", "fresh") || !th.allow("9.9.9.9", "carol") {
+			t.Error("not forgiven")
 		}
 		// The memory of it is bounded.
 		for i := range 3 * throttleKeys {
-			th.failed(fmt.Sprint("a", i), "u")
+			addr := fmt.Sprint("b", i)
+			th.allow(addr, addr)
+			th.succeeded(addr, addr)
+			th.allow(addr, "u")
 		}
-		if n := len(th.buckets); n > throttleKeys+3 {
-			t.Errorf("%d buckets", n)
+		if n := max(len(th.buckets), len(th.known)); n > throttleKeys+3 {
+			t.Errorf("%d are remembered", n)
 		}
 	})
 }

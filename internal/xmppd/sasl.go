@@ -123,7 +123,7 @@ func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, i
 		case err == nil:
 			return a.SHA256, true
 		}
-		return invented(s.srv.secret, h, user), false
+		return invented(s.srv.secret, h, normal(user)), false
 	}
 	s.scram = x
 	if !initial {
@@ -131,6 +131,15 @@ func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, i
 		return nil
 	}
 	return s.saslStep(data)
+}
+
+// normal returns the name of the account that a client means by user: it may
+// write it in several ways, which must count, and look, like one.
+func normal(user string) string {
+	if name, err := account.Name(user); err == nil {
+		return name
+	}
+	return user // nobody has it
 }
 
 // claim finds the account that a client wants to log in to.
@@ -156,15 +165,12 @@ func (s *session) claim(ctx context.Context, user string) (account.Account, erro
 func (s *session) saslStep(data []byte) error {
 	x := s.scram
 	out, done, err := x.step(data)
-	if err == nil && x.answers == 1 && !s.srv.throttle.allow(s.ip(), x.user) {
+	if err == nil && x.answers == 1 && !s.srv.throttle.allow(s.ip(), normal(x.user)) {
 		s.scram = nil
 		return s.saslFailure("temporary-auth-failure")
 	}
 	if err != nil {
 		s.scram = nil
-		if errors.Is(err, errDenied) {
-			s.srv.throttle.failed(s.ip(), x.user)
-		}
 		return s.saslFailure(err.Error())
 	}
 	encoded := base64.StdEncoding.EncodeToString(out)
@@ -173,7 +179,7 @@ func (s *session) saslStep(data []byte) error {
 		return nil
 	}
 	s.scram = nil
-	return s.saslSuccess(encoded)
+	return s.saslSuccess(normal(x.user), encoded)
 }
 
 // saslPlain checks a PLAIN message (RFC 4616): authzid NUL user NUL password.
@@ -186,23 +192,24 @@ func (s *session) saslPlain(ctx context.Context, data []byte) error {
 	if local, _, _ := strings.Cut(parts[0], "@"); parts[0] != "" && local != user {
 		return s.saslFailure("invalid-authzid")
 	}
-	if !s.srv.throttle.allow(s.ip(), user) {
+	name := normal(user)
+	if !s.srv.throttle.allow(s.ip(), name) {
 		return s.saslFailure("temporary-auth-failure")
 	}
 	a, err := s.claim(ctx, user)
 	if err != nil {
 		// As much work as for an account that exists.
 		h, _ := hashOf("SCRAM-SHA-256")
-		a = account.Account{SHA256: invented(s.srv.secret, h, user)}
+		a = account.Account{SHA256: invented(s.srv.secret, h, name)}
 	}
 	if !a.CheckPassword(parts[2]) || err != nil {
-		s.srv.throttle.failed(s.ip(), user)
 		return s.saslFailure("not-authorized")
 	}
-	return s.saslSuccess("")
+	return s.saslSuccess(name, "")
 }
 
-func (s *session) saslSuccess(data string) error {
+func (s *session) saslSuccess(name, data string) error {
+	s.srv.throttle.succeeded(s.ip(), name)
 	s.authed = true
 	s.send([]byte("<success xmlns='" + NSSASL + "'>" + data + "</success>"))
 	s.restart = true
