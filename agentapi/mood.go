@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // NSMood is the namespace of what a host agent adds to its presence.
@@ -263,11 +264,12 @@ func parseInt32(s string) (int32, error) {
 	return int32(n), err
 }
 
-// clean makes s valid XML 1.0 text of one line of at most n bytes.
+// clean makes s valid XML 1.0 text of one line of at most n bytes, in which
+// nothing commands a terminal or turns the direction of what follows.
 func clean(s string, n int) string {
 	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
-		case r == 0xFFFD, r == 0xFFFE, r == 0xFFFF, r < 0x20:
+		case r == 0xFFFD, r == 0xFFFE, r == 0xFFFF, unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
 			return ' '
 		}
 		return r

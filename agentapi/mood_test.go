@@ -81,6 +81,21 @@ func TestMoodRefused(t *testing.T) {
 	}
 }
 
+// TestMoodIsOneLine: reasons are shown beside others, one host a line.
+func TestMoodIsOneLine(t *testing.T) {
+	const text = `<x xmlns="urn:adminbot:mood:0" mood="sad"><reason check="c&#x9b;31m&#x200b;" points="1">ok&#10;web02&#13;&#x9d;0;x&#x7f;&#x202e;&#x2066;&#x2028;y</reason><reason check="d" points="1">`
+	m, err := DecodeMood(xml.NewDecoder(strings.NewReader(text + strings.Repeat("ä", 300) + `</reason></x>`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := m.Reasons[0]; r.Check != "c 31m" || r.Text != "ok web02 0;x y" {
+		t.Errorf("%q", m.Reasons[0])
+	}
+	if got := m.Reasons[1].Text; len(got) > maxReasonText || !strings.HasSuffix(got, "ä…") {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+}
+
 // What comes in presence comes from others: reading it must be safe, and what
 // was read must be writable and read the same again.
 func FuzzDecodeMood(f *testing.F) {
