@@ -64,9 +64,15 @@ func (b *Bot) Answer(ctx context.Context, u Utterance, emit func(Reply)) error {
 	if turn.aside(ctx) {
 		return nil
 	}
+	if reply, ok := b.idle(turn); ok {
+		return turn.say(reply)
+	}
 	reading := b.parse(turn)
 	plan, problem := plan(reading, turn.line, turn.fleet.Lexicon)
 	if problem != nil {
+		if still := b.stillWaits(turn); still != "" && reading.Status == grammar.NotACommand {
+			problem.Text += "\n" + still
+		}
 		return turn.say(*problem)
 	}
 	if own := plan.own(); own != nil {
@@ -97,6 +103,9 @@ func (b *Bot) carryOut(ctx context.Context, turn *turn, plan Plan, permit permit
 // answers, else by the grammar.
 func (b *Bot) parse(t *turn) grammar.Reading {
 	if c, ok := control(t.line, b.knownID); ok {
+		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
+	}
+	if c, ok := b.dropping(t); ok {
 		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 	}
 	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
