@@ -14,16 +14,19 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"adminbot/bot"
 )
 
-// Exit codes: a contract with scripts.
+// Exit codes: a contract with scripts, the same for the bot's answers and for
+// what needs no bot.
 const (
-	exitOK          = 0
-	exitFailed      = 1 // something failed, or the hosts' answers are mixed
-	exitUsage       = 2 // not understood or invalid; nothing was sent
-	exitRefused     = 3 // every host refused by policy
-	exitUnconfirmed = 4 // needs confirmation or approval; nothing was sent
-	exitUnreachable = 5 // no host reachable, or none answered in time
+	exitOK          = bot.ExitOK
+	exitFailed      = bot.ExitMixed
+	exitUsage       = bot.ExitNotUnderstood
+	exitRefused     = bot.ExitRefused
+	exitUnconfirmed = bot.ExitNeedsYes
+	exitUnreachable = bot.ExitNoAnswer
 )
 
 // exitError ends a command with a code. A nil err prints nothing: the command

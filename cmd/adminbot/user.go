@@ -66,20 +66,16 @@ func (c userAddCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer s.Close()
-	password, made, err := newPassword(std.in)
+	a, password, err := newAccount(std, c.Name, account.Role(c.Role))
 	if err != nil {
 		return err
-	}
-	a, err := account.New(c.Name, account.Role(c.Role), password)
-	if err != nil {
-		return exit(exitUsage, err)
 	}
 	if err := s.AddAccount(ctx, a); errors.Is(err, account.ErrExists) {
 		return usage("%s exists already\nhint: adminbot user passwd %s changes its password", a.Name, a.Name)
 	} else if err != nil {
 		return err
 	}
-	said(std, a.Name+" added", password, made)
+	password.say(std, a.Name+" added")
 	if a.Role == account.Admin {
 		fmt.Fprintf(std.err, "hint: the policies say what administrators may do; add %s to their group admins%s\n", a.Name, policiesIn(dir))
 	}
@@ -105,23 +101,19 @@ func (c userPasswdCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return noSuch(name, err)
 	}
-	password, made, err := newPassword(std.in)
+	a, password, err := newAccount(std, name, old.Role)
 	if err != nil {
 		return err
-	}
-	a, err := account.New(name, old.Role, password)
-	if err != nil {
-		return exit(exitUsage, err)
 	}
 	if err := s.SetPassword(ctx, a); err != nil {
 		return noSuch(name, err)
 	}
 	if dir != "" { // what adminbot say and others log in with
-		if err := site.UpdateSecret(dir, name, password); err != nil {
+		if err := site.UpdateSecret(dir, name, password.text); err != nil {
 			return err
 		}
 	}
-	said(std, "password of "+name+" changed", password, made)
+	password.say(std, "password of "+name+" changed")
 	return nil
 }
 
@@ -173,28 +165,40 @@ func noSuch(name string, err error) error {
 	return err
 }
 
-// newPassword reads the first line of standard input unless that is a terminal
-// or empty; then it makes a password.
-func newPassword(in *os.File) (password string, made bool, err error) {
-	if !term.IsTerminal(int(in.Fd())) {
-		line := bufio.NewScanner(in)
-		if line.Scan() {
-			if password = strings.TrimSpace(line.Text()); password != "" {
-				return password, false, nil
-			}
-		} else if err := line.Err(); err != nil {
-			return "", false, fmt.Errorf("password: %w", err)
-		}
-	}
-	return rand.Text(), true, nil
+// A password is what an account is made with; one that was made here is shown
+// once.
+type password struct {
+	text string
+	made bool
 }
 
-func said(std streams, what, password string, made bool) {
-	if made {
-		fmt.Fprintf(std.out, "%s, password: %s\n", what, password)
-	} else {
-		fmt.Fprintln(std.out, what)
+// newAccount makes an account with the first line of standard input as its
+// password, unless that is a terminal or empty; then it makes a password.
+func newAccount(std streams, name string, role account.Role) (account.Account, password, error) {
+	var p password
+	if !term.IsTerminal(int(std.in.Fd())) {
+		line := bufio.NewScanner(std.in)
+		if line.Scan() {
+			p.text = strings.TrimSpace(line.Text())
+		} else if err := line.Err(); err != nil {
+			return account.Account{}, p, fmt.Errorf("password: %w", err)
+		}
 	}
+	if p.text == "" {
+		p = password{rand.Text(), true}
+	}
+	a, err := account.New(name, role, p.text)
+	if err != nil {
+		return a, p, exit(exitUsage, err)
+	}
+	return a, p, nil
+}
+
+func (p password) say(std streams, what string) {
+	if p.made {
+		what += ", password: " + p.text
+	}
+	fmt.Fprintln(std.out, what)
 }
 
 // policiesIn names the policy files of a site, for a hint.
