@@ -58,7 +58,7 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 	if old != nil {
 		old.end(&streamError{"conflict", "another connection took the resource"})
 	}
-	s.srv.unauthed.Add(-1)
+	s.srv.lobby.leave(s)
 	var b []byte
 	b = append(b, "<iq type='result' id="...)
 	b = append(b, st.id.quoted(st.raw)...)

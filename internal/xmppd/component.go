@@ -90,7 +90,7 @@ func (s *session) handshake(st *Stanza) error {
 	// Before anything that others send to it.
 	s.send([]byte("<handshake/>"))
 	s.srv.mu.Unlock()
-	s.srv.unauthed.Add(-1)
+	s.srv.lobby.leave(s)
 	s.sc.Limits.Bytes = s.srv.cfg.Limits.Stanza
 	return nil
 }

@@ -175,6 +175,7 @@ func (s *session) saslStep(data []byte) error {
 	}
 	encoded := base64.StdEncoding.EncodeToString(out)
 	if !done {
+		s.stage.Store(proving)
 		s.send([]byte("<challenge xmlns='" + NSSASL + "'>" + encoded + "</challenge>"))
 		return nil
 	}
@@ -209,6 +210,7 @@ func (s *session) saslPlain(ctx context.Context, data []byte) error {
 }
 
 func (s *session) saslSuccess(name, data string) error {
+	s.stage.Store(proven)
 	s.srv.throttle.succeeded(s.ip(), name)
 	s.authed = true
 	s.send([]byte("<success xmlns='" + NSSASL + "'>" + data + "</success>"))

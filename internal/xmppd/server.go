@@ -81,6 +81,7 @@ type Limits struct {
 	LoginTime     time.Duration // from connecting to having a resource; 30 s
 	LoginTries    int           // failed logins on one connection; 5
 	Unauthed      int           // connections that have not logged in; 1,000
+	UnauthedShare int           // of these, from one address; half of them
 	Sessions      int           // resources of one account; 20
 	WriteTimeout  time.Duration // for 64 KiB to leave; 20 s
 	IdlePing      time.Duration // silence before the server pings; 5 min
@@ -108,6 +109,7 @@ func (l Limits) withDefaults() Limits {
 	d(&l.LoginTime, 30*time.Second)
 	n(&l.LoginTries, 5)
 	n(&l.Unauthed, 1000)
+	n(&l.UnauthedShare, (l.Unauthed+1)/2)
 	n(&l.Sessions, 20)
 	d(&l.WriteTimeout, 20*time.Second)
 	d(&l.IdlePing, 5*time.Minute)
@@ -159,7 +161,7 @@ type Server struct {
 	started  time.Time
 
 	wg       sync.WaitGroup // goroutines of connections
-	unauthed atomic.Int64
+	lobby    lobby
 	counters struct{ slow, stanzas atomic.Int64 }
 
 	dir      atomic.Pointer[directory]
@@ -310,11 +312,6 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 			return fmt.Errorf("xmppd: accept: %w", err)
 		}
 		pause = 0
-		if s.unauthed.Add(1) > int64(s.cfg.Limits.Unauthed) {
-			s.unauthed.Add(-1)
-			c.Close()
-			continue
-		}
 		se := newSession(s, c, kind)
 		s.mu.Lock()
 		if s.ending {
@@ -325,6 +322,10 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 		s.conns[se] = struct{}{}
 		s.wg.Add(1)
 		s.mu.Unlock()
+		if out := s.lobby.enter(se, s.cfg.Limits.Unauthed, s.cfg.Limits.UnauthedShare); out != nil {
+			s.log.Debug("xmppd: a connection that had not logged in gives way to a new one", "addr", out.raw.RemoteAddr())
+			out.cut()
+		}
 		go func() {
 			defer s.wg.Done()
 			se.run(ctx)

@@ -49,9 +49,10 @@ type session struct {
 	sender                      *sender // of the component's last stanza; of the reading goroutine
 	fromFull, fromBare          []byte  // attributes, with a space before
 
-	opened     atomic.Bool // our stream header is out
-	interested atomic.Bool // asked for its contact list
-	carbons    atomic.Bool // XEP-0280
+	stage      atomic.Int32 // how far it is with the login
+	opened     atomic.Bool  // our stream header is out
+	interested atomic.Bool  // asked for its contact list
+	carbons    atomic.Bool  // XEP-0280
 
 	available atomic.Bool  // changes with presMu held
 	priority  atomic.Int32 // likewise
@@ -101,9 +102,7 @@ func (s *session) run(ctx context.Context) {
 			s.finish([]byte("</stream:stream>"))
 		}
 	}
-	if !s.bound() {
-		s.srv.unauthed.Add(-1)
-	}
+	s.srv.lobby.leave(s)
 	s.srv.detach(s)
 	s.linger()
 	s.in.rest()
@@ -243,6 +242,7 @@ func (s *session) startTLS(ctx context.Context, cfg *tls.Config) error {
 	s.c = t
 	s.mu.Unlock()
 	s.secure = true
+	s.stage.Store(secured)
 	return nil
 }
 
@@ -259,6 +259,9 @@ func (s *session) header(h *Header) error {
 		return &streamError{"host-unknown", ""}
 	case h.Version != "" && h.Version[0] == '0':
 		return &streamError{"unsupported-version", ""}
+	}
+	if s.stage.Load() == connected {
+		s.stage.Store(greeted)
 	}
 	s.send(s.features())
 	return nil
