@@ -27,6 +27,7 @@ import (
 
 	"adminbot/agentapi"
 	"adminbot/grammar"
+	"adminbot/internal/textsafe"
 )
 
 // HostsGroup is the roster group whose members are hosts.
@@ -34,6 +35,10 @@ const HostsGroup = "Hosts"
 
 // Resource is the resource host agents bind, to which calls are addressed.
 const Resource = "agent"
+
+// maxHostName bounds a host's name, in bytes. A localpart of an address may have
+// 1023 (RFC 7622 3.3.1), and a row of a table starts with it.
+const maxHostName = 255
 
 // Config is what a fleet is made of. Only Compile is needed.
 type Config struct {
@@ -245,6 +250,10 @@ func (f *Fleet) add(c Contact) {
 	name := bare.Localpart()
 	if name == "" || f.names[name] != nil { // two domains, one name: the second is called by its address
 		name = bare.String()
+	}
+	if textsafe.Line(name, maxHostName) != name {
+		f.cfg.Log.Warn("no host has such a name", "jid", bare.String())
+		return
 	}
 	h := &host{Host: Host{Name: name, JID: bare, Mood: agentapi.Dead}}
 	f.hosts[bare.String()], f.names[name] = h, h

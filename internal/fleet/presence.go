@@ -1,17 +1,18 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"strings"
-	"unicode/utf8"
 
 	"mellium.im/xmpp/stanza"
 
 	"adminbot/agentapi"
+	"adminbot/internal/textsafe"
 )
 
-// maxStatus bounds the text of a presence that is kept.
+// maxStatus bounds the text of a presence that is kept, in bytes.
 const maxStatus = 200
 
 // HandlePresence takes one presence stanza, whose children r yields; r may be
@@ -57,10 +58,7 @@ func (f *Fleet) available(bare, show, status string, mood *agentapi.Mood) {
 			mood.Mood = agentapi.DND
 		}
 	}
-	h.Status = status
-	if status == "" {
-		h.Status = mood.Status()
-	}
+	h.Status = cmp.Or(status, textsafe.Line(mood.Status(), maxStatus))
 	if mood.Mood != before.Mood || cameUp {
 		h.Since = mood.Since
 		if h.Since.IsZero() || h.Since.After(f.cfg.Now()) {
@@ -112,7 +110,10 @@ func readPresence(r xml.TokenReader) (show, status string, mood *agentapi.Mood) 
 				mood = &m
 				continue
 			case start.Name.Local == "show":
-				show = text(r)
+				switch s := text(r); s {
+				case "away", "xa", "dnd", "chat": // RFC 6121 4.7.2.1: there are no others
+					show = s
+				}
 				continue
 			case start.Name.Local == "status":
 				if s := text(r); status == "" {
@@ -142,7 +143,8 @@ func (f *from) Token() (xml.Token, error) {
 	return f.rest.Token()
 }
 
-// text reads up to the end of the element that has begun and returns its text.
+// text reads up to the end of the element that has begun and returns its text
+// as one clean line.
 func text(r xml.TokenReader) string {
 	var b strings.Builder
 	for depth := 1; depth > 0; {
@@ -153,7 +155,7 @@ func text(r xml.TokenReader) string {
 		case xml.EndElement:
 			depth--
 		case xml.CharData:
-			if depth == 1 && b.Len() < maxStatus {
+			if depth == 1 && b.Len() < 4*maxStatus {
 				b.Write(t)
 			}
 		}
@@ -161,13 +163,5 @@ func text(r xml.TokenReader) string {
 			break
 		}
 	}
-	s := b.String()
-	for len(s) > maxStatus || !utf8.ValidString(s) {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-		if n == 0 {
-			break
-		}
-	}
-	return strings.TrimSpace(s)
+	return strings.Join(strings.Fields(textsafe.Line(b.String(), maxStatus)), " ")
 }
