@@ -358,13 +358,8 @@ func (f *Fleet) Refresh() error {
 			hosts[i].Facts.Facts = facts
 		}
 		inv.Hosts = append(inv.Hosts, grammar.Host{Name: h.Name, Facts: facts, Mood: spoken(h.Mood), Services: h.Facts.Services})
-		inv.Checks = merge(inv.Checks, h.Facts.Checks)
-		inv.Components = merge(inv.Components, h.Facts.Components)
-		inv.Backups = merge(inv.Backups, h.Facts.Backups)
-		inv.FailoverGroups = merge(inv.FailoverGroups, h.Facts.FailoverGroups)
-		inv.Apps = merge(inv.Apps, h.Facts.Apps)
-		inv.CodeSets = merge(inv.CodeSets, h.Facts.CodeSets)
 	}
+	f.vocabulary(&inv, hosts)
 	inv.Groups = f.groups(&inv)
 	lex, err := f.cfg.Compile(&inv)
 	if err != nil {
@@ -372,6 +367,42 @@ func (f *Fleet) Refresh() error {
 	}
 	f.snap.Store(&Snapshot{Inventory: &inv, Lexicon: lex, Hosts: hosts})
 	return nil
+}
+
+// vocabulary adds what hosts call things to the inventory, within bounds.
+func (f *Fleet) vocabulary(inv *grammar.Inventory, hosts []Host) {
+	for _, kind := range []struct {
+		into *[]string
+		of   func(Facts) []string
+	}{
+		{&inv.Checks, func(f Facts) []string { return f.Checks }},
+		{&inv.Components, func(f Facts) []string { return f.Components }},
+		{&inv.Backups, func(f Facts) []string { return f.Backups }},
+		{&inv.FailoverGroups, func(f Facts) []string { return f.FailoverGroups }},
+		{&inv.Apps, func(f Facts) []string { return f.Apps }},
+		{&inv.CodeSets, func(f Facts) []string { return f.CodeSets }},
+	} {
+		t := tally{}
+		for _, h := range hosts {
+			t.add(kind.of(h.Facts))
+		}
+		*kind.into = merge(*kind.into, t.names())
+	}
+	services := tally{}
+	for _, h := range hosts {
+		services.add(h.Facts.Services)
+	}
+	if len(services) <= maxVocabulary {
+		return
+	}
+	keep := services.names()
+	f.cfg.Log.Info("hosts have more services than are known by name", "services", len(services), "known", len(keep))
+	for i, h := range inv.Hosts {
+		inv.Hosts[i].Services = slices.DeleteFunc(slices.Clone(h.Services), func(s string) bool {
+			_, known := slices.BinarySearch(keep, s)
+			return !known
+		})
+	}
 }
 
 // spoken is the mood as sentences select by it.
