@@ -28,6 +28,7 @@ type Utterance struct {
 	Text       string    // the line, without quotation of earlier messages and without the bot's name
 	ID         string    // of the message; corrections name it
 	Delayed    time.Time // when it was sent, if it came late; such a line changes nothing (R9)
+	Heard      uint64    // number of its arrival, of [Bot.Hear]; 0: it arrives now
 	Correction string    // id of the message that this one corrects (R9)
 	Encrypted  string    // how it was encrypted, if it was; then Text is empty (R14)
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -65,6 +66,7 @@ type Bot struct {
 	said    said
 	flight  chan struct{} // one token for each call in flight
 	known   known
+	heard   atomic.Uint64
 
 	mu      sync.Mutex
 	over    bool
@@ -118,6 +120,11 @@ func (b *Bot) Run(ctx context.Context) error {
 	b.late.Wait()
 	return ctx.Err()
 }
+
+// Hear numbers what reaches the bot and what it has shown, in their order. A line
+// that may wait before [Bot.Answer] carries the number of its arrival, so that a
+// yes is not taken for the answer to a card that nobody had seen yet.
+func (b *Bot) Hear() uint64 { return b.heard.Add(1) }
 
 // knownID reports whether the id is that of a card or of an answer.
 func (b *Bot) knownID(id string) bool {

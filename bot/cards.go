@@ -38,7 +38,8 @@ type card struct {
 	plan    Plan
 	needs   policy.Need
 	made    time.Time
-	number  int // counts cards, for their order
+	number  int    // counts cards, for their order
+	shown   uint64 // when its reply was sent, by Bot.Hear; 0: not yet
 	expires time.Time
 	state   cardState
 	by      jid.JID   // who answered it
@@ -70,37 +71,53 @@ func newCards(random io.Reader, now func() time.Time, taken func(string) bool) *
 	return &cards{random: random, now: now, byID: map[string]*card{}, taken: taken}
 }
 
-// open adds a card and gives it an id. It fails when the asker has too many
-// waiting, or everybody together has.
-func (cs *cards) open(c card) (card, error) {
+// open adds a card and gives it an id. The same plan asked for again while its
+// card is open is that card, with its time anew, and not fresh. It fails when the
+// asker has too many waiting, or everybody together has.
+func (cs *cards) open(c card) (opened card, fresh bool, err error) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.sweep()
 	n := 0
 	for _, old := range cs.byID {
-		if old.state == cardOpen && old.asker.Equal(c.asker) {
-			n++
+		if old.state != cardOpen || !old.asker.Equal(c.asker) {
+			continue
 		}
+		if old.room.Equal(c.room) && old.plan.Hash == c.plan.Hash && old.needs == c.needs {
+			old.message, old.line, old.plan = c.message, c.line, c.plan
+			old.expires = cs.now().Add(old.life())
+			return *old, false, nil
+		}
+		n++
 	}
 	if n >= maxOpenCards {
-		return card{}, fmt.Errorf("you have %d plans waiting for a yes: say no to drop them", n)
+		return card{}, false, fmt.Errorf("you have %d plans waiting for a yes: say no to drop them", n)
 	}
 	if len(cs.byID) >= maxCards {
-		return card{}, fmt.Errorf("too many plans wait for a yes: try again in %s", span(cardLife))
+		return card{}, false, fmt.Errorf("too many plans wait for a yes: try again in %s", span(cardLife))
 	}
 	id, err := newID(cs.random, func(id string) bool {
 		_, used := cs.byID[id]
 		return used || cs.taken(id)
 	})
 	if err != nil {
-		return card{}, fmt.Errorf("bot: no id for a card: %w", err)
+		return card{}, false, fmt.Errorf("bot: no id for a card: %w", err)
 	}
 	c.id, c.made, c.state = id, cs.now(), cardOpen
 	c.expires = c.made.Add(c.life())
 	cs.count++
 	c.number = cs.count
 	cs.byID[id] = &c
-	return c, nil
+	return c, true, nil
+}
+
+// show notes when a card was first shown, if there is one of that id.
+func (cs *cards) show(id string, heard func() uint64) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if c := cs.byID[id]; c != nil && c.shown == 0 {
+		c.shown = heard()
+	}
 }
 
 // sweep marks what has expired and forgets what is long over. The caller holds

@@ -87,7 +87,7 @@ func (c *Chat) HandleMessage(ctx context.Context, msg stanza.Message, r xml.Toke
 func (c *Chat) heard(ctx context.Context, msg stanza.Message, m message) (spoken, bool) {
 	b := c.cfg.Bot
 	from := msg.From
-	u := spoken{Utterance: Utterance{From: from, ID: msg.ID, Text: m.text(), Encrypted: m.encrypted, Correction: m.replaces}}
+	u := spoken{Utterance: Utterance{From: from, ID: msg.ID, Heard: b.Hear(), Text: m.text(), Encrypted: m.encrypted, Correction: m.replaces}}
 	room := msg.Type == stanza.GroupChatMessage
 	switch {
 	case msg.Type == stanza.ErrorMessage, msg.Type == stanza.HeadlineMessage:
@@ -254,7 +254,9 @@ func (c *Chat) Run(ctx context.Context) error {
 				people[k] = p
 			}
 			if len(p.waiting) >= maxWaiting {
-				c.reply(ctx, u, tell(ExitMixed, "✖ Too many lines at once: this one was not read. Nothing was run for it."))
+				r := tell(ExitMixed, "✖ Too many lines at once: one was not read. Nothing was run for it.")
+				r.Final = true
+				c.reply(ctx, u, r)
 				continue
 			}
 			p.waiting = append(p.waiting, u)

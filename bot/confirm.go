@@ -41,16 +41,25 @@ func (b *Bot) cardReply(c card, t *turn) Reply {
 	if away := b.away(hosts); away != "" {
 		lines = append(lines, away)
 	}
-	lines = append(lines, "= "+cut(c.plan.Sentence, 400), c.ask(len(hosts)))
+	lines = append(lines, "= "+cut(c.plan.Sentence, 400))
+	var expires time.Time
+	if c.id != "" {
+		lines, expires = append(lines, c.ask(len(hosts))), c.expires
+	} else {
+		lines = append(lines, c.inAdvance(t.u)...)
+	}
 	text := strings.Join(lines, "\n")
 	return Reply{Text: text, ID: c.id, Exit: ExitNeedsYes, Data: Answer{
-		ID: c.id, Text: text, Canonical: c.plan.Sentence, Plan: commandsOf(c.plan), Hash: c.plan.Hash, Needs: c.needs.String(), Expires: c.expires, Exit: ExitNeedsYes,
+		ID: c.id, Text: text, Canonical: c.plan.Sentence, Plan: commandsOf(c.plan), Hash: c.plan.Hash, Needs: c.needs.String(), Expires: expires, Exit: ExitNeedsYes,
 	}}
 }
 
 // cardHead are the first lines: the whole question (R1).
 func (b *Bot) cardHead(c card, hosts []string) []string {
 	what := capital(did(c.plan))
+	if n := len(c.plan.Steps); n > 1 && (!c.plan.oneSet() || width(what) > headWidth*2/3) {
+		what = fmt.Sprintf("%d steps", n) // a line for each follows
+	}
 	kind := "hosts"
 	if len(b.production(hosts)) == len(hosts) {
 		kind = "production hosts"
@@ -70,7 +79,7 @@ func (b *Bot) cardHead(c card, hosts []string) []string {
 	if len(hosts) < 2 {
 		head += "?"
 	}
-	return []string{head}
+	return []string{cut(head, headWidth)}
 }
 
 // production are the hosts that are known to be in production.
@@ -118,19 +127,55 @@ func (c card) ask(hosts int) string {
 	return fmt.Sprintf("yes %s to run · no · %s", c.id, span(c.life()))
 }
 
+// inAdvance says how a line that is no conversation is confirmed.
+func (c card) inAdvance(u Utterance) []string {
+	switch {
+	case c.needs == policy.Second:
+		return []string{"Nothing was run: say it in chat, where another person can agree."}
+	case u.Confirm != "":
+		return []string{"Nothing was run: the plan that was confirmed is another one.", "hash " + c.plan.Hash}
+	}
+	return []string{"Nothing was run: say it again with its hash.", "hash " + c.plan.Hash}
+}
+
+// unseen reports whether the line was on its way before the card could be seen.
+func (c card) unseen(t *turn) bool { return c.shown == 0 || t.u.Heard < c.shown }
+
+// mine are the cards that a yes of the asker runs.
+func mine(waiting []card) []card {
+	return slices.DeleteFunc(slices.Clone(waiting), func(c card) bool { return c.needs == policy.Second })
+}
+
+// waiting are the cards that a bare yes or no may mean: a line by itself means
+// none of a chat's.
+func (b *Bot) waiting(t *turn) []card {
+	if t.u.Once {
+		return nil
+	}
+	return b.cards.waiting(t.person, t.u.Room)
+}
+
 // confirm answers "yes", "yes 7f3" and "yes 7f3 12".
 func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counted bool) error {
 	if id == "" {
-		waiting := b.cards.waiting(t.person, t.u.Room)
-		switch len(waiting) {
-		case 0:
+		waiting := b.waiting(t)
+		own := mine(waiting)
+		switch {
+		case len(waiting) == 0:
 			return t.say(tell(ExitNotUnderstood, "✖ Nothing waits for a yes. Nothing was run."))
-		case 1:
-			id = waiting[0].id
+		case len(waiting) == 1 && len(own) == 1:
+			id = own[0].id
+		case len(own) == 0:
+			return t.say(tell(ExitNeedsYes, "✖ Someone else must approve. Nothing was run.", waiting[0].ask(len(waiting[0].plan.Hosts()))))
 		default:
-			lines := []string{fmt.Sprintf("✖ %d plans wait for a yes. Which? Nothing was run.", len(waiting))}
-			for _, c := range waiting {
-				lines = append(lines, fmt.Sprintf("yes %s  %s", c.id, cut(c.plan.Sentence, 60)))
+			first := fmt.Sprintf("✖ %d plans wait for a yes. Which? Nothing was run.", len(own))
+			if len(own) == 1 {
+				first = "✖ More than one plan waits. Which? Nothing was run."
+			}
+			lines := []string{first}
+			for _, c := range own {
+				answer, _, _ := strings.Cut(c.ask(len(c.plan.Hosts())), " to run")
+				lines = append(lines, fmt.Sprintf("%s  %s", answer, cut(c.plan.Sentence, 60)))
 			}
 			return t.say(tell(ExitNeedsYes, lines...))
 		}
@@ -149,6 +194,8 @@ func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counte
 		return t.say(tell(ExitNeedsYes, "✖ "+c.id+" was asked for elsewhere: answer it there. Nothing was run."))
 	case c.state != cardOpen:
 		return t.say(tell(ExitNotUnderstood, "✖ "+c.over(t.w)))
+	case c.unseen(t):
+		return t.say(tell(ExitNeedsYes, "✖ Your yes came before "+c.id+" was shown. Nothing was run.", c.ask(len(c.plan.Hosts()))))
 	case !t.u.Delayed.IsZero():
 		return t.say(tell(ExitNeedsYes, fmt.Sprintf("⌛ Your yes arrived %s late, not run.", span(max(t.now.Sub(t.u.Delayed), 0))), c.ask(len(c.plan.Hosts()))))
 	case c.needs == policy.Second:
@@ -198,7 +245,7 @@ func (b *Bot) askAgain(ctx context.Context, t *turn, c card, again Plan, v verdi
 		now, _ := b.cards.get(c.id)
 		return t.say(tell(ExitNotUnderstood, "✖ "+now.over(t.w)))
 	}
-	fresh, err := b.cards.open(card{asker: c.asker, room: c.room, message: c.message, line: c.line, plan: again, needs: max(v.needs, c.needs)})
+	fresh, _, err := b.cards.open(card{asker: c.asker, room: c.room, message: c.message, line: c.line, plan: again, needs: max(v.needs, c.needs)})
 	if err != nil {
 		return t.say(tell(ExitNeedsYes, "✖ "+capital(err.Error())+".", "Nothing was run."))
 	}
@@ -288,9 +335,8 @@ func (b *Bot) tellApprovers(ctx context.Context, t *turn, c card) {
 // so a bare one drops every plan the person has waiting here.
 func (b *Bot) withdraw(ctx context.Context, t *turn, id string) error {
 	if id == "" {
-		waiting := b.cards.waiting(t.person, t.u.Room)
 		var dropped []string
-		for _, c := range waiting {
+		for _, c := range b.waiting(t) {
 			if b.cards.close(c.id, cardCancelled, t.person) {
 				dropped = append(dropped, c.id)
 			}

@@ -142,17 +142,20 @@ func (b *Bot) permit(ctx context.Context, t *turn, p Plan) (permit, error) {
 		return out, nil
 	}
 	needs := max(v.needs, policy.Confirm)
-	c, err := b.cards.open(card{asker: t.person, room: t.u.Room, message: t.u.ID, line: t.line, plan: p, needs: needs})
+	asked := card{asker: t.person, room: t.u.Room, message: t.u.ID, line: t.line, plan: p, needs: needs}
+	if t.u.Once { // nobody reads on: the plan and its hash are the answer, and nothing waits
+		out.confirm = true
+		out.reply = b.cardReply(asked, t)
+		return out, b.record(ctx, t, p, v, "not run: needs "+needs.String(), "")
+	}
+	c, fresh, err := b.cards.open(asked)
 	if err != nil {
 		out.reply = tell(ExitNeedsYes, "✖ "+capital(err.Error())+".", "Nothing was run.")
 		return out, nil
 	}
 	out.confirm = true
 	out.reply = b.cardReply(c, t)
-	if t.u.Confirm != "" && t.u.Confirm != p.Hash {
-		out.reply.Text += "\nThe confirmed plan is another one: hash " + p.Hash
-	}
-	if needs == policy.Second {
+	if needs == policy.Second && fresh {
 		b.tellApprovers(ctx, t, c)
 	}
 	return out, b.record(ctx, t, p, v, "card: needs "+needs.String(), c.id)

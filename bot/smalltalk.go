@@ -37,7 +37,7 @@ func spokenPlain(line string) string {
 
 // dropping reads a line that takes a card back without saying no.
 func (b *Bot) dropping(t *turn) (grammar.Command, bool) {
-	if t.u.Once || !slices.Contains(droppingWords, spokenPlain(t.line)) || len(b.cards.waiting(t.person, t.u.Room)) == 0 {
+	if !slices.Contains(droppingWords, spokenPlain(t.line)) || len(b.waiting(t)) == 0 {
 		return grammar.Command{}, false
 	}
 	return grammar.Command{Method: "bot.cancel"}, true
@@ -46,7 +46,7 @@ func (b *Bot) dropping(t *turn) (grammar.Command, bool) {
 // idle answers a line that is about no plan while a card is open: neither yes nor
 // no, and the person should know that it is still there.
 func (b *Bot) idle(t *turn) (Reply, bool) {
-	if t.u.Once || !slices.Contains(idleWords, spokenPlain(t.line)) {
+	if !slices.Contains(idleWords, spokenPlain(t.line)) {
 		return Reply{}, false
 	}
 	still := b.stillWaits(t)
@@ -58,11 +58,8 @@ func (b *Bot) idle(t *turn) (Reply, bool) {
 
 // stillWaits says which of the person's cards are open here, "" if none.
 func (b *Bot) stillWaits(t *turn) string {
-	if t.u.Once {
-		return ""
-	}
 	var ids []string
-	waiting := b.cards.waiting(t.person, t.u.Room)
+	waiting := b.waiting(t)
 	for _, c := range waiting {
 		ids = append(ids, c.id)
 	}

@@ -61,6 +61,11 @@ func (p Plan) Hosts() []string {
 	return slices.Compact(all)
 }
 
+// oneSet reports whether all steps are for the same hosts.
+func (p Plan) oneSet() bool {
+	return !slices.ContainsFunc(p.Steps, func(s Step) bool { return !slices.Equal(s.Hosts, p.Steps[0].Hosts) })
+}
+
 // Class is the most demanding class of the plan's steps. A dry run counts as a
 // read.
 func (p Plan) Class() agentapi.Class {

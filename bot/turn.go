@@ -40,6 +40,9 @@ type turn struct {
 func (b *Bot) begin(u Utterance, emit func(Reply)) *turn {
 	t := &turn{b: b, u: u, person: u.From.Bare(), line: strings.TrimSpace(u.Text), now: b.cfg.Now(), fleet: b.cfg.Fleet.Snapshot(), emit: emit}
 	t.u.Room = u.Room.Bare()
+	if t.u.Heard == 0 {
+		t.u.Heard = b.Hear()
+	}
 	t.key = keyOf(t.person, t.u.Room)
 	if !u.Once {
 		t.before = b.talks.before(t.key)
@@ -78,6 +81,7 @@ func (t *turn) send(r Reply) {
 		t.done = true
 	}
 	t.emit(r)
+	t.b.cards.show(r.ID, t.b.Hear)
 }
 
 // tell answers with a few lines of plain text and an exit code.
