@@ -28,7 +28,7 @@ const (
 
 // enter takes in a connection and returns the one that has to go for it, if
 // any: the one that has got least far and has been there longest, of
-// the same address if that has its share, else of the address with the most.
+// the same address if that has its share, else of those with the most.
 func (l *lobby) enter(s *session, all, share int) (out *session) {
 	addr := s.ip()
 	l.mu.Lock()
@@ -38,15 +38,13 @@ func (l *lobby) enter(s *session, all, share int) (out *session) {
 	}
 	switch {
 	case l.from[addr] >= share:
-		out = l.least(addr)
+		out = l.least(func(a string) bool { return a == addr })
 	case len(l.in) >= all:
-		most := ""
-		for a, n := range l.from {
-			if n > l.from[most] {
-				most = a
-			}
+		most := 0
+		for _, n := range l.from {
+			most = max(most, n)
 		}
-		out = l.least(most)
+		out = l.least(func(a string) bool { return l.from[a] == most })
 	}
 	if out != nil {
 		l.remove(out)
@@ -57,11 +55,11 @@ func (l *lobby) enter(s *session, all, share int) (out *session) {
 	return out
 }
 
-func (l *lobby) least(addr string) (out *session) {
+func (l *lobby) least(of func(addr string) bool) (out *session) {
 	var far int32
 	var n uint64
 	for s, g := range l.in {
-		if g.addr != addr {
+		if !of(g.addr) {
 			continue
 		}
 		if f := s.stage.Load(); out == nil || f < far || f == far && g.n < n {

@@ -51,7 +51,7 @@ func TestLobby(t *testing.T) {
 	l.leave(byName["b2"])
 	l.leave(byName["b2"])
 	enter("c2", "192.0.2.3:2", "")
-	enter("c3", "192.0.2.3:3", "a5")
+	enter("c3", "192.0.2.3:3", "b1") // a, b and c have as many
 	for _, s := range byName {
 		l.leave(s)
 	}
