@@ -103,6 +103,9 @@ type Contact struct {
 	Listed       bool   // the owner has it on the list; otherwise it is only Pending
 }
 
+// A Quota bounds what is kept: the number and the bytes of it.
+type Quota struct{ Messages, Bytes int }
+
 // A Message is a stanza kept for an account that was offline.
 type Message struct {
 	ID     int64

@@ -63,6 +63,8 @@ CREATE TABLE private (
 	xml       BLOB NOT NULL,
 	PRIMARY KEY (owner, namespace, name)
 ) STRICT, WITHOUT ROWID;
+`, `
+ALTER TABLE messages ADD COLUMN sender TEXT NOT NULL DEFAULT '';
 `}
 
 // migrate takes the steps that a file has not taken yet, all or none.

@@ -192,21 +192,51 @@ func TestKept(t *testing.T) {
 		t.Errorf("revision %d after %d, %v", rev2, rev1, err)
 	}
 
-	for i := range 3 {
-		err := s.PutMessage(ctx, "alice", []byte{byte('a' + i)}, 2)
-		if want := i == 2; errors.Is(err, account.ErrFull) != want || err != nil && !want {
-			t.Errorf("message %d: %v", i, err)
+	all, each := account.Quota{Messages: 4, Bytes: 10}, account.Quota{Messages: 2, Bytes: 8}
+	for _, put := range []struct {
+		sender, stanza string
+		full           bool
+	}{
+		{"bob", "a", false},
+		{"bob", "1234567890", true}, // with those there, too long for all
+		{"bob", "12345678", true},   // for one sender
+		{"bob", "b", false},
+		{"bob", "c", true}, // one sender's third
+		{"carol", "1234567", false},
+		{"dave", "12", true},
+		{"dave", "d", false},
+		{"erin", "", true}, // the fifth
+	} {
+		err := s.PutMessage(ctx, "alice", put.sender, []byte(put.stanza), all, each)
+		if errors.Is(err, account.ErrFull) != put.full || err != nil && !put.full {
+			t.Errorf("%v: %v", put, err)
 		}
 	}
-	kept, err := s.Messages(ctx, "alice")
-	if err != nil || len(kept) != 2 || string(kept[0].Stanza) != "a" || string(kept[1].Stanza) != "b" {
-		t.Fatalf("%v, %v", kept, err)
+	if err := s.PutMessage(ctx, "nobody", "bob", []byte("a"), all, each); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("message to nobody: %v", err)
 	}
-	if err := s.DeleteMessages(ctx, "alice", kept[0].ID); err != nil {
+	texts := func(bytes int) (got string, last int64) {
+		t.Helper()
+		kept, err := s.Messages(ctx, "alice", bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range kept {
+			got, last = got+" "+string(m.Stanza), m.ID
+		}
+		return got, last
+	}
+	for bytes, want := range map[int]string{0: " a", 1: " a", 2: " a b", 3: " a b 1234567", 100: " a b 1234567 d"} {
+		if got, _ := texts(bytes); got != want {
+			t.Errorf("the first %d bytes: %s", bytes, got)
+		}
+	}
+	_, first := texts(1)
+	if err := s.DeleteMessages(ctx, "alice", first); err != nil {
 		t.Fatal(err)
 	}
-	if kept, _ = s.Messages(ctx, "alice"); len(kept) != 1 || string(kept[0].Stanza) != "b" {
-		t.Errorf("left: %v", kept)
+	if got, _ := texts(100); got != " b 1234567 d" {
+		t.Errorf("left: %s", got)
 	}
 
 	for i, want := range []error{nil, nil, account.ErrFull} {
@@ -231,8 +261,8 @@ func TestKept(t *testing.T) {
 	if err := s.AddAccount(ctx, cheap("alice", account.User)); err != nil {
 		t.Fatal(err)
 	}
-	if kept, err := s.Messages(ctx, "alice"); len(kept) != 0 || err != nil {
-		t.Errorf("%v, %v", kept, err)
+	if got, _ := texts(100); got != "" {
+		t.Errorf("left: %s", got)
 	}
 }
 
@@ -449,11 +479,12 @@ func BenchmarkPutMessage(b *testing.B) {
 		b.Fatal(err)
 	}
 	stanza := bytes.Repeat([]byte("x"), 300)
+	most := account.Quota{Messages: 1 << 40, Bytes: 1 << 40}
 	b.SetParallelism(16)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := s.PutMessage(ctx, "alice", stanza, 1<<40); err != nil {
+			if err := s.PutMessage(ctx, "alice", "bob", stanza, most, most); err != nil {
 				b.Error(err)
 			}
 		}

@@ -31,6 +31,7 @@ type memory struct {
 	contacts map[string]map[string]account.Contact
 	rosterRv int64
 	messages map[string][]account.Message
+	senders  map[int64]string // of messages by ID
 	private  map[[3]string][]byte
 	nextID   int64
 }
@@ -39,6 +40,7 @@ func newMemory() *memory {
 	return &memory{
 		accounts: map[string]account.Account{}, entries: map[string]account.Entry{},
 		contacts: map[string]map[string]account.Contact{}, messages: map[string][]account.Message{},
+		senders: map[int64]string{},
 		private: map[[3]string][]byte{},
 	}
 }
@@ -134,21 +136,39 @@ func (m *memory) DeleteContact(_ context.Context, owner, jid string) (int64, err
 	return m.rosterRv, nil
 }
 
-func (m *memory) PutMessage(_ context.Context, owner string, stanza []byte, limit int) error {
+func (m *memory) PutMessage(_ context.Context, owner, sender string, stanza []byte, all, each account.Quota) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.messages[owner]) >= limit {
+	all.Messages--
+	all.Bytes -= len(stanza)
+	each.Messages--
+	each.Bytes -= len(stanza)
+	for _, k := range m.messages[owner] {
+		all.Messages--
+		all.Bytes -= len(k.Stanza)
+		if m.senders[k.ID] == sender {
+			each.Messages--
+			each.Bytes -= len(k.Stanza)
+		}
+	}
+	if min(all.Messages, all.Bytes, each.Messages, each.Bytes) < 0 {
 		return account.ErrFull
 	}
 	m.nextID++
+	m.senders[m.nextID] = sender
 	m.messages[owner] = append(m.messages[owner], account.Message{ID: m.nextID, Stanza: append([]byte(nil), stanza...)})
 	return nil
 }
 
-func (m *memory) Messages(_ context.Context, owner string) ([]account.Message, error) {
+func (m *memory) Messages(_ context.Context, owner string, bytes int) ([]account.Message, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]account.Message(nil), m.messages[owner]...), nil
+	var all []account.Message
+	for n := 0; len(all) < len(m.messages[owner]) && (n < bytes || len(all) == 0); {
+		all = append(all, m.messages[owner][len(all)])
+		n += len(all[len(all)-1].Stanza)
+	}
+	return all, nil
 }
 
 func (m *memory) DeleteMessages(_ context.Context, owner string, upTo int64) error {

@@ -59,7 +59,16 @@ func (srv *Server) keep(ctx context.Context, in *inbound, name string) {
 	delay := []byte("<delay xmlns='" + nsDelay + "' from='" + srv.cfg.Domain + "' stamp='" + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "'/>")
 	end := strings.LastIndex(string(b), "</") // it has children, hence an end tag
 	b = append(b[:end:end], append(delay, b[end:]...)...)
-	switch err := srv.cfg.Offline.PutMessage(ctx, name, b, srv.cfg.Limits.Messages); {
+	all := account.Quota{Messages: srv.cfg.Limits.Messages, Bytes: srv.cfg.Limits.MessageBytes}
+	each, sender := all, in.s.domain // a component may be anybody it likes
+	if in.local != "" {
+		sender = in.bare
+	}
+	if in.s.role != account.Bot { // what bots have to say is worth all the room
+		share := srv.cfg.Limits.SenderShare
+		each = account.Quota{Messages: max(1, all.Messages/share), Bytes: all.Bytes / share}
+	}
+	switch err := srv.cfg.Offline.PutMessage(ctx, name, sender, b, all, each); {
 	case err == nil:
 		srv.carbons(in, nil)
 	case errors.Is(err, account.ErrFull):
@@ -83,34 +92,30 @@ func fleeting(st *Stanza) bool {
 }
 
 // sendKept delivers what was kept for a person who is here now, and forgets
-// it when it has been written.
+// it when it has been written, one piece after the other.
 func (srv *Server) sendKept(ctx context.Context, s *session) {
 	if srv.cfg.Offline == nil || !s.role.Person() {
 		return
 	}
-	kept, err := srv.cfg.Offline.Messages(ctx, s.local)
-	if err != nil {
-		srv.log.Error("xmppd: kept messages could not be read", "jid", s.full, "err", err)
-		return
-	}
-	if len(kept) == 0 {
-		return
-	}
-	var b []byte
-	for i, m := range kept {
-		b = append(b, m.Stanza...)
-		if len(b) < keptPiece && i < len(kept)-1 {
-			continue
+	for {
+		kept, err := srv.cfg.Offline.Messages(ctx, s.local, keptPiece)
+		if err != nil {
+			srv.log.Error("xmppd: kept messages could not be read", "jid", s.full, "err", err)
+			return
 		}
-		if !s.settle() || !s.sendBulk(b) {
+		if len(kept) == 0 {
+			return
+		}
+		var b []byte
+		for _, m := range kept {
+			b = append(b, m.Stanza...)
+		}
+		if !s.settle() || !s.sendBulk(b) || !s.drain() {
 			return // they stay for the next time
 		}
-		b = b[:0]
-	}
-	if !s.drain() {
-		return
-	}
-	if err := srv.cfg.Offline.DeleteMessages(ctx, s.local, kept[len(kept)-1].ID); err != nil {
-		srv.log.Error("xmppd: kept messages could not be deleted", "jid", s.full, "err", err)
+		if err := srv.cfg.Offline.DeleteMessages(ctx, s.local, kept[len(kept)-1].ID); err != nil {
+			srv.log.Error("xmppd: kept messages could not be deleted", "jid", s.full, "err", err)
+			return
+		}
 	}
 }

@@ -56,10 +56,12 @@ type Rosters interface {
 
 // Offline keeps messages for people who are not connected.
 type Offline interface {
-	// PutMessage keeps a message, or returns account.ErrFull if limit many
-	// are kept for the owner already.
-	PutMessage(ctx context.Context, owner string, stanza []byte, limit int) error
-	Messages(ctx context.Context, owner string) ([]account.Message, error)
+	// PutMessage keeps a message, or returns account.ErrFull if there would
+	// be more for the owner than all, or more by this sender than each, allows.
+	PutMessage(ctx context.Context, owner, sender string, stanza []byte, all, each account.Quota) error
+	// Messages returns the oldest messages: the first, and as many as there
+	// are until they have that many bytes.
+	Messages(ctx context.Context, owner string, bytes int) ([]account.Message, error)
 	// DeleteMessages forgets an owner's messages up to and including an ID.
 	DeleteMessages(ctx context.Context, owner string, upTo int64) error
 }
@@ -88,6 +90,8 @@ type Limits struct {
 	IdleCut       time.Duration // silence after the ping; 1 min
 	Contacts      int           // that one account may add; 1,000
 	Messages      int           // kept for one offline person; 500
+	MessageBytes  int           // of them; 4 MiB
+	SenderShare   int           // of both, from one sender but bots: one in so many; 5
 	PresenceBytes int           // of one presence stanza; 8 KiB
 	Directed      int           // addresses one client sent presence to directly; 1,000
 }
@@ -116,6 +120,8 @@ func (l Limits) withDefaults() Limits {
 	d(&l.IdleCut, time.Minute)
 	n(&l.Contacts, 1000)
 	n(&l.Messages, 500)
+	n(&l.MessageBytes, 4<<20)
+	n(&l.SenderShare, 5)
 	n(&l.PresenceBytes, 8<<10)
 	n(&l.Directed, 1000)
 	return l
