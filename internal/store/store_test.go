@@ -490,3 +490,41 @@ func BenchmarkPutMessage(b *testing.B) {
 		}
 	})
 }
+
+// TestOlder opens a file as the first version left it: what it keeps stays.
+func TestOlder(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "x.db")
+	later := schema
+	schema = schema[:1]
+	s, err := Open(ctx, path)
+	schema = later
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddAccount(ctx, cheap("alice", account.User)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.w.Exec("INSERT INTO messages (owner, stanza) VALUES ('alice', x'61')"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.Secret(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	most := account.Quota{Messages: 2, Bytes: 2}
+	if err := s.PutMessage(ctx, "alice", "bob", []byte("b"), most, account.Quota{Messages: 1, Bytes: 1}); err != nil {
+		t.Error(err)
+	}
+	kept, err := s.Messages(ctx, "alice", 10)
+	if err != nil || len(kept) != 2 || string(kept[0].Stanza) != "a" {
+		t.Errorf("%v, %v", kept, err)
+	}
+	if after, err := s.Secret(ctx); !bytes.Equal(before, after) || err != nil {
+		t.Errorf("another secret, %v", err)
+	}
+}
