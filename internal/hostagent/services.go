@@ -34,6 +34,8 @@ func serviceFault(err error) error {
 		return rpc.Faultf(rpc.FaultNotFound, "%s", sentence(err))
 	case errors.Is(err, service.ErrUnsupported):
 		return rpc.Faultf(rpc.FaultUnsupported, "%s", sentence(err))
+	case errors.Is(err, service.ErrSlow):
+		return rpc.Faultf(rpc.FaultTimeout, "%s", sentence(err))
 	case errors.Is(err, service.ErrUnavailable):
 		return rpc.Faultf(rpc.FaultDependency, "%s", sentence(err))
 	case errors.Is(err, service.ErrLost):

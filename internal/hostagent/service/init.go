@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -35,13 +36,15 @@ type Init struct {
 	dir  string
 	temp string
 	run  string // where pid files are by default
+
+	patience time.Duration // what a script has that is asked for its status
 }
 
 // NewInit returns the manager of the scripts in dir ("" means /etc/init.d).
 // temp is a directory for the output of scripts while they run ("" means
 // /tmp); nothing stays there.
 func NewInit(dir, temp string) *Init {
-	return &Init{dir: cmp.Or(dir, "/etc/init.d"), temp: cmp.Or(temp, "/tmp"), run: "/run"}
+	return &Init{dir: cmp.Or(dir, "/etc/init.d"), temp: cmp.Or(temp, "/tmp"), run: "/run", patience: statusTimeout}
 }
 
 // Kind is "init".
@@ -54,8 +57,9 @@ type script struct {
 	pidFile     string
 }
 
-// find returns the script of a unit. It refuses one that others than its
-// owner could have written.
+// find returns the script of a unit. It refuses one that others than root and
+// the agent's own account could have written or put there: it would run with
+// the agent's rights.
 func (m *Init) find(unit string) (script, error) {
 	name, ok := bare(unit)
 	if !ok {
@@ -66,8 +70,18 @@ func (m *Init) find(unit string) (script, error) {
 	if err != nil || !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
 		return script{}, fmt.Errorf("%w: %s", ErrNotFound, unit)
 	}
-	if st.Mode()&0o022 != 0 {
-		return script{}, fmt.Errorf("%w: %s can be written by others than its owner", ErrUnsupported, s.path)
+	dir, err := filepath.EvalSymlinks(m.dir)
+	if err != nil {
+		return script{}, fmt.Errorf("%w: %s", ErrNotFound, unit)
+	}
+	target, err := filepath.EvalSymlinks(s.path)
+	if err != nil {
+		return script{}, fmt.Errorf("%w: %s", ErrNotFound, unit)
+	}
+	for _, path := range []string{m.dir, dir, s.path, filepath.Dir(target), target} {
+		if err := ours(path); err != nil {
+			return script{}, err
+		}
 	}
 	f, err := os.Open(s.path)
 	if err != nil {
@@ -76,6 +90,27 @@ func (m *Init) find(unit string) (script, error) {
 	defer f.Close()
 	s.header(f)
 	return s, nil
+}
+
+// ours refuses a file or directory that others than root and the agent's own
+// account own or can write to. A link is looked at itself, but for its mode,
+// which links do not have.
+func ours(path string) error {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("service: %w", err)
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fmt.Errorf("%w: whose %s is, is not known", ErrUnsupported, path)
+	}
+	if sys.Uid != 0 && int(sys.Uid) != os.Getuid() {
+		return fmt.Errorf("%w: %s belongs to uid %d, not to root or the host agent", ErrUnsupported, path, sys.Uid)
+	}
+	if st.Mode().Type() != os.ModeSymlink && st.Mode()&0o022 != 0 {
+		return fmt.Errorf("%w: %s can be written by others than its owner (mode %04o)", ErrUnsupported, path, st.Mode().Perm())
+	}
+	return nil
 }
 
 // header reads the LSB header (Short-Description) and a "# pidfile:" line
@@ -153,11 +188,14 @@ func (m *Init) Status(ctx context.Context, unit string) (Status, error) {
 		return Status{}, err
 	}
 	st := Status{UnitState: agentapi.UnitState{Unit: unit, Load: "loaded", Description: s.description, Enabled: m.enabled(unit)}}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	asking, cancel := context.WithTimeout(ctx, m.patience)
 	defer cancel()
-	res := m.exec(ctx, s.path, "status")
-	if err := ctx.Err(); err != nil {
-		return Status{}, fmt.Errorf("service: %s status: %w", s.path, err)
+	res := m.exec(asking, s.path, "status")
+	switch {
+	case ctx.Err() != nil:
+		return Status{}, fmt.Errorf("service: %s status: %w", s.path, ctx.Err())
+	case asking.Err() != nil && res.err != nil:
+		return Status{}, fmt.Errorf("%w: %s status did not end within %v", ErrSlow, s.path, m.patience)
 	}
 	pid, since, alive := running(s.pidFile)
 	// Exit codes of the status action, LSB 3.1 "Init Script Actions". A pid

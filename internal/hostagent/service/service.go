@@ -56,6 +56,9 @@ type Manager interface {
 var (
 	ErrNotFound    = errors.New("service: no such unit")
 	ErrUnsupported = errors.New("service: the unit cannot do that")
+	// ErrSlow means that a script was asked for the status of its service and
+	// was ended because it gave none.
+	ErrSlow = errors.New("service: the status is not known")
 	// ErrUnavailable means that the init system could not be asked; nothing
 	// was done.
 	ErrUnavailable = errors.New("service: the init system does not answer")
