@@ -46,6 +46,33 @@ func (srv *Server) loadContacts(ctx context.Context, name string) (*contacts, er
 	return c, nil
 }
 
+// room reports whether an account may add a contact to those it has, or put it
+// in the place of one. What makes it no longer is always allowed.
+func (srv *Server) room(own *contacts, c account.Contact) bool {
+	was, known := own.byJID[c.JID]
+	if !known && len(own.byJID) >= srv.cfg.Limits.Contacts {
+		return false
+	}
+	n := contactBytes(c)
+	if known {
+		if n -= contactBytes(was); n <= 0 {
+			return true
+		}
+	}
+	for _, o := range own.byJID {
+		n += contactBytes(o)
+	}
+	return n <= srv.cfg.Limits.ContactBytes
+}
+
+func contactBytes(c account.Contact) int {
+	n := len(c.JID) + len(c.Name)
+	for _, g := range c.Groups {
+		n += len(g)
+	}
+	return n
+}
+
 // putContact stores one contact of an account, or deletes it if nothing of it
 // is left, and tells the account's resources. The caller holds rosterMu.
 func (srv *Server) putContact(ctx context.Context, name string, old *contacts, c account.Contact) (*contacts, error) {
@@ -254,14 +281,14 @@ func (srv *Server) rosterSet(ctx context.Context, in *inbound) {
 			_, err = srv.putContact(ctx, in.local, own, account.Contact{JID: a.bare()})
 		}
 	} else {
-		if !known && len(own.byJID) >= srv.cfg.Limits.Contacts {
-			in.s.reply(in, errResource)
-			return
-		}
 		if !known {
 			c = account.Contact{JID: a.bare(), Subscription: "none"}
 		}
 		c.Listed, c.Name, c.Groups = true, item.Name, item.Groups
+		if !srv.room(own, c) {
+			in.s.reply(in, errResource)
+			return
+		}
 		_, err = srv.putContact(ctx, in.local, own, c)
 	}
 	if err != nil {

@@ -89,6 +89,7 @@ type Limits struct {
 	IdlePing      time.Duration // silence before the server pings; 5 min
 	IdleCut       time.Duration // silence after the ping; 1 min
 	Contacts      int           // that one account may add; 1,000
+	ContactBytes  int           // of their addresses, names and groups; 256 KiB
 	Messages      int           // kept for one offline person; 500
 	MessageBytes  int           // of them; 4 MiB
 	SenderShare   int           // of both, from one sender but bots: one in so many; 5
@@ -119,6 +120,7 @@ func (l Limits) withDefaults() Limits {
 	d(&l.IdlePing, 5*time.Minute)
 	d(&l.IdleCut, time.Minute)
 	n(&l.Contacts, 1000)
+	n(&l.ContactBytes, 256<<10)
 	n(&l.Messages, 500)
 	n(&l.MessageBytes, 4<<20)
 	n(&l.SenderShare, 5)

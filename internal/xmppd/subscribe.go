@@ -74,7 +74,7 @@ func (srv *Server) subscribeOut(ctx context.Context, in *inbound, to address, ty
 	was := c
 	switch typ {
 	case "subscribe":
-		if !known && len(own.byJID) >= srv.cfg.Limits.Contacts {
+		if !srv.room(own, c) {
 			in.s.reply(in, errResource)
 			return false
 		}
@@ -129,7 +129,7 @@ func (srv *Server) subscribeIn(ctx context.Context, in *inbound, to address, typ
 			srv.sendTo(in, append(append(answer, attribute("to", in.bare)...), "/>"...))
 			return
 		}
-		if role == account.Host || !known && len(own.byJID) >= srv.cfg.Limits.Contacts {
+		if role == account.Host || !srv.room(own, c) {
 			return
 		}
 		tell, c.Pending = true, true
