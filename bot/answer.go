@@ -95,7 +95,7 @@ func (b *Bot) carryOut(ctx context.Context, turn *turn, plan Plan, permit permit
 	if !permit.actor.Equal(turn.person) { // a second person said yes: whoever asked wants to know
 		told := reply
 		told.To, told.Room = permit.actor, permit.room
-		b.cfg.Notify(ctx, told)
+		b.notify(ctx, told)
 	}
 	return turn.say(reply)
 }

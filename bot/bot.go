@@ -121,6 +121,12 @@ func (b *Bot) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// notify tells somebody else than who is being answered.
+func (b *Bot) notify(ctx context.Context, r Reply) {
+	r.Text = headlined(r.Text)
+	b.cfg.Notify(ctx, r)
+}
+
 // Hear numbers what reaches the bot and what it has shown, in their order. A line
 // that may wait before [Bot.Answer] carries the number of its arrival, so that a
 // yes is not taken for the answer to a card that nobody had seen yet.

@@ -198,5 +198,5 @@ func (c card) over(w when) string {
 	case cardReplaced:
 		return fmt.Sprintf("%s was replaced by a newer card. Nothing was run.", c.id)
 	}
-	return fmt.Sprintf("%s expired at %s. Nothing was run. Say it again: %s", c.id, w.moment(c.ended), c.plan.Sentence)
+	return fmt.Sprintf("%s expired at %s. Nothing was run.\nSay it again: %s", c.id, w.moment(c.ended), c.plan.Sentence)
 }

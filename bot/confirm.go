@@ -323,7 +323,7 @@ func (b *Bot) tellApprovers(ctx context.Context, t *turn, c card) {
 		}
 		told++
 		n := len(c.plan.Hosts())
-		b.cfg.Notify(ctx, Reply{To: who.Bare(), ID: c.id, Text: strings.Join([]string{
+		b.notify(ctx, Reply{To: who.Bare(), ID: c.id, Text: strings.Join([]string{
 			fmt.Sprintf("⛔ %s needs your approval: %s on %d hosts", clean(c.asker.Localpart(), 20), cut(did(c.plan), 30), n),
 			"= " + cut(c.plan.Sentence, 400),
 			fmt.Sprintf("approve %s %d · reject %s · %s", c.id, n, c.id, span(c.life())),
@@ -359,7 +359,7 @@ func (b *Bot) withdraw(ctx context.Context, t *turn, id string) error {
 		return t.say(tell(ExitNotUnderstood, "✖ "+now.over(t.w)))
 	}
 	if !mine {
-		b.cfg.Notify(ctx, Reply{To: c.asker, Room: c.room, ID: c.id, Text: fmt.Sprintf("✖ %s rejected %s. Nothing was run.", clean(t.person.Localpart(), 20), c.id)})
+		b.notify(ctx, Reply{To: c.asker, Room: c.room, ID: c.id, Text: fmt.Sprintf("✖ %s rejected %s. Nothing was run.", clean(t.person.Localpart(), 20), c.id)})
 	}
 	v := verdict{rules: slices.Repeat([]string{""}, len(c.plan.Steps))}
 	return t.say(tell(ExitOK, "OK, "+c.id+" cancelled. Nothing was run."), b.record(ctx, t, c.plan, v, "cancelled", c.id))

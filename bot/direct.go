@@ -17,7 +17,7 @@ func ResultOf(host string, v rpc.Value, err error) Result {
 func Count(results []Result) Counts { return count(results) }
 
 // Text is what a person reads of one method called without the bot: the whole
-// of it, as chat would show it page by page.
+// of it, in lines as long as they are.
 func Text(spec agentapi.Spec, args map[string]any, dryRun bool, results []Result, took time.Duration) string {
 	s := Step{
 		Method: spec.Name, Permission: spec.Permission, Class: spec.Class, Lane: spec.Lane, Timeout: spec.Timeout, Args: args, DryRun: dryRun,
@@ -26,6 +26,6 @@ func Text(spec agentapi.Spec, args map[string]any, dryRun bool, results []Result
 		s.Hosts = append(s.Hosts, r.Host)
 	}
 	report := report{plan: Plan{Steps: []Step{s}}, results: [][]Result{results}, took: took, w: when{now: time.Now(), zone: time.Local}}
-	text, _ := page(report.render(), 1<<20, "")
+	text, _ := page(report.lines(), 1<<20, "")
 	return text
 }

@@ -413,6 +413,6 @@ func (b *Bot) answeredLate(ctx context.Context, c *call, r Result) {
 	}
 	reply, ok := b.answers.late(c.id, c.step, r, b.cfg.Now())
 	if ok {
-		b.cfg.Notify(ctx, reply)
+		b.notify(ctx, reply)
 	}
 }

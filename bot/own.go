@@ -256,7 +256,7 @@ func (r report) everything() []line {
 			}
 		}
 	}
-	return out
+	return narrowed(out)
 }
 
 // retry asks the hosts that were not ok again. What may have run keeps its

@@ -59,3 +59,84 @@ func lineCount(lines []line) int {
 	}
 	return n
 }
+
+// narrowed breaks the lines of blocks that are wider than a phone (R4), at
+// blanks where there are any; what goes on is indented.
+func narrowed(lines []line) []line {
+	out := make([]line, 0, len(lines))
+	for _, l := range lines {
+		if !l.block {
+			out = append(out, l)
+			continue
+		}
+		for _, text := range wrap(l.text, blockWidth) {
+			out = append(out, line{text, true})
+		}
+	}
+	return out
+}
+
+// wrap breaks a text into lines of at most limit characters.
+func wrap(text string, limit int) []string {
+	runes := []rune(text)
+	indent := len(runes) - len([]rune(strings.TrimLeft(text, " ")))
+	indent = min(indent, limit/2)
+	var out []string
+	for len(runes) > limit {
+		at := limit // a blank right after the limit still ends a line
+		for at > indent && runes[at] != ' ' {
+			at--
+		}
+		// Between the columns of a table, if all the rest fits below.
+		for i := min(limit, len(runes)-2); i > limit/4 && i > indent; i-- {
+			if rest := strings.TrimLeft(string(runes[i:]), " "); runes[i] == ' ' && runes[i+1] == ' ' && width(rest)+indent+2 <= limit {
+				at = i
+				break
+			}
+		}
+		if at <= indent || strings.TrimSpace(string(runes[:at])) == "" { // one long word
+			at = limit
+		}
+		out = append(out, strings.TrimRight(string(runes[:at]), " "))
+		rest := strings.TrimLeft(string(runes[at:]), " ")
+		if rest == "" {
+			return out
+		}
+		if len(out) == 1 {
+			indent += 2
+		}
+		runes = []rune(strings.Repeat(" ", indent) + rest)
+	}
+	return append(out, string(runes))
+}
+
+// headlined makes sure that the first line is one a notification shows whole
+// (R1): it ends at a sentence, or else at a word, and the rest follows below.
+func headlined(text string) string {
+	first, rest, more := strings.Cut(text, "\n")
+	if width(first) <= headWidth {
+		return text
+	}
+	runes := []rune(first)
+	at := 0
+	for i := headWidth; i > 0; i-- {
+		if runes[i] != ' ' {
+			continue
+		}
+		if strings.ContainsRune(".?!:;", runes[i-1]) && i > 12 {
+			at = i
+			break
+		}
+		if at == 0 && i > headWidth/2 {
+			at = i
+		}
+	}
+	if at == 0 {
+		at = headWidth
+	}
+	text = strings.TrimRight(string(runes[:at]), " ") + "\n" + strings.TrimLeft(string(runes[at:]), " ")
+	if more {
+		text += "\n" + rest
+	}
+	return text
+}

@@ -178,7 +178,7 @@ func refusal(p Plan, v verdict) Reply {
 			where = " on " + someHosts(hosts, 40)
 		}
 		if i == 0 {
-			lines = append(lines, cut("⛔ You may not "+what+where+". Nothing was run.", 200))
+			lines = append(lines, firstLine(cut("⛔ You may not "+what+where, headWidth-1)+".", "Nothing was run.")...)
 		}
 		lines = append(lines, capital(why)+where+".")
 	}

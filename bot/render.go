@@ -30,8 +30,11 @@ const (
 	wideWidth  = 160
 )
 
-// render is a report as lines: the first is the whole answer in a few words.
-func (r report) render() []line {
+// render is a report as lines for a phone.
+func (r report) render() []line { return narrowed(r.lines()) }
+
+// lines is a report as lines: the first is the whole answer in a few words.
+func (r report) lines() []line {
 	var sections []section
 	for i, s := range r.plan.Steps {
 		sections = append(sections, r.section(s, r.results[i]))

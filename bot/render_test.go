@@ -135,7 +135,44 @@ func checkReply(t *testing.T, text string, lines int) {
 	if len(all) > lines {
 		t.Errorf("R3: %d lines, at most %d:\n%s", len(all), lines, text)
 	}
+	block := false
+	for _, l := range all {
+		if l == "```" {
+			block = !block
+		} else if n := width(l); block && n > blockWidth {
+			t.Errorf("R4: a line of a block has %d characters: %s", n, l)
+		}
+	}
 	if strings.Count(text, "```")%2 != 0 {
 		t.Errorf("R4: a block is not closed:\n%s", text)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"short", "short"},
+		{"web01 web02 web04  / 40% used, 55.9 GiB free", "web01 web02 web04\n  / 40% used, 55.9 GiB free"},
+		{strings.Repeat("x", 45), strings.Repeat("x", 40) + "\n  xxxxx"},
+		{"  " + strings.Repeat("y", 80), "  " + strings.Repeat("y", 38) + "\n    " + strings.Repeat("y", 36) + "\n    " + strings.Repeat("y", 6)},
+		{strings.Repeat("a", 40) + " b", strings.Repeat("a", 40) + "\n  b"},
+		{strings.Repeat("é ", 30), strings.TrimSpace(strings.Repeat("é ", 20)) + "\n  " + strings.TrimSpace(strings.Repeat("é ", 10))},
+	} {
+		got := strings.TrimRight(strings.Join(wrap(tt.in, blockWidth), "\n"), " ")
+		if got != tt.want {
+			t.Errorf("%q\n%s\nwant\n%s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestHeadlined(t *testing.T) {
+	for _, in := range []string{
+		"✖ g6v expired at 00:02. Nothing was run. Say it again: restart nginx on web01, web02 and web03",
+		strings.Repeat("long", 40), strings.Repeat("some words ", 20) + "\nmore", "✔ fine",
+	} {
+		got := headlined(in)
+		first, _, _ := strings.Cut(got, "\n")
+		if width(first) > headWidth || strings.Join(strings.Fields(got), "") != strings.Join(strings.Fields(in), "") {
+			t.Errorf("%q", got)
+		}
 	}
 }

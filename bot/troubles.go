@@ -106,7 +106,7 @@ func (r report) reason(res Result, write bool) string {
 		}
 	case NoAnswer:
 		if write {
-			return cmp.Or(why, "no answer in "+span(res.Took)) + " (may have run: check)"
+			return cmp.Or(why, "no answer in "+span(res.Took)) + " (may have run)"
 		}
 		return cmp.Or(why, "no answer in "+span(res.Took))
 	case Unreachable:

@@ -80,6 +80,7 @@ func (t *turn) send(r Reply) {
 	if r.Final {
 		t.done = true
 	}
+	r.Text = headlined(r.Text)
 	t.emit(r)
 	t.b.cards.show(r.ID, t.b.Hear)
 }
