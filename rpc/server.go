@@ -100,6 +100,8 @@ type ServeMux struct {
 
 	mu      sync.RWMutex
 	methods map[string]method
+
+	refused refusals
 }
 
 type method struct {
@@ -211,11 +213,11 @@ func (m *ServeMux) HandleIQ(ctx context.Context, iq stanza.IQ, r xml.TokenReader
 	}
 	log := m.log.With("from", iq.From.String(), "id", iq.ID)
 	if !m.allow(iq.From.Bare()) { // XEP-0009#security
-		log.WarnContext(ctx, "call refused", "err", "forbidden")
+		m.refused.log(ctx, log, m.now(), iq.From, "forbidden")
 		return nil, stanza.Error{Type: stanza.Auth, Condition: stanza.Forbidden}
 	}
 	if iq.Type == stanza.GetIQ { // calls are of type set: XEP-0009 example 1
-		log.WarnContext(ctx, "call refused", "err", "iq of type get")
+		m.refused.log(ctx, log, m.now(), iq.From, "iq of type get")
 		return nil, stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest}
 	}
 	received := m.now()
@@ -224,7 +226,7 @@ func (m *ServeMux) HandleIQ(ctx context.Context, iq stanza.IQ, r xml.TokenReader
 	var se stanza.Error
 	switch {
 	case errors.As(err, &se):
-		log.WarnContext(ctx, "call refused", "err", err)
+		m.refused.log(ctx, log, received, iq.From, err)
 		return nil, se
 	case err == nil:
 		err = m.checkCreated(&call.Envelope, received)

@@ -67,7 +67,7 @@ func TestHandleIQ(t *testing.T) {
 	mux := NewServeMux(Options{
 		Allow: everybody,
 		Now:   func() time.Time { return now },
-		Log:   slog.New(slog.NewTextHandler(&log, nil)),
+		Log:   slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	handle := func(name string, f HandlerFunc) { mux.Handle(name, f) }
 	handle("a.b", func(context.Context, *Request) (Value, error) { return Value{}, nil })
