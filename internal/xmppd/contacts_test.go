@@ -55,3 +55,29 @@ func TestContactBytes(t *testing.T) {
 		t.Errorf("%d bytes of contacts are kept", n)
 	}
 }
+
+// TestDirectedBytes has a client send presence to many long addresses, which
+// are remembered: not without end, and no longer than needed.
+func TestDirectedBytes(t *testing.T) {
+	st := newStage(t, nil)
+	st.store.add(t, "alice", account.User)
+	alice := st.login(t, "alice", "x")
+	presence := func(typ string) (refused int) {
+		t.Helper()
+		for i := range 200 {
+			alice.send(t, fmt.Sprintf("<presence%s to='bob@example.org/%d%s'/>", typ, i, strings.Repeat("r", 1000)))
+		}
+		return strings.Count(strings.Join(alice.settle(t), ""), "<resource-constraint ")
+	}
+	room := directedBytes / 1024
+	if n := presence(""); n < 200-room || n > 200-room+10 {
+		t.Errorf("%d of 200 are refused", n)
+	}
+	presence(" type='unavailable'")
+	s := st.srv.session([]byte("alice@example.org/x"))
+	st.srv.presMu.Lock()
+	if len(s.directed) > 0 || s.directedBytes != 0 {
+		t.Errorf("%d bytes of %d addresses are still remembered", s.directedBytes, len(s.directed))
+	}
+	st.srv.presMu.Unlock()
+}

@@ -111,7 +111,7 @@ func (srv *Server) leave(s *session, tail []byte) {
 			}
 		}
 	}
-	s.directed = nil
+	s.directed, s.directedBytes = nil, 0
 	s.presence = nil
 	s.available.Store(false)
 }
@@ -316,6 +316,10 @@ func (srv *Server) directedPresence(in *inbound, a address) {
 	}
 }
 
+// directedBytes bounds what the addresses take to which one client sent
+// presence directly.
+const directedBytes = 100 << 10
+
 // remember notes directed presence of a client. The caller holds presMu.
 func (srv *Server) remember(in *inbound, a address) bool {
 	s := in.s
@@ -325,22 +329,31 @@ func (srv *Server) remember(in *inbound, a address) bool {
 	if !srv.here(s) {
 		return false
 	}
+	to := a.String()
+	_, known := s.directed[to]
 	if in.st.isA("unavailable") {
-		delete(s.directed, a.String())
+		if known {
+			delete(s.directed, to)
+			s.directedBytes -= len(to)
+		}
 		return true
 	}
 	if len(in.st.raw) > srv.cfg.Limits.PresenceBytes {
 		s.reply(in, errTooLong)
 		return false
 	}
-	if len(s.directed) >= srv.cfg.Limits.Directed {
+	if known {
+		return true
+	}
+	if len(s.directed) >= srv.cfg.Limits.Directed || s.directedBytes+len(to) > directedBytes {
 		s.reply(in, errResource)
 		return false
 	}
 	if s.directed == nil {
 		s.directed = make(map[string]struct{})
 	}
-	s.directed[a.String()] = struct{}{}
+	s.directed[to] = struct{}{}
+	s.directedBytes += len(to)
 	return true
 }
 

@@ -58,8 +58,9 @@ type session struct {
 	priority  atomic.Int32 // likewise
 
 	// Guarded by Server.presMu.
-	presence []byte              // the last available presence: all behind "<presence", with from
-	directed map[string]struct{} // addresses that were sent presence directly
+	presence      []byte              // the last available presence: all behind "<presence", with from
+	directed      map[string]struct{} // addresses that were sent presence directly
+	directedBytes int                 // of them
 }
 
 func newSession(srv *Server, c net.Conn, kind connKind) *session {
