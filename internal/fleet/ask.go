@@ -89,12 +89,17 @@ func (f *Fleet) fetch(ctx context.Context, queue <-chan *host) {
 		cancel()
 		f.mu.Lock()
 		h.asking = false
+		odd := false
 		if err != nil {
 			h.retries++
 		} else {
+			odd = !slices.Equal(facts.Odd, h.Facts.Odd) && len(facts.Odd) > 0
 			h.Facts, h.known, h.wanted, h.retries = facts.Tidy(), f.cfg.Now(), false, 0
 		}
 		f.mu.Unlock()
+		if odd {
+			f.cfg.Log.WarnContext(ctx, "host answers what cannot be read", "to", to.String(), "methods", strings.Join(facts.Odd, ", "))
+		}
 		if err != nil {
 			f.cfg.Log.WarnContext(ctx, "host does not say what it is", "to", to.String(), "err", err)
 			continue
@@ -105,6 +110,8 @@ func (f *Fleet) fetch(ctx context.Context, queue <-chan *host) {
 
 // Ask returns a Fetch that calls host.facts and service.list, and what else the
 // host says it has (checks, components, backups, failover groups, code sets).
+// A result of the wrong type is left out, and its method named in [Facts].Odd;
+// without facts that can be read nothing is known of the host, which is an error.
 func Ask(client *rpc.Client) func(context.Context, jid.JID) (Facts, error) {
 	return func(ctx context.Context, to jid.JID) (Facts, error) {
 		var out Facts
@@ -122,11 +129,16 @@ func Ask(client *rpc.Client) func(context.Context, jid.JID) (Facts, error) {
 					out.Services = append(out.Services, strings.TrimSuffix(u.Unit, ".service"))
 				}
 			}
+		case misread(err):
+			out.Odd = append(out.Odd, agentapi.ServiceList.Name)
 		case !declined(err):
 			return out, fmt.Errorf("fleet: services: %w", err)
 		}
 		var methods []string
-		if err := client.Call(ctx, to, "system.listMethods", env, nil, &methods); err != nil {
+		if err := client.Call(ctx, to, "system.listMethods", env, nil, &methods); misread(err) {
+			out.Odd = append(out.Odd, "system.listMethods")
+			return out, nil
+		} else if err != nil {
 			return out, nil // an old or foreign agent: facts and services are what there is
 		}
 		for _, e := range []struct {
@@ -143,16 +155,42 @@ func Ask(client *rpc.Client) func(context.Context, jid.JID) (Facts, error) {
 			if err != nil {
 				continue
 			}
-			list, _ := v.Member(e.list)
-			for _, item := range list.Elems() {
-				name, _ := item.Member("name")
-				if s, ok := name.AsString(); ok {
-					*e.into = append(*e.into, s)
-				}
+			names, ok := namesIn(v, e.list)
+			if !ok {
+				out.Odd = append(out.Odd, e.method)
+				continue
 			}
+			*e.into = append(*e.into, names...)
 		}
 		return out, nil
 	}
+}
+
+// namesIn are the names of the things in the list of a result. A result without
+// that list has none; ok is false if what is there is something else.
+func namesIn(v rpc.Value, list string) (names []string, ok bool) {
+	if v.Kind() != rpc.KindStruct {
+		return nil, false
+	}
+	items, there := v.Member(list)
+	if there && items.Kind() != rpc.KindArray {
+		return nil, false
+	}
+	for _, item := range items.Elems() {
+		name, _ := item.Member("name")
+		s, isString := name.AsString()
+		if !isString {
+			return nil, false
+		}
+		names = append(names, s)
+	}
+	return names, true
+}
+
+// misread reports that the host answered with a result of another type.
+func misread(err error) bool {
+	var wrong *rpc.BindError
+	return errors.As(err, &wrong)
 }
 
 // declined reports that the host answered, but has or allows no such method.

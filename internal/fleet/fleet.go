@@ -102,6 +102,8 @@ type Facts struct {
 	FailoverGroups []string
 	Apps           []string
 	CodeSets       []string
+
+	Odd []string // methods whose results could not be read
 }
 
 // Snapshot is the fleet at one moment. It never changes.

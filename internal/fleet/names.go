@@ -21,7 +21,7 @@ const (
 func (f Facts) Tidy() Facts {
 	out := Facts{
 		Services: tidyNames(slices.DeleteFunc(slices.Clone(f.Services), notUnit)), Checks: tidyNames(f.Checks), Components: tidyNames(f.Components), Backups: tidyNames(f.Backups),
-		FailoverGroups: tidyNames(f.FailoverGroups), Apps: tidyNames(f.Apps), CodeSets: tidyNames(f.CodeSets),
+		FailoverGroups: tidyNames(f.FailoverGroups), Apps: tidyNames(f.Apps), CodeSets: tidyNames(f.CodeSets), Odd: f.Odd,
 	}
 	keys := make([]string, 0, len(f.Facts))
 	for k := range f.Facts {
