@@ -1,18 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"adminbot/bot"
+	"adminbot/internal/textsafe"
 )
 
 // output prints the results of a direct call in the form that was asked for.
@@ -45,7 +50,7 @@ func (o *output) progress(r bot.Result) {
 	if !o.form.NDJSON || o.broken != nil {
 		return
 	}
-	o.broken = json.NewEncoder(o.std.out).Encode(hostJSON(r))
+	o.broken = writeJSON(o.std.out, hostJSON(r), "")
 }
 
 // finish prints what is left to print and returns the exit code as an error.
@@ -134,8 +139,30 @@ func (o *output) printGroups(results []bot.Result) error {
 	return printJSON(o.std, map[string]any{"method": o.call.spec.Name, "groups": groups})
 }
 
-func printJSON(std streams, v any) error {
-	enc := json.NewEncoder(std.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+func printJSON(std streams, v any) error { return writeJSON(std.out, v, "  ") }
+
+// writeJSON writes v as one document and a line end. Characters that a terminal
+// obeys or that cannot be seen are escaped (RFC 8259 7): much of what is in v
+// was written by hosts.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var doc bytes.Buffer
+	enc := json.NewEncoder(&doc)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	for _, r := range doc.String() {
+		switch { // outside of strings a document has none of these but the line ends
+		case r == '\n' || !unicode.IsControl(r) && !textsafe.Hidden(r):
+			out.WriteRune(r)
+		case r > 0xFFFF:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	_, err := w.Write(out.Bytes())
+	return err
 }

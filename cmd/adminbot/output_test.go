@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+
+	"adminbot/bot"
+	"adminbot/internal/fleet"
+)
+
+// TestJSONIsHarmless: what hosts write cannot command the terminal that shows a
+// document, and is still there for the program that reads it.
+func TestJSONIsHarmless(t *testing.T) {
+	const evil = "ok\nweb02\r\x1b[31m\u009b31m\u009d0;x\u202e\u2066\u200b\u2028\x7f\U000e0041 <größe> 日本 👩\u200d🚒"
+	results := []bot.Result{{Host: "web01", Value: map[string]any{"text": evil, evil: 1}, Why: evil}}
+	for name, print := range map[string]func(streams) error{
+		"json":  func(std streams) error { return printJSON(std, map[string]any{"a": evil}) },
+		"hosts": func(std streams) error { return printHostsJSON(std, []fleet.Host{{Name: "web01", Status: evil}}) },
+		"ndjson": func(std streams) error {
+			o := rpcCmd{NDJSON: true}.output(std, &directCall{})
+			o.progress(results[0])
+			return o.broken
+		},
+		"group": func(std streams) error { return rpcCmd{Group: true}.output(std, &directCall{}).printGroups(results) },
+	} {
+		var out bytes.Buffer
+		if err := print(streams{out: &out, err: &out}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if i := strings.IndexFunc(out.String(), func(r rune) bool {
+			return r != '\n' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
+		}); i >= 0 {
+			t.Errorf("%s: at %d: %q", name, i, out.String())
+		}
+		if !strings.Contains(out.String(), "größe") || !strings.Contains(out.String(), "日本") {
+			t.Errorf("%s: letters are escaped: %s", name, out.String())
+		}
+		var back any
+		if err := json.Unmarshal(out.Bytes(), &back); err != nil || !contains(back, evil) {
+			t.Errorf("%s: %v: came back as %q", name, err, back)
+		}
+	}
+}
+
+// contains looks for a text anywhere in a document.
+func contains(v any, text string) bool {
+	switch v := v.(type) {
+	case string:
+		return v == text
+	case []any:
+		for _, e := range v {
+			if contains(e, text) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, e := range v {
+			if contains(e, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
