@@ -269,6 +269,8 @@ func (b *Bot) approve(ctx context.Context, t *turn, id string, hosts int, counte
 	c, ok := b.cards.get(id)
 	n := len(c.plan.Hosts())
 	switch {
+	case id == "":
+		return t.say(tell(ExitNotUnderstood, "✖ Approve which? Say its id and how many hosts. Nothing was run."))
 	case !ok:
 		return t.say(tell(ExitNotUnderstood, "✖ I have no card "+clean(id, 8)+". Nothing was run."))
 	case c.state != cardOpen:

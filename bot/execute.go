@@ -372,6 +372,9 @@ func (r Result) answered(v rpc.Value, err error) Result {
 		case rpc.FaultExpired:
 			r.Outcome = Expired
 		}
+		if fault.Code == rpc.FaultMethodNotFound {
+			r.Why = "this host can't do that"
+		}
 		if r.Why == "" {
 			r.Why = rpc.FaultName(fault.Code)
 		}

@@ -75,7 +75,7 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 	case "bot.history":
 		return b.history(t, s)
 	}
-	return t.say(tell(ExitNotUnderstood, "✖ I can't do "+s.Method+" yet. Nothing was run."))
+	return t.say(notBuilt())
 }
 
 func strArg(args map[string]any, name string) string {

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,7 +21,7 @@ const defaultTimeout = 30 * time.Second
 // instead. Pure.
 func plan(r grammar.Reading, line string, lex *grammar.Lexicon) (p Plan, problem *Reply) {
 	if r.Status != grammar.OK || len(r.Commands) == 0 {
-		reply := notPlanned(r, line)
+		reply := notPlanned(r, line, lex)
 		return Plan{}, &reply
 	}
 	p.Sentence = r.Canonical
@@ -30,7 +31,7 @@ func plan(r grammar.Reading, line string, lex *grammar.Lexicon) (p Plan, problem
 	for _, c := range r.Commands {
 		s, err := bind(c, lex.Inventory())
 		if errors.Is(err, errNotBuilt) {
-			reply := tell(ExitNotUnderstood, "✖ I understand that, but I can't do it yet ("+c.Method+").", "Nothing was run.")
+			reply := notBuilt()
 			return Plan{}, &reply
 		}
 		if err != nil {
@@ -47,11 +48,21 @@ func plan(r grammar.Reading, line string, lex *grammar.Lexicon) (p Plan, problem
 		}
 	}
 	if n := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Own }); n >= 0 && len(p.Steps) > 1 {
-		reply := tell(ExitNotUnderstood, "✖ One thing at a time: "+p.Steps[n].Method+" can't be part of a longer sentence.", "Nothing was run.")
+		reply := tell(ExitNotUnderstood, "✖ One thing at a time: "+cmp.Or(ownWords[p.Steps[n].Method], "that")+" can't be part of more.", "Nothing was run.")
 		return Plan{}, &reply
 	}
 	p.Hash = hash(p.Steps, line)
 	return p, nil
+}
+
+// ownWords are what people call methods of the bot.
+var ownWords = map[string]string{
+	"fleet.hosts": "the list of hosts", "bot.help": "help", "bot.confirm": "a yes", "bot.cancel": "a no", "bot.approve": "an approval",
+	"bot.decline": "a refusal", "bot.details": "details", "bot.more": "more", "bot.retry": "retry", "bot.repeat": "again", "bot.history": "history",
+}
+
+func notBuilt() Reply {
+	return tell(ExitNotUnderstood, "✖ I understand that, but I can't do it yet. Nothing was run.")
 }
 
 // errNotBuilt: the grammar knows a method that neither hosts nor the bot have.
@@ -72,7 +83,7 @@ func bind(c grammar.Command, inv *grammar.Inventory) (Step, error) {
 		return s, nil
 	}
 	spec, ok := agentapi.Lookup(c.Method)
-	if !ok || !spec.Built && spec.Class.Changes() { // what hosts cannot do must not become a card
+	if !ok || !spec.Built { // no host can do it: nobody need be asked
 		return s, errNotBuilt
 	}
 	args, wire, err := spec.Bind(c.Args)
@@ -130,7 +141,7 @@ func (p Plan) resolved(line string, inv *grammar.Inventory) (again Plan, added, 
 }
 
 // notPlanned is what to say to a line that is no plan.
-func notPlanned(r grammar.Reading, line string) Reply {
+func notPlanned(r grammar.Reading, line string, lex *grammar.Lexicon) Reply {
 	var text []string
 	switch r.Status {
 	case grammar.Ambiguous:
@@ -139,10 +150,17 @@ func notPlanned(r grammar.Reading, line string) Reply {
 			first = fmt.Sprintf("\"%s\" could mean %d things. Which?", clean(line, 30), len(r.Options))
 		}
 		text = append(text, firstLine(first, "Nothing was run.")...)
+		var numbers []int
 		for i, o := range r.Options[:min(len(r.Options), 9)] {
-			text = append(text, fmt.Sprintf("%d  %s", i+1, clean(o, 200)))
+			if built(o, lex) { // the numbers are the reader's: they stay
+				numbers = append(numbers, i+1)
+				text = append(text, fmt.Sprintf("%d  %s", i+1, clean(o, 200)))
+			}
 		}
-		text = append(text, "reply "+choices(min(len(r.Options), 9)))
+		if len(numbers) == 0 {
+			return notBuilt()
+		}
+		text = append(text, "reply "+choices(numbers))
 	case grammar.Incomplete:
 		q := clean(r.Question, headWidth)
 		if q == "" {
@@ -194,21 +212,32 @@ func suggested(list []string) []string {
 	return out
 }
 
-func choices(n int) string {
-	switch n {
-	case 0, 1:
-		return "1"
-	case 2:
-		return "1 or 2"
-	}
+func choices(numbers []int) string {
 	var b strings.Builder
-	for i := 1; i < n; i++ {
-		if i > 1 {
+	for i, n := range numbers {
+		switch {
+		case i > 0 && i == len(numbers)-1:
+			b.WriteString(" or ")
+		case i > 0:
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%d", i)
+		fmt.Fprint(&b, n)
 	}
-	return b.String() + fmt.Sprintf(" or %d", n)
+	return b.String()
+}
+
+// built reports whether a sentence is of methods that there are, as far as it can
+// be read by itself.
+func built(sentence string, lex *grammar.Lexicon) bool {
+	for _, c := range lex.Parse(nil, sentence, time.Time{}).Commands {
+		if _, own := ownMethods[c.Method]; own {
+			continue
+		}
+		if spec, ok := agentapi.Lookup(c.Method); !ok || !spec.Built {
+			return false
+		}
+	}
+	return true
 }
 
 // noAppointments refuses what was to happen later or again and again.

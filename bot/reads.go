@@ -293,20 +293,23 @@ func (r report) dryRun(s Step, f face, results []Result, c Counts) section {
 		}
 		top, _ := res.Value.(map[string]any)
 		allowed, _ := top["allowed"].(bool)
-		valid, known := top["valid"].(bool)
-		text := "would run"
-		switch {
+		would, _ := top["would"].(string)
+		reason := would
+		var text string
+		switch wrong := wrongArgs(top["valid"]); {
 		case !allowed:
+			reason, _ = top["rule"].(string)
 			text = "would refuse"
-		case known && !valid:
-			text = "would not accept"
+		case wrong != "":
+			text, reason = "would not accept", strings.TrimPrefix(wrong, "wrong")
+		case strings.HasPrefix(would, "nothing:"):
+			text, reason = "can't do that", ""
 		default:
+			text = "would run"
 			yes++
 		}
-		if w, _ := top["would"].(string); w != "" {
-			text += ": " + clean(w, 100)
-		} else if w, _ := top["rule"].(string); w != "" && !allowed {
-			text += ": " + clean(w, 100)
+		if reason != "" {
+			text += ": " + clean(reason, 100)
 		}
 		rows = append(rows, cells{key: text, host: res.Host, weight: text})
 	}
@@ -322,6 +325,21 @@ func (r report) dryRun(s Step, f face, results []Result, c Counts) section {
 	sec.head += c.troubles()
 	sec.lines = append(r.troubles(s, results, false), grouped(rows, false)...)
 	return append1(sec, line{text: "Nothing was run."})
+}
+
+// wrongArgs is what a host finds wrong with arguments, "" if nothing.
+func wrongArgs(valid any) string {
+	switch v := valid.(type) {
+	case string:
+		if v != "ok" {
+			return v
+		}
+	case bool:
+		if !v {
+			return "wrong"
+		}
+	}
+	return ""
 }
 
 func append1(sec section, l line) section {

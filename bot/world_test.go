@@ -224,7 +224,7 @@ func (h *fakeHost) serve() *rpc.ServeMux {
 		return map[string]any{"lines": []any{map[string]any{"text": "a secret line"}}, "matched_total": 1}
 	})
 	mux.Handle("rpc.check", rpc.HandlerFunc(func(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
-		return rpc.Marshal(map[string]any{"allowed": !h.denies, "valid": true, "would": "do it"})
+		return rpc.Marshal(map[string]any{"allowed": !h.denies, "rule": "rule 1", "valid": "ok", "would": "do it"})
 	}))
 	for _, verb := range []string{"restart", "stop", "start", "reload"} {
 		mux.Handle("service."+verb, rpc.HandlerFunc(func(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
