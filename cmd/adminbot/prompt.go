@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -33,14 +36,12 @@ func newPrompt(in *os.File, out io.Writer) (prompt, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prompt: %w", err)
 	}
-	t := term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{in, screen}, "> ")
+	p := newTerminalPrompt(in, screen)
+	p.restore = func() error { return term.Restore(int(in.Fd()), old) }
 	if w, h, err := term.GetSize(int(screen.Fd())); err == nil {
-		t.SetSize(w, h)
+		p.SetSize(w, h)
 	}
-	return &terminalPrompt{Terminal: t, restore: func() error { return term.Restore(int(in.Fd()), old) }}, nil
+	return p, nil
 }
 
 // maxLine bounds a line from a pipe; longer ones end the reading with an error.
@@ -71,6 +72,93 @@ type terminalPrompt struct {
 }
 
 func (p *terminalPrompt) Close() error { return p.restore() }
+
+// newTerminalPrompt is a line editor on a terminal in raw mode.
+func newTerminalPrompt(in io.Reader, out io.Writer) *terminalPrompt {
+	keys := &interruptible{Reader: in}
+	t := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{keys, out}, "> ")
+	t.AutoCompleteCallback = keys.pressed
+	return &terminalPrompt{Terminal: t, restore: func() error { return nil }}
+}
+
+// Keys in raw mode.
+const (
+	keyCtrlC     = 3
+	keyInterrupt = 28 // Ctrl-\, which the line editor knows no use for
+)
+
+// interruptible reads keys and makes Ctrl-C clear a line with text in it, and
+// end the reading on an empty one. The line editor itself takes Ctrl-C for the
+// end, always; it is given another key in its place.
+type interruptible struct {
+	io.Reader
+	later []byte // read, and to be given after the key before has had its effect
+	ended bool
+}
+
+func (r *interruptible) Read(b []byte) (int, error) {
+	if r.ended {
+		return 0, io.EOF
+	}
+	n, err := 0, error(nil)
+	if len(r.later) > 0 {
+		n = copy(b, r.later)
+		r.later = r.later[n:]
+	} else {
+		n, err = r.Reader.Read(b)
+	}
+	if i := bytes.IndexByte(b[:n], keyCtrlC); i >= 0 {
+		b[i] = keyInterrupt
+		r.later = slices.Concat(b[i+1:n], r.later)
+		n = i + 1
+	}
+	return n, err
+}
+
+// pressed is told of each key and the line so far.
+func (r *interruptible) pressed(line string, pos int, key rune) (string, int, bool) {
+	if key != keyInterrupt {
+		return line, pos, false
+	}
+	r.ended = line == ""
+	return "", 0, true
+}
+
+// logOutput is where logs go: to standard error, and while a prompt is shown
+// there, above the line that is being typed.
+type logOutput struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write writes what is one record. It is safe for concurrent use.
+func (l *logOutput) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(b)
+}
+
+// above makes the prompt show the logs, until the function it returns is
+// called. Logs that go to a file, and those beside a prompt that is none on a
+// terminal, go on as before.
+func (l *logOutput) above(p prompt) (restore func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.to
+	_, onScreen := p.(*terminalPrompt)
+	if f, ok := before.(*os.File); !onScreen || !ok || !term.IsTerminal(int(f.Fd())) {
+		return func() {}
+	}
+	l.to = p
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.to = before
+	}
+}
 
 // converse reads lines and hands each to answer until the lines end, ctx is
 // done, or a person says quit. It answers a line before it reads the next.
