@@ -39,7 +39,7 @@ type card struct {
 	needs   policy.Need
 	made    time.Time
 	number  int    // counts cards, for their order
-	shown   uint64 // when its reply was sent, by Bot.Hear; 0: not yet
+	shown   uint64 // when its reply was handed out, by Bot.Hear; 0: not yet
 	expires time.Time
 	state   cardState
 	by      jid.JID   // who answered it
@@ -111,7 +111,7 @@ func (cs *cards) open(c card) (opened card, fresh bool, err error) {
 	return c, true, nil
 }
 
-// show notes when a card was first shown, if there is one of that id.
+// show notes when a card is first shown, if there is one of that id.
 func (cs *cards) show(id string, heard func() uint64) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -81,8 +81,8 @@ func (t *turn) send(r Reply) {
 		t.done = true
 	}
 	r.Text = headlined(r.Text)
+	t.b.cards.show(r.ID, t.b.Hear) // before: the answer may be here before emit returns
 	t.emit(r)
-	t.b.cards.show(r.ID, t.b.Hear)
 }
 
 // tell answers with a few lines of plain text and an exit code.
