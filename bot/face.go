@@ -31,7 +31,7 @@ type face struct {
 var faces = map[string]face{
 	"rpc.ping":         {noun: "ping", one: "answers", many: "{ok}/{asked} hosts answer", brief: true},
 	"rpc.describe":     {noun: "methods", list: "methods", cols: []string{"{name}", "{class}"}},
-	"host.info":        {noun: "host info", one: "{os_version}, up {uptime_seconds}"},
+	"host.info":        {noun: "host info", one: "up {uptime_seconds}, {os_version}"},
 	"host.facts":       {noun: "facts"},
 	"host.reboot":      {do: "reboot", done: "reboot", accepted: true, one: "at {scheduled_at}"},
 	"cpu.usage":        {noun: "cpu", one: "{percent} busy, load {load1}", list: "top", cols: []string{"{name} ({pid})", "{percent}"}, worst: "-percent"},
@@ -99,6 +99,20 @@ func faceOf(method string) face {
 	}
 	if f.noun == "" {
 		f.noun = method
+	}
+	return f
+}
+
+// faceFor is the face of a step: what was asked for decides what the first line
+// holds.
+func faceFor(s Step) face {
+	f := faceOf(s.Method)
+	switch {
+	case s.Method == "proc.list" && s.Args["sort"] == "memory":
+		f.noun, f.one, f.worst = "processes by memory", "{name} {rss_bytes}", "-rss_bytes"
+		f.cols = []string{"{name} ({pid})", "{rss_bytes}", "{cpu_percent}"}
+	case s.Method == "net.listeners" && s.Args["port"] != nil:
+		f.noun, f.one, f.count = "port {port}", "{process} on {address}:{port}", false
 	}
 	return f
 }

@@ -228,7 +228,7 @@ func (b *Bot) details(t *turn, id string) error {
 func (r report) everything() []line {
 	out := []line{{text: fmt.Sprintf("%s · %s · %s", r.id, cut(r.plan.Sentence, 200), span(r.took))}}
 	for i, s := range r.plan.Steps {
-		f := faceOf(s.Method)
+		f := faceFor(s)
 		if len(r.plan.Steps) > 1 {
 			out = append(out, line{text: fmt.Sprintf("%d  %s", i+1, s.Method)})
 		}

@@ -25,6 +25,9 @@ func (r report) one(s Step, f face, res Result) section {
 	if top == nil {
 		return sec
 	}
+	if s.Method == "service.status" && word(top["active"]) != "active" {
+		sec.mark = "✖"
+	}
 	if !f.brief {
 		sec.lines = r.detail(s, f, top)
 	}
@@ -267,11 +270,23 @@ func (r report) several(s Step, f face, results []Result, c Counts) section {
 		if f.many != "" {
 			sec.head = strings.NewReplacer("{ok}", fmt.Sprint(c.OK), "{asked}", fmt.Sprint(c.Asked)).Replace(f.many)
 		}
+		hosts, told := answering(s, results)
+		if told != "" && c.OK > 0 {
+			sec.head = fmt.Sprintf("%s %s %d/%d hosts", noun, told, len(hosts), c.Asked)
+			if len(hosts) == 0 {
+				sec.head = fmt.Sprintf("%s %s none of %d hosts", noun, told, c.Asked)
+			}
+			if s.Method == "service.status" && len(hosts) < c.OK {
+				sec.mark = "⚠"
+			}
+		} else {
+			hosts = s.Hosts
+		}
 		if c.OK < c.Asked {
 			sec.mark = "⚠"
 			sec.head += c.troubles()
-		} else if hosts := someHosts(s.Hosts, headWidth); width(sec.head)+width(hosts) < headWidth-20 {
-			sec.head += " (" + hosts + ")"
+		} else if names := someHosts(hosts, headWidth); len(hosts) > 0 && width(sec.head)+width(names) < headWidth-20 {
+			sec.head += " (" + names + ")"
 		}
 		if c.OK == 0 {
 			sec.mark = "✖"
@@ -279,6 +294,24 @@ func (r report) several(s Step, f face, results []Result, c Counts) section {
 	}
 	sec.lines = append(r.troubles(s, results, false), r.table(s, f, results)...)
 	return sec
+}
+
+// answering are the hosts for which a question of yes or no is a yes, with what a
+// first line calls that; "" where it was no such question.
+func answering(s Step, results []Result) (hosts []string, told string) {
+	is := func(map[string]any) bool { return false }
+	switch {
+	case s.Method == "service.status":
+		told, is = "active on", func(top map[string]any) bool { return word(top["active"]) == "active" }
+	case s.Method == "net.listeners" && s.Args["port"] != nil:
+		told, is = "open on", func(top map[string]any) bool { return len(structs(top["listeners"])) > 0 }
+	}
+	for _, res := range results {
+		if top, _ := res.Value.(map[string]any); res.Outcome == OK && is(top) {
+			hosts = append(hosts, res.Host)
+		}
+	}
+	return hosts, told
 }
 
 // dryRun is what hosts said they would do (rpc.check). Nothing was sent but the

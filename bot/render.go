@@ -126,7 +126,7 @@ type section struct {
 }
 
 func (r report) section(s Step, results []Result) section {
-	f := faceOf(s.Method)
+	f := faceFor(s)
 	c := count(results)
 	var sec section
 	switch {
@@ -308,6 +308,8 @@ func (r report) summary(s Step, f face, res Result) string {
 	switch {
 	case f.list == "" || f.list == "top" || f.list == "reasons": // lists beside the answer
 		return generic(top, r.w)
+	case len(rows) == 0 && s.Method == "net.listeners" && s.Args["port"] != nil:
+		return "nobody listens"
 	case len(rows) == 0:
 		return "none"
 	}
