@@ -44,7 +44,7 @@ type Config struct {
 	Version   string
 
 	Now    func() time.Time // corrected by the server's clock; nil is time.Now
-	Random io.Reader        // of ids; nil is crypto/rand
+	Random io.Reader        // of ids, safe for concurrent use; nil is crypto/rand
 	Log    *slog.Logger
 
 	// Notify tells somebody something that they did not just ask for: a late

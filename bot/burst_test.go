@@ -35,6 +35,20 @@ func TestYesBeforeItsCard(t *testing.T) {
 	})
 }
 
+// TestYesAtOnce: a yes may be here while the card is still being written.
+func TestYesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		alice := jid.MustParse("alice@example.net/phone")
+		var heard uint64
+		w.bot.Answer(context.Background(), Utterance{From: alice, Text: "restart nginx on web01"}, func(Reply) { heard = w.bot.Hear() })
+		w.bot.Answer(context.Background(), Utterance{From: alice, Text: "yes", Heard: heard}, func(Reply) {})
+		if done := w.done(); len(done) != 1 {
+			t.Errorf("done %v", done)
+		}
+	})
+}
+
 // TestTooManyLines: each line that is not read is answered, finally.
 func TestTooManyLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

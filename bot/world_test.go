@@ -122,7 +122,7 @@ func newWorld(t *testing.T, hosts ...*fakeHost) *world {
 		t.Fatal(err)
 	}
 	w.bot, err = New(Config{
-		JID: botJID, Fleet: w.fleet, Transport: w, Audit: w.log, Random: rand.NewChaCha8([32]byte{7}),
+		JID: botJID, Fleet: w.fleet, Transport: w, Audit: w.log, Random: &lockedRandom{r: rand.NewChaCha8([32]byte{7})},
 		Policy: func() *policy.Policy { w.mu.Lock(); defer w.mu.Unlock(); return w.pol },
 		Notify: func(ctx context.Context, r Reply) { w.chat.Notify(ctx, r) },
 	})
@@ -147,6 +147,18 @@ func newWorld(t *testing.T, hosts ...*fakeHost) *world {
 	time.Sleep(time.Second) // virtual: presences, facts and a snapshot
 	synctest.Wait()
 	return w
+}
+
+// lockedRandom is a source of random numbers for many goroutines.
+type lockedRandom struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func (l *lockedRandom) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(p)
 }
 
 // host describes a host as a row of a table.
