@@ -124,9 +124,10 @@ func (c *cli) run(parser *kong.Kong, args []string, std streams) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: c.level()}))
+	logs := &logOutput{to: std.err}
+	log := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: c.level()}))
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	err = kctx.Run(std, log)
+	err = kctx.Run(std, log, logs)
 	if err == nil {
 		return exitOK
 	}

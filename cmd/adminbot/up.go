@@ -38,7 +38,7 @@ const (
 	botName   = "adminbot"
 )
 
-func (c upCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+func (c upCmd) Run(ctx context.Context, std streams, log *slog.Logger, logs *logOutput) error {
 	if c.Hosts < 0 || c.Hosts > maxDemoHosts {
 		return usage("--hosts takes 0 to %d", maxDemoHosts)
 	}
@@ -51,7 +51,7 @@ func (c upCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 		return err
 	}
 	defer st.Close()
-	u := &upSite{site: st, std: std, log: log}
+	u := &upSite{site: st, std: std, log: log, logs: logs}
 	if u.hosts, err = c.hostNames(); err != nil {
 		return err
 	}
@@ -75,6 +75,7 @@ type upSite struct {
 	site  *site.Site
 	std   streams
 	log   *slog.Logger
+	logs  *logOutput
 	hosts []upHost
 
 	server *server
@@ -184,6 +185,13 @@ func (u *upSite) newAgent(h upHost) (*agentPart, error) {
 	rules, err := load()
 	if err != nil {
 		return nil, err
+	}
+	caller, err := jid.New(botName, u.site.Domain, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := hostagent.LetsIn(rules, caller, time.Now()); err != nil {
+		return nil, fmt.Errorf("%s: %w", u.site.Path(site.HostPolicy), err)
 	}
 	state := u.site.HostState(h.name)
 	hc := hostagent.Config{
@@ -332,6 +340,7 @@ func (u *upSite) chat(ctx context.Context) error {
 		return err
 	}
 	defer p.Close()
+	defer u.logs.above(p)()
 	return converse(ctx, p, func(ctx context.Context, line string) error {
 		return u.bot.say(ctx, u.admin, line, func(r bot.Reply) {
 			if !r.Final && !u.interactive() {
