@@ -76,7 +76,7 @@ func (b *binding) settle(o *outcome) {
 			names := b.unitsFor(u)
 			if len(names) == 0 {
 				o.loose = append(o.loose, b.loosePlace(u))
-				b.elsewhere(o, cmd, name, u)
+				b.literal(o, cmd, name, u)
 				return
 			}
 			for k, n := range names {
@@ -194,20 +194,16 @@ func (b *binding) hostVerb() (int, bool) {
 	return 0, false
 }
 
-// elsewhere offers the hosts that have the service, for hosts that do not.
-func (b *binding) elsewhere(o *outcome, cmd Command, arg string, u unitSense) {
+// literal offers the unit by its full name, which needs no host to be known to
+// have it, for hosts that do not: what was named is never swapped for others.
+func (b *binding) literal(o *outcome, cmd Command, arg string, u unitSense) {
 	for _, n := range u.names {
-		on := b.lx.services[strings.TrimSuffix(strings.ToLower(n.value), ".service")]
-		if len(on) == 0 || n.alias && len(u.names) > 1 {
+		if n.alias && len(u.names) > 1 {
 			continue
 		}
 		c := cmd
 		c.Args = with(b.args, arg, n.value)
-		c.On = Selector{&selNode{op: selFact, key: "service", text: strings.TrimSuffix(strings.ToLower(n.value), ".service")}}
-		if len(on) <= 4 {
-			c.On = Names(b.lx.names(on)...)
-		}
-		c.Hosts, c.asked = b.lx.names(on), true
+		c.asked = true
 		o.hints = []Command{c}
 		return
 	}
