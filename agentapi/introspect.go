@@ -83,7 +83,7 @@ type RPCCheckResult struct {
 	Common
 	Allowed bool   `rpc:"allowed" help:"the host's policy lets this caller and actor do it"`
 	Rule    string `rpc:"rule" help:"the rule that decided, or the missing permission"`
-	Valid   string `rpc:"valid" help:"ok, or what is wrong with the arguments"`
+	Valid   string `rpc:"valid" help:"ok, or why these arguments cannot work here"`
 	Would   string `rpc:"would" help:"what the call would do now, in a sentence"`
 }
 

@@ -58,9 +58,15 @@ func (r report) selection(s Step, f face, results []Result, c Counts) section {
 	case c.Asked == 1:
 		sec.head = fmt.Sprintf("%s: %d %s", results[0].Host, len(matched), what)
 	case len(hosts) == 0:
-		sec.head = fmt.Sprintf("none of %d hosts %s", c.Asked, what)
+		sec.head = fmt.Sprintf("none of %d hosts %s", c.OK, what)
+		if c.OK < c.Asked {
+			sec.head += fmt.Sprintf(" · %d did not answer", c.Asked-c.OK)
+		}
 	default:
 		sec.head = fmt.Sprintf("%d of %d hosts %s", len(hosts), c.Asked, what)
+	}
+	if sec.mark == "✔" && c.OK < c.Asked { // nothing is known of those who did not answer
+		sec.mark = "⚠"
 	}
 	first := s.Where[0].Field
 	if s.Sort != "" {

@@ -236,6 +236,10 @@ func ParseSelector(text string) (Selector, error) {
 		if inter.root == nil {
 			return Selector{}, fmt.Errorf("grammar: selector %q: something is missing beside a comma", text)
 		}
+		if inter.root.op == selNot && strings.Contains(text, ",") {
+			// "web*,!web02" would be all hosts: nobody means that.
+			return Selector{}, fmt.Errorf("grammar: selector %q: %s beside a comma selects everything else as well; for an exception leave the comma out", text, strings.TrimSpace(part))
+		}
 		union = union.Or(inter)
 	}
 	if union.root == nil {

@@ -26,11 +26,20 @@ func (c configCheckCmd) Run(std streams) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	for _, path := range []string{conf.Bot.Policy, conf.Agent.Policy} {
-		if path == "" {
-			continue
+	if _, err := loadBotPolicy(conf.Bot.Policy); err != nil {
+		return exit(exitUsage, err)
+	}
+	if conf.Agent.Policy != "" {
+		p, err := policy.Load(conf.Agent.Policy)
+		if err == nil {
+			err = p.CheckHost()
 		}
-		if _, err := policy.Load(path); err != nil {
+		if err != nil {
+			return exit(exitUsage, fmt.Errorf("%s: %w", conf.Agent.Policy, err))
+		}
+	}
+	if conf.Server.Domain != "" {
+		if _, err := serverSetupOf(conf); err != nil {
 			return exit(exitUsage, err)
 		}
 	}

@@ -18,7 +18,7 @@ type hostsCmd struct {
 func (c hostsCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	acct, _, err := c.account()
 	if err != nil {
-		return exit(exitUsage, err)
+		return err
 	}
 	_, f, disconnect, err := lookAround(ctx, acct, log)
 	if err != nil {

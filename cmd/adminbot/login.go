@@ -42,6 +42,17 @@ type loginFlags struct {
 
 // account finds the login, and the bot of the installation if it is known.
 func (f loginFlags) account() (acct config.Account, bot string, err error) {
+	acct, bot, err = f.find()
+	switch {
+	case errors.Is(err, site.ErrNotRunning):
+		err = exit(exitUnreachable, err)
+	case err != nil:
+		err = exit(exitUsage, err)
+	}
+	return acct, bot, err
+}
+
+func (f loginFlags) find() (acct config.Account, bot string, err error) {
 	if f.Config != "" {
 		conf, err := config.Load(f.Config)
 		return conf.Account, conf.Account.Bot, err

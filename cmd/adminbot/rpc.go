@@ -49,7 +49,7 @@ func (c rpcCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	}
 	acct, botAddr, err := c.account()
 	if err != nil {
-		return exit(exitUsage, err)
+		return err
 	}
 	s, f, disconnect, err := lookAround(ctx, acct, log)
 	if err != nil {

@@ -29,7 +29,7 @@ type sayCmd struct {
 func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	acct, botAddr, err := c.account()
 	if err != nil {
-		return exit(exitUsage, err)
+		return err
 	}
 	if botAddr == "" {
 		return usage("which bot?\nhint: account.bot in %s", c.Config)
@@ -69,7 +69,6 @@ func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	}
 	var answer struct {
 		Text string `rpc:"text"`
-		Hash string `rpc:"hash,omitempty"`
 		Exit int32  `rpc:"exit"`
 	}
 	if err := out.DecodeKnown(&answer); err != nil {
@@ -79,10 +78,6 @@ func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 		err = printJSON(std, out)
 	} else {
 		_, err = fmt.Fprintln(std.out, answer.Text)
-	}
-	if answer.Exit == exitUnconfirmed && !c.JSON && answer.Hash != "" {
-		fmt.Fprintf(std.out, "plan %s\n", answer.Hash)
-		fmt.Fprintf(std.err, "hint: the same with --confirm-plan %s runs it\n", answer.Hash)
 	}
 	if err != nil {
 		return err

@@ -117,6 +117,9 @@ func (i *introspection) check(ctx context.Context, args agentapi.RPCCheckArgs) (
 		res.Would = "nothing: the arguments are wrong (fault -32602)"
 	case would != nil:
 		res.Would = would(ctx, bargs.value)
+		if why, fails := strings.CutPrefix(res.Would, wouldFail); fails {
+			res.Valid = why
+		}
 	default:
 		res.Would = strings.TrimSuffix(spec.Help, ".")
 	}

@@ -136,7 +136,7 @@ func TestCheck(t *testing.T) {
 		valid, would string
 	}{
 		{"what would run", "service.restart", map[string]any{"unit": "app"}, true, "rule 1 (line 5)", "ok", "restart app.service by memory; it is active with pid 100 now"},
-		{"no such unit", "service.stop", map[string]any{"unit": "none"}, true, "rule 1 (line 5)", "ok", "it would fail: no such unit: none.service"},
+		{"no such unit", "service.stop", map[string]any{"unit": "none"}, true, "rule 1 (line 5)", "no such unit: none.service", "it would fail: no such unit: none.service"},
 		{"wrong argument", "service.stop", map[string]any{"unit": "a b"}, true, "rule 1 (line 5)", "service.stop: argument unit is", "nothing: the arguments are wrong"},
 		{"not allowed", "agent.reload", nil, false, "permission agent.admin is missing", "ok", "nothing: it is not built yet"},
 		{"a read", "disk.usage", nil, true, "rule 1 (line 5)", "ok", "Measures how full"},

@@ -143,12 +143,15 @@ func (s *services) do(ctx context.Context, action service.Action, unit string, w
 	return s.manager.Do(ctx, action, unit)
 }
 
+// wouldFail begins what a call would do that cannot go well.
+const wouldFail = "it would fail: "
+
 // would says what a call would do now.
 func (s *services) would(action service.Action) func(context.Context, string) string {
 	return func(ctx context.Context, unit string) string {
 		st, err := s.manager.Status(ctx, unit)
 		if err != nil {
-			return "it would fail: " + sentence(err)
+			return wouldFail + sentence(err)
 		}
 		now := st.Active
 		if st.MainPID != nil {

@@ -56,12 +56,15 @@ func (s *Site) Withdraw() error {
 	return nil
 }
 
+// ErrNotRunning is returned by ReadAccess when there is no access.json.
+var ErrNotRunning = errors.New("site: nothing runs")
+
 // ReadAccess reads access.json of the site in dir.
 func ReadAccess(dir string) (Access, error) {
 	path := filepath.Join(dir, accessName)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Access{}, fmt.Errorf("site: nothing runs in %s (no %s)\nhint: start it with adminbot up, or name another --dir or --config", dir, accessName)
+		return Access{}, fmt.Errorf("%w in %s (no %s)\nhint: start it with adminbot up, or name another --dir or --config", ErrNotRunning, dir, accessName)
 	} else if err != nil {
 		return Access{}, fmt.Errorf("site: %w", err)
 	}
