@@ -2,7 +2,6 @@ package grammar
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"testing"
 )
@@ -31,15 +30,7 @@ func bigInventory(n int) *Inventory {
 
 func benchLexicon(b *testing.B, hosts int) *Lexicon {
 	b.Helper()
-	text, err := os.ReadFile("testdata/verbs.txt")
-	if err != nil {
-		b.Fatal(err)
-	}
-	verbs, err := ReadVerbs(string(text))
-	if err != nil {
-		b.Fatal(err)
-	}
-	lx, err := Compile(verbs, bigInventory(hosts))
+	lx, err := Compile(testVerbs(b), bigInventory(hosts))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,14 +64,7 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkCompile(b *testing.B) {
-	text, err := os.ReadFile("testdata/verbs.txt")
-	if err != nil {
-		b.Fatal(err)
-	}
-	verbs, err := ReadVerbs(string(text))
-	if err != nil {
-		b.Fatal(err)
-	}
+	verbs := testVerbs(b)
 	for _, hosts := range []int{200, 10000} {
 		inv := bigInventory(hosts)
 		b.Run(fmt.Sprintf("hosts=%d", hosts), func(b *testing.B) {
@@ -96,14 +80,7 @@ func BenchmarkCompile(b *testing.B) {
 
 // BenchmarkMemory reports what a compiled lexicon keeps.
 func BenchmarkMemory(b *testing.B) {
-	text, err := os.ReadFile("testdata/verbs.txt")
-	if err != nil {
-		b.Fatal(err)
-	}
-	verbs, err := ReadVerbs(string(text))
-	if err != nil {
-		b.Fatal(err)
-	}
+	verbs := testVerbs(b)
 	for _, hosts := range []int{200, 10000} {
 		inv := bigInventory(hosts)
 		b.Run(fmt.Sprintf("hosts=%d", hosts), func(b *testing.B) {

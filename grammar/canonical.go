@@ -53,7 +53,7 @@ func (lx *Lexicon) one(c *Command) string {
 		b.WriteString(text)
 	}
 	if v.Hosts && !c.On.IsZero() && (c.asked || v.Write || c.On.root.op != selAll) {
-		if b.Len() == bare && v.Write && c.On.plainNames() && !strings.Contains(b.String()[strings.LastIndexByte(b.String(), ':')+1:][1:], " ") {
+		if b.Len() == bare && v.Write && c.On.Named() && !strings.Contains(b.String()[strings.LastIndexByte(b.String(), ':')+1:][1:], " ") {
 			b.WriteByte(' ') // reboot web01
 		} else {
 			b.WriteString(" on ")
@@ -190,7 +190,7 @@ func (lx *Lexicon) place(c *Command) string {
 	if c.On.root.op == selAll {
 		return "all hosts"
 	}
-	if c.On.plainNames() {
+	if c.On.Named() {
 		return Fold(c.Hosts)
 	}
 	if !c.On.root.speakable() {

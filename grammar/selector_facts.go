@@ -18,6 +18,3 @@ func (n *selNode) needsFacts() bool {
 	}
 	return false
 }
-
-// Named reports whether s is nothing but names of hosts, one by one.
-func (s Selector) Named() bool { return s.plainNames() }

@@ -45,7 +45,7 @@ func (r *reader) refuse(out Reading) Reading {
 		return out
 	}
 	g := r.gates
-	if g.lead || g.said || g.takeback && !r.wantsHelp() {
+	if g.lead || g.said || g.takeback {
 		return Reading{Status: NotACommand}
 	}
 	if g.not && r.holdsWrite() {
@@ -85,8 +85,6 @@ func (r *reader) refuse(out Reading) Reading {
 	}
 	return out
 }
-
-func (r *reader) wantsHelp() bool { return false }
 
 // holdsWrite reports whether the line holds the word of a write.
 func (r *reader) holdsWrite() bool {

@@ -70,7 +70,7 @@ func (b *binding) narrowTo(sel Selector) bool {
 	}
 	if !b.on.IsZero() {
 		set, _ := b.lx.eval(b.on.And(sel).root)
-		if len(set) == 0 || b.on.plainNames() && sel.plainNames() {
+		if len(set) == 0 || b.on.Named() && sel.Named() {
 			return false
 		}
 	}
@@ -79,8 +79,8 @@ func (b *binding) narrowTo(sel Selector) bool {
 	return true
 }
 
-// plainNames reports whether the selection is host names only.
-func (s Selector) plainNames() bool {
+// Named reports whether s is nothing but names of hosts, one by one.
+func (s Selector) Named() bool {
 	plain := s.root != nil
 	if plain {
 		s.root.visit(func(n *selNode) {
@@ -190,7 +190,7 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 		if h.Narrow[i].Not != nil || h.Narrow[i].Non != nil {
 			sel = sel.Except(s)
 		} else {
-			if sel.plainNames() && s.plainNames() {
+			if sel.Named() && s.Named() {
 				return sel, false
 			}
 			sel = sel.And(s)
@@ -199,7 +199,7 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 	if all {
 		b.each = true
 	}
-	if only && b.fr.edit && b.fr.last != nil && !sel.IsZero() && !sel.plainNames() {
+	if only && b.fr.edit && b.fr.last != nil && !sel.IsZero() && !sel.Named() {
 		sel = b.fr.last.On.And(sel)
 		b.bareSet = true
 	}
