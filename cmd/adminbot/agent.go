@@ -48,6 +48,7 @@ func (c agentCmd) Run(ctx context.Context, std streams, log *slog.Logger) error 
 		return usage("account.jid must end in /%s: callers address host agents so", agentapi.Resource)
 	}
 	lc.OnState = reportState(std, lc.JID)
+	lc.Timing.RetryMin = 3 * time.Second // there may be thousands of them
 	part, err := newAgent(lc, hostagent.Config{
 		Name: lc.JID.Localpart(), StateDir: filepath.Join(conf.State, "agent"), Policy: p, LoadPolicy: load,
 		InitDir: initDir(conf.Agent), Facts: conf.Agent.Facts, Version: buildVersion, Log: log,

@@ -41,6 +41,7 @@ func (c botCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 		return exit(exitUsage, err)
 	}
 	lc.OnState = reportState(std, lc.JID)
+	lc.Timing.RetryMax = 30 * time.Second // people wait for it, and it is alone
 	var part *botPart
 	part, err = newBot(botSetup{
 		login: lc, state: filepath.Join(conf.State, "bot"), policy: conf.Bot.Policy, conf: conf.Bot, log: log,

@@ -58,12 +58,13 @@ type Component struct {
 type Timing struct {
 	Dial       time.Duration // 30 s: to be logged in
 	Write      time.Duration // 30 s: for one write to be taken
-	Idle       time.Duration // 60 s without a byte from the server: ping it
-	Pong       time.Duration // 20 s without an answer to that: reconnect
-	RetryMin   time.Duration // 1 s: upper limit of the first random wait before reconnecting
+	Idle       time.Duration // 40 s without a byte from the server: ask whether it is there
+	Pong       time.Duration // 15 s without an answer to that: reconnect; a dead connection is left within the sum
+	RetryMin   time.Duration // 1 s: upper limit of the first random wait before reconnecting; it grows with the time away
+	RetryBusy  time.Duration // 8 s: the same after the server said that it is busy or going away
 	RetryMax   time.Duration // 5 min: upper limit of all random waits
-	RetryFatal time.Duration // 5 min: wait after an error that will not go away by itself
-	Stable     time.Duration // 60 s: a session that lasted so long resets the waits
+	RetryFatal time.Duration // 5 min: wait after an error that will not go away by itself, and up to half as much again
+	Stable     time.Duration // 60 s: a session that lasted so long is a stable one
 	Close      time.Duration // 3 s: for the server to close its side
 	Clock      time.Duration // 1 h: between two looks at the server's clock
 }
@@ -91,9 +92,10 @@ func (c *Config) setDefaults() {
 	t, l := &c.Timing, &c.Limits
 	orElse(&t.Dial, 30*time.Second)
 	orElse(&t.Write, 30*time.Second)
-	orElse(&t.Idle, 60*time.Second)
-	orElse(&t.Pong, 20*time.Second)
+	orElse(&t.Idle, 40*time.Second)
+	orElse(&t.Pong, 15*time.Second)
 	orElse(&t.RetryMin, time.Second)
+	orElse(&t.RetryBusy, 8*time.Second)
 	orElse(&t.RetryMax, 5*time.Minute)
 	orElse(&t.RetryFatal, 5*time.Minute)
 	orElse(&t.Stable, time.Minute)

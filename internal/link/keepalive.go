@@ -17,17 +17,16 @@ func (st *stream) keepAlive(ctx context.Context) {
 	t := &st.s.cfg.Timing
 	timer := time.NewTimer(st.jittered(t.Idle))
 	defer timer.Stop()
-	for {
+	for ; ; timer.Reset(st.jittered(t.Idle) - st.wire.quiet()) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
-		seen := st.wire.lastRead.Load()
-		if quiet := time.Since(time.Unix(0, seen)); quiet < t.Idle*9/10 {
-			timer.Reset(st.jittered(t.Idle) - quiet)
+		if st.wire.quiet() < t.Idle*9/10 {
 			continue
 		}
+		seen := st.wire.lastRead.Load()
 		pingCtx, cancel := context.WithTimeout(ctx, t.Pong)
 		err := st.ping(pingCtx)
 		cancel()
@@ -36,10 +35,9 @@ func (st *stream) keepAlive(ctx context.Context) {
 		}
 		if err != nil && st.wire.lastRead.Load() == seen {
 			st.fail(fmt.Errorf("%w: nothing from the server for %v, not even an answer to a ping", ErrUnreachable,
-				time.Since(time.Unix(0, seen)).Round(time.Second)))
+				st.wire.quiet().Round(time.Second)))
 			return
 		}
-		timer.Reset(st.jittered(t.Idle))
 	}
 }
 

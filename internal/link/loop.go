@@ -163,6 +163,7 @@ func streamError(e *received) error {
 					inText = true
 				} else if !known {
 					se.Condition, known = t.Name.Local, true
+					inText = se.Condition == "see-other-host" // which says where, RFC 6120 4.9.3.19
 				}
 			}
 		case xml.EndElement:

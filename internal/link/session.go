@@ -138,10 +138,10 @@ func (s *Session) Run(ctx context.Context) error {
 	s.work.run(ctx)
 	defer s.work.wait()
 	defer cancel()
-	attempt := 0
+	var away time.Duration // spent without a session since the last stable one
 	for {
 		began := time.Now()
-		err := s.connectAndServe(ctx)
+		lasted, err := s.connectAndServe(ctx)
 		if ctx.Err() != nil {
 			s.state(State{Err: context.Cause(ctx)})
 			return nil
@@ -151,11 +151,13 @@ func (s *Session) Run(ctx context.Context) error {
 			s.state(State{Err: err, Fatal: fatal})
 			return fmt.Errorf("link: %w", err)
 		}
-		if time.Since(began) >= s.cfg.Timing.Stable {
-			attempt = 0
+		if lasted >= s.cfg.Timing.Stable {
+			away = 0
+		} else {
+			away += time.Since(began) - lasted
 		}
-		wait := s.backoff(attempt, fatal)
-		attempt++
+		wait := s.backoff(away, err)
+		away += wait
 		level := slog.LevelWarn
 		if fatal {
 			level = slog.LevelError
@@ -193,17 +195,37 @@ func isFatal(err error) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, ErrAuth) || errors.Is(err, ErrConfig)
 }
 
-// backoff returns a random wait whose upper limit doubles with each attempt.
-func (s *Session) backoff(attempt int, fatal bool) time.Duration {
+// isBusy reports whether the server has asked, in its way, not to be bothered
+// for a while: all its clients have heard the same at the same time.
+func isBusy(err error) bool {
+	var stream *StreamError
+	var login *LoginError
+	switch {
+	case errors.As(err, &stream):
+		switch stream.Condition {
+		case "system-shutdown", "see-other-host", "resource-constraint", "policy-violation", "internal-server-error":
+			return true
+		}
+	case errors.As(err, &login):
+		return login.Condition == "temporary-auth-failure"
+	}
+	return false
+}
+
+// backoff returns a random wait after err: anything from nothing to a limit that
+// grows with the time spent without a session. So those that were thrown out
+// together come back spread out, and all of them within as long as the server
+// was away.
+func (s *Session) backoff(away time.Duration, err error) time.Duration {
 	t := &s.cfg.Timing
-	if fatal {
-		return t.RetryFatal + time.Duration(s.cfg.Jitter()*float64(t.RetryFatal)/10)
+	first := t.RetryMin
+	switch {
+	case isFatal(err):
+		return t.RetryFatal + time.Duration(s.cfg.Jitter()*float64(t.RetryFatal)/2)
+	case isBusy(err):
+		first = t.RetryBusy
 	}
-	limit := t.RetryMax
-	if attempt < 30 {
-		limit = min(limit, t.RetryMin<<attempt)
-	}
-	return time.Duration(s.cfg.Jitter() * float64(limit))
+	return time.Duration(s.cfg.Jitter() * float64(min(first+away, t.RetryMax)))
 }
 
 func (s *Session) state(st State) {
@@ -212,19 +234,20 @@ func (s *Session) state(st State) {
 	}
 }
 
-// connectAndServe logs in once and returns why the session ended.
-func (s *Session) connectAndServe(ctx context.Context) error {
+// connectAndServe logs in once and returns how long the session lasted, and why
+// it ended.
+func (s *Session) connectAndServe(ctx context.Context) (lasted time.Duration, err error) {
 	s.state(State{})
 	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.Timing.Dial)
 	defer cancel()
 	w, secured, err := s.dial(dialCtx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	n, err := s.negotiate(dialCtx, w, secured)
 	cancel()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if s.cfg.Component == nil && !n.bound.Bare().Equal(s.cfg.JID.Bare()) {
 		s.log.Warn("the server changed the address", "want", s.cfg.JID, "have", n.bound)
@@ -232,7 +255,9 @@ func (s *Session) connectAndServe(ctx context.Context) error {
 	st := newStream(s, n)
 	s.log.Info("logged in", "jid", n.bound, "server", n.wire.RemoteAddr(),
 		"tls", n.wire.ConnectionState().Version != 0, "mechanism", n.mechanism)
-	return st.serve(ctx)
+	began := time.Now()
+	err = st.serve(ctx)
+	return time.Since(began), err
 }
 
 // setUp publishes st, or that there is no stream any more.

@@ -5,7 +5,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,7 +34,7 @@ func TestIdleForAnHour(t *testing.T) {
 			pings++
 			p.send(`<iq type='result' from='example.net' id='` + p.id(raw) + `'/>`)
 		}
-		if pings < 59 || pings > 66 {
+		if pings < 88 || pings > 99 {
 			t.Errorf("%d pings in 59 minutes", pings)
 		}
 		p.alive()
@@ -45,8 +48,8 @@ func TestServerTalksSoNoPings(t *testing.T) {
 		s := New(cfg)
 		p, stop := online(t, s, peers)
 		p.next2(t)     // the time query
-		for range 60 { // less than what is between two looks at the clock
-			fakeTime(45 * time.Second)
+		for range 90 { // less than what is between two looks at the clock
+			fakeTime(30 * time.Second)
 			p.send(" ")
 		}
 		p.alive() // and nothing came before that
@@ -81,7 +84,7 @@ func TestDeadServerIsLeft(t *testing.T) {
 		}
 		// No answer: a new connection comes.
 		p2 := <-peers
-		if took := time.Since(began); took < 70*time.Second || took > 90*time.Second {
+		if took := time.Since(began); took < 50*time.Second || took >= 60*time.Second {
 			t.Errorf("left after %v", took)
 		}
 		if len(down) != 1 || !errors.Is(down[0], ErrUnreachable) {
@@ -131,7 +134,7 @@ func TestBackoffIsSpread(t *testing.T) {
 	s := New(Config{JID: jid.MustParse(me)})
 	seen := make(map[time.Duration]bool)
 	for range 200 {
-		d := s.backoff(8, false)
+		d := s.backoff(255*time.Second, ErrUnreachable)
 		if d < 0 || d > 256*time.Second {
 			t.Fatalf("wait %v", d)
 		}
@@ -140,6 +143,75 @@ func TestBackoffIsSpread(t *testing.T) {
 	if len(seen) < 15 {
 		t.Errorf("waits fall into %d of 26 parts only", len(seen))
 	}
+}
+
+// TestHerd is a server that was away for a while, and thousands of sessions that
+// want it back: they come spread out, and the later, the wider.
+func TestHerd(t *testing.T) {
+	const agents = 10_000
+	for _, tt := range []struct {
+		name   string
+		away   time.Duration
+		first  error         // what ended the session
+		then   error         // of attempts while it is away
+		within time.Duration // all are back, counted from its return
+		most   int           // in one second
+	}{
+		{"a restart that was announced", 0, &StreamError{Condition: "system-shutdown"}, ErrUnreachable, 8 * time.Second, agents / 7},
+		{"announced and slow", 10 * time.Second, &StreamError{Condition: "system-shutdown"}, ErrUnreachable, 11 * time.Second, agents / 4},
+		{"a crash", 10 * time.Second, ErrUnreachable, ErrUnreachable, 11 * time.Second, agents / 4},
+		{"five minutes", 5 * time.Minute, ErrUnreachable, ErrUnreachable, 5 * time.Minute, agents / 50},
+		{"a crowded server", 0, &StreamError{Condition: "resource-constraint"}, nil, 8 * time.Second, agents / 7},
+		{"accounts that cannot be looked up", 0, &LoginError{Condition: "temporary-auth-failure"}, nil, 8 * time.Second, agents / 7},
+		{"elsewhere", 0, &StreamError{Condition: "see-other-host"}, nil, 8 * time.Second, agents / 7},
+		{"a wrong password for all", 0, &LoginError{Condition: "not-authorized"}, nil, 450 * time.Second, agents / 100},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			s := New(Config{JID: jid.MustParse(me), Jitter: rng.Float64})
+			inSecond := make(map[time.Duration]int)
+			var last time.Duration
+			for range agents {
+				at := s.backoff(0, tt.first)
+				for at < tt.away {
+					at += s.backoff(at, tt.then)
+				}
+				last = max(last, at-tt.away)
+				inSecond[at.Truncate(time.Second)]++
+			}
+			most := slices.Max(slices.Collect(maps.Values(inSecond)))
+			if last > tt.within || most > tt.most {
+				t.Errorf("all back after %v, up to %d in one second", last, most)
+			}
+			t.Logf("all back after %v, up to %d in one second", last.Round(time.Second), most)
+		})
+	}
+}
+
+// TestFlapping: sessions that end as soon as they have begun are not taken for
+// stable ones, however many there are.
+func TestFlapping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, peers := script(t)
+		end := run(t, New(cfg))
+		began := time.Now()
+		for i, want := range []time.Duration{0, 1, 2, 4, 8, 16, 1, 2} {
+			p := <-peers
+			if got := time.Since(began).Round(time.Second); got != want*time.Second {
+				t.Errorf("wait %d: %v, want %ds", i, got, want)
+			}
+			p.login()
+			p.next2(t)
+			if i == 5 {
+				fakeTime(30 * time.Second)
+				p.send(" ")
+				fakeTime(30 * time.Second) // so long is stable
+			}
+			p.conn.Close()
+			began = time.Now()
+		}
+		end()
+	})
 }
 
 func TestConflictBacksOff(t *testing.T) {

@@ -55,6 +55,9 @@ func (r rawReader) Read(p []byte) (int, error) {
 // settle ends the time in which the last bytes are kept.
 func (w *wire) settle() { w.settled, w.tail = true, nil }
 
+// quiet returns for how long nothing has come.
+func (w *wire) quiet() time.Duration { return time.Since(time.Unix(0, w.lastRead.Load())) }
+
 func (w *wire) Read(p []byte) (int, error) {
 	if w.buf.Buffered() > 0 {
 		return w.buf.Read(p)
