@@ -256,10 +256,21 @@ type Listeners struct {
 // goodbye to everybody and returns when all connections are closed. It closes
 // the listeners. Call it once.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
+	closeAll := func() {
+		for _, ln := range []net.Listener{l.C2S, l.DirectTLS, l.Component} {
+			if ln != nil {
+				ln.Close()
+			}
+		}
+	}
+	defer closeAll()
 	if l.DirectTLS != nil && s.cfg.TLS == nil {
 		return errors.New("xmppd: a listener for direct TLS needs a certificate")
 	}
 	if err := s.reload(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("xmppd: accounts: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -287,11 +298,7 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	case err = <-failed:
 	}
 	cancel()
-	for _, ln := range []net.Listener{l.C2S, l.DirectTLS, l.Component} {
-		if ln != nil {
-			ln.Close()
-		}
-	}
+	closeAll()
 	loops.Wait()
 	s.shutdown()
 	return err
