@@ -1,156 +1,193 @@
-// Package servertest starts real XMPP servers for tests: from files in a
-// directory of the test, on free loopback ports, in the foreground, with a
-// certificate of an authority made for the test.
-//
-// Call [StartProsody] with the accounts it should have. The server ends with
-// the test. A server that is not installed fails the test; it does not skip it.
 package servertest
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/hmac"
-	"crypto/pbkdf2"
+	"crypto/sha1"
 	"crypto/sha256"
-	"crypto/tls"
-	_ "embed"
-	"encoding/hex"
 	"fmt"
-	"net"
+	"hash"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"regexp"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
+
+	"adminbot/internal/account"
 )
 
-//go:embed testdata/prosody.cfg.lua
-var prosodyConfig string
+// shippedProsody is the configuration that the package brings.
+const shippedProsody = "/etc/prosody/prosody.cfg.lua"
 
-// Options say what a server is like. The zero value is a server without
-// accounts.
-type Options struct {
-	Domain   string            // "localhost" by default
-	Accounts map[string]string // name to password
-	Groups   string            // Prosody's groups file: [Name], then lines jid=name
-	NoTLS    bool              // allow logins without encryption, for measurements
-	Limits   string            // Lua, for example: c2s = { rate = "10kb/s" }; unlimited by default
-	CertFor  string            // the name in the certificate; Domain by default
+// fewContacts is up to how many accounts the groups file says who sees whom.
+const fewContacts = 100
+
+// prosody is a Prosody process.
+type prosody struct {
+	process
+	s    *Server
+	hash func() hash.Hash // of the stored passwords
 }
 
-// Prosody is a running server.
-type Prosody struct {
-	Domain    string
-	Addr      string // of clients, host:port
-	DirectTLS string // of clients that speak TLS from the first byte
-	Component string // of components, host:port
-	Name      string // of the one component it knows
-	Secret    string // of that component
-	Dir       string // configuration and data
-	Authority *Authority
-
-	cmd  *exec.Cmd
-	mu   sync.Mutex
-	log  bytes.Buffer
-	done chan struct{} // closed when the process has ended
-}
-
-// StartProsody starts a server and waits until it listens.
-func StartProsody(t testing.TB, o Options) *Prosody {
+// StartProsody starts a Prosody and waits until it listens.
+func StartProsody(t testing.TB, o Options) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("prosody"); err != nil {
 		t.Fatal("servertest: prosody is not installed: apt-get install prosody")
 	}
-	if o.Domain == "" {
-		o.Domain = "localhost"
-	}
-	if o.CertFor == "" {
-		o.CertFor = o.Domain
-	}
-	p := &Prosody{
-		Domain:    o.Domain,
-		Name:      "workgroup." + o.Domain,
-		Secret:    "compsecret",
-		Dir:       t.TempDir(),
-		Authority: NewAuthority(t),
-	}
-	cert, key := p.Authority.Issue(t, time.Hour, o.CertFor)
-	p.write(t, "run/cert.pem", string(cert))
-	p.write(t, "run/key.pem", string(key))
-	p.write(t, "groups.txt", o.Groups)
-	for name, password := range o.Accounts {
-		p.AddAccount(t, name, password)
-	}
-	t.Cleanup(func() {
-		p.Stop(t)
-		if t.Failed() {
-			t.Logf("prosody said:\n%s", p.Log())
-		}
-	})
-	// A port that is free now may be taken a moment later.
-	for attempt := 1; ; attempt++ {
-		ports := freePorts(t, 3)
-		p.Addr, p.DirectTLS, p.Component = loopback(ports[0]), loopback(ports[1]), loopback(ports[2])
-		p.write(t, "prosody.cfg.lua", strings.NewReplacer(
-			"@DIR@", p.Dir,
-			"@C2S_PORT@", strconv.Itoa(ports[0]),
-			"@DIRECT_TLS_PORT@", strconv.Itoa(ports[1]),
-			"@COMPONENT_PORT@", strconv.Itoa(ports[2]),
-			"@CERT@", filepath.Join(p.Dir, "run/cert.pem"),
-			"@KEY@", filepath.Join(p.Dir, "run/key.pem"),
-			"@REQUIRE_TLS@", strconv.FormatBool(!o.NoTLS),
-			"@LIMITS@", o.Limits,
-			"@DOMAIN@", p.Domain,
-			"@COMPONENT@", p.Name,
-			"@SECRET@", p.Secret,
-		).Replace(prosodyConfig))
-		err := p.start(t)
-		if err == nil {
-			return p
-		}
-		if attempt == 3 {
-			t.Fatalf("servertest: %v\n%s", err, p.Log())
-		}
-	}
-}
-
-// TLS returns a configuration that trusts the server.
-func (p *Prosody) TLS() *tls.Config { return &tls.Config{RootCAs: p.Authority.Pool()} }
-
-// Log returns what the server has said so far.
-func (p *Prosody) Log() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
-}
-
-// AddAccount makes an account, or changes its password. A server that runs sees
-// a new one at once.
-func (p *Prosody) AddAccount(t testing.TB, name, password string) {
-	t.Helper()
-	const iterations = 4096
-	salt := hex.EncodeToString(fmt.Appendf(nil, "salt of %s", name))
-	salted, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, sha256.Size)
+	shipped, err := os.ReadFile(shippedProsody)
 	if err != nil {
+		t.Fatalf("servertest: %v\nhint: as root, or reinstall the package prosody", err)
+	}
+	s := prepare(t, "prosody", &o)
+	p := &prosody{s: s, hash: sha256.New}
+	if o.Limits == Shipped {
+		p.hash = sha1.New
+	}
+	if err := p.add(t, withRoles(o.Accounts)); err != nil {
 		t.Fatal(err)
 	}
-	stored := sha256.Sum256(mac(salted, "Client Key"))
-	p.write(t, filepath.Join("data", encodeStore(p.Domain), "accounts", encodeStore(name)+".dat"), fmt.Sprintf(
-		"return {\n\t[\"iteration_count\"] = %d;\n\t[\"salt\"] = %q;\n\t[\"stored_key\"] = \"%x\";\n\t[\"server_key\"] = \"%x\";\n};\n",
-		iterations, salt, stored, mac(salted, "Server Key")))
+	p.contacts(t, withRoles(o.Accounts))
+	return s.launch(t, p, 3, func(ports []int) {
+		s.Addr, s.DirectTLS, s.Component = loopback(ports[0]), loopback(ports[1]), loopback(ports[2])
+		before, after, ok := strings.Cut(string(shipped), "\nVirtualHost \"localhost\"\n")
+		if !ok {
+			t.Fatalf("servertest: %s is not as Debian ships it", shippedProsody)
+		}
+		before = overridden.ReplaceAllString(before, "")
+		s.write(t, "prosody.cfg.lua", []byte(before+p.here(ports, o)+"\nVirtualHost \"localhost\"\n"+after))
+		s.write(t, "conf.d/adminbot.cfg.lua", []byte(p.site(o)))
+	})
 }
 
-func mac(key []byte, text string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
-	return h.Sum(nil)
+// overridden are the options of the shipped configuration that here sets anew:
+// Prosody does not take an option twice in a file whose path has a "-".
+var overridden = regexp.MustCompile(`(?m)^(pidfile|certificates) = .*\n|^(?s:(log|modules_disabled) = \{\n.*?\n\}\n)`)
+
+// here is what differs on every machine: addresses, paths, certificate.
+func (p *prosody) here(ports []int, o Options) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+pidfile = %q
+certificates = %q
+data_path = %q
+run_as_root = true
+interfaces = { "127.0.0.1" }
+local_interfaces = { "127.0.0.1" }
+c2s_ports = { %d }
+c2s_direct_tls_ports = { %d }
+component_ports = { %d }
+s2s_ports = { }
+ssl = { certificate = %q; key = %q }
+log = { info = "*console" }
+`, p.file("prosody.pid"), p.s.Dir, p.file("data"), ports[0], ports[1], ports[2], p.file("cert.pem"), p.file("key.pem"))
+	if o.Limits == Unlimited {
+		b.WriteString("modules_disabled = { \"limits\" }\n")
+	}
+	if o.NoTLS {
+		b.WriteString("c2s_require_encryption = false\nallow_unencrypted_plain_auth = true\n")
+	}
+	if o.Resume > 0 {
+		fmt.Fprintf(&b, "smacks_hibernation_time = %d\n", int(o.Resume.Seconds()))
+	}
+	return b.String()
 }
 
-// encodeStore writes a name as the store of Prosody does.
+// site is what an administrator adds for AdminBot.
+func (p *prosody) site(o Options) string {
+	var b strings.Builder
+	if o.Limits != Shipped {
+		b.WriteString("password_hash = \"SHA-256\"\n")
+	}
+	if o.Limits == Recommended {
+		b.WriteString("limits = { c2s = { rate = \"256kb/s\" } }\n")
+		for _, a := range o.Accounts {
+			if a.Role == account.Bot {
+				fmt.Fprintf(&b, "unlimited_jids = { \"%s@%s\" }\n", a.Name, o.Domain)
+			}
+		}
+	}
+	fmt.Fprintf(&b, `
+VirtualHost %q
+  modules_enabled = { "groups" }
+  groups_file = %q
+Component %q
+  component_secret = %q
+`, o.Domain, p.file("groups.txt"), p.s.Name, p.s.Secret)
+	return b.String()
+}
+
+// contacts writes who sees whom: with few accounts into the groups file, with
+// many into the contact lists of the bot and of the people.
+func (p *prosody) contacts(t testing.TB, all []Account) {
+	groups := map[string][]string{}
+	for _, a := range all {
+		groups[groupOf(a.Role)] = append(groups[groupOf(a.Role)], a.Name)
+	}
+	many := len(all) > fewContacts
+	var file strings.Builder
+	for _, group := range groupNames {
+		if group == "Hosts" && many {
+			continue
+		}
+		fmt.Fprintf(&file, "[+%s]\n", group)
+		for _, name := range groups[group] {
+			fmt.Fprintf(&file, "%s@%s=%s\n", name, p.s.Domain, name)
+		}
+	}
+	p.s.write(t, "groups.txt", []byte(file.String()))
+	if !many {
+		return
+	}
+	var list strings.Builder
+	list.WriteString("return {\n")
+	for _, name := range groups["Hosts"] {
+		fmt.Fprintf(&list, "[\"%s@%s\"] = { subscription = \"both\"; name = %q; groups = { Hosts = true } };\n", name, p.s.Domain, name)
+	}
+	list.WriteString("};\n")
+	for _, name := range append(groups["AdminBot"], groups["People"]...) {
+		p.s.write(t, p.data("roster", name), []byte(list.String()))
+	}
+}
+
+// groupNames are the contact groups that follow from roles.
+var groupNames = []string{"Hosts", "AdminBot", "People"}
+
+func groupOf(r account.Role) string {
+	switch r {
+	case account.Host:
+		return "Hosts"
+	case account.Bot:
+		return "AdminBot"
+	}
+	return "People"
+}
+
+func (p *prosody) add(t testing.TB, all []Account) error {
+	const iterations = 4096
+	made := map[string]string{} // by password: deriving takes some milliseconds
+	for _, a := range all {
+		file, ok := made[a.Password]
+		if !ok {
+			salt := fmt.Sprintf("%x", "salt of "+a.Name)
+			c, err := account.NewCredential(p.hash, a.Password, []byte(salt), iterations)
+			if err != nil {
+				return err
+			}
+			file = fmt.Sprintf("return { iteration_count = %d; salt = %q; stored_key = \"%x\"; server_key = \"%x\" };\n",
+				iterations, salt, c.StoredKey, c.ServerKey)
+			made[a.Password] = file
+		}
+		p.s.write(t, p.data("accounts", a.Name), []byte(file))
+	}
+	return nil
+}
+
+// data is the file of one account in one of Prosody's stores.
+func (p *prosody) data(store, name string) string {
+	return filepath.Join("data", encodeStore(p.s.Domain), store, encodeStore(name)+".dat")
+}
+
+// encodeStore writes a name as Prosody does in file names.
 func encodeStore(name string) string {
 	var b strings.Builder
 	for _, c := range []byte(name) {
@@ -163,110 +200,24 @@ func encodeStore(name string) string {
 	return b.String()
 }
 
-// Start starts the server again after [Prosody.Stop], on the same ports.
-func (p *Prosody) Start(t testing.TB) {
-	t.Helper()
-	if err := p.start(t); err != nil {
-		t.Fatalf("servertest: %v\n%s", err, p.Log())
-	}
-}
+func (p *prosody) file(name string) string { return filepath.Join(p.s.Dir, name) }
 
 // start runs the server and waits until all its ports are open.
-func (p *Prosody) start(t testing.TB) error {
-	p.cmd = exec.Command("prosody", "--config", filepath.Join(p.Dir, "prosody.cfg.lua"), "-F")
-	p.cmd.Dir = p.Dir
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	p.cmd.Stderr = p.cmd.Stdout
-	if err := p.cmd.Start(); err != nil {
-		return err
-	}
-	p.done = make(chan struct{})
-	ready := make(chan error, 1)
-	go func() { // ends with the process, which [Prosody.Stop] waits for
-		defer close(p.done)
-		missing := map[string]bool{"'c2s'": true, "'c2s_direct_tls'": true, "'component'": true}
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			line := lines.Text()
-			p.mu.Lock()
-			p.log.WriteString(line + "\n")
-			p.mu.Unlock()
-			if strings.Contains(line, "Failed to open server port") {
-				trySend(ready, fmt.Errorf("prosody: %s", line))
-			}
-			if _, rest, ok := strings.Cut(line, "Activated service "); ok {
-				name, where, _ := strings.Cut(rest, " ")
-				if missing[name] && strings.Contains(where, "no ports") {
-					trySend(ready, fmt.Errorf("prosody: %s", line))
-				}
-				delete(missing, name)
-				if len(missing) == 0 {
-					trySend(ready, nil)
-				}
-			}
+func (p *prosody) start(t testing.TB) error {
+	cmd := exec.Command("prosody", "--config", p.file("prosody.cfg.lua"), "-F")
+	cmd.Dir = p.s.Dir
+	missing := map[string]bool{"'c2s'": true, "'c2s_direct_tls'": true, "'component'": true}
+	return p.run(t, cmd, func(line string) (bool, error) {
+		if strings.Contains(line, "Failed to open server port") {
+			return false, fmt.Errorf("prosody: %s", line)
 		}
-		err := p.cmd.Wait()
-		trySend(ready, fmt.Errorf("prosody ended: %v", err))
-	}()
-	timeout := time.NewTimer(30 * time.Second)
-	defer timeout.Stop()
-	select {
-	case err = <-ready:
-	case <-timeout.C:
-		err = fmt.Errorf("prosody does not listen after 30 s")
-	}
-	if err != nil {
-		p.Stop(t)
-	}
-	return err
-}
-
-func trySend(c chan error, err error) {
-	select {
-	case c <- err:
-	default:
-	}
-}
-
-// Stop ends the server and waits for its end. It may be called more than once.
-func (p *Prosody) Stop(t testing.TB) {
-	if p.cmd == nil || p.cmd.Process == nil {
-		return
-	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err == nil {
-		timer := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() })
-		defer timer.Stop()
-	}
-	<-p.done
-}
-
-func (p *Prosody) write(t testing.TB, name, content string) {
-	t.Helper()
-	path := filepath.Join(p.Dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-// freePorts returns n ports of 127.0.0.1 that nobody listens on.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+		if _, rest, ok := strings.Cut(line, "Activated service "); ok {
+			name, where, _ := strings.Cut(rest, " ")
+			if missing[name] && strings.Contains(where, "no ports") {
+				return false, fmt.Errorf("prosody: %s", line)
+			}
+			delete(missing, name)
 		}
-		defer l.Close() // all are held until all are known, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
+		return len(missing) == 0, nil
+	})
 }

@@ -1,0 +1,94 @@
+//go:build !unit
+
+package servertest_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/account"
+	"adminbot/internal/link"
+	"adminbot/internal/servertest"
+)
+
+// connect runs a session until the test ends.
+func connect(t *testing.T, s *servertest.Server, address, password string) *link.Session {
+	t.Helper()
+	session := link.New(link.Config{
+		JID: jid.MustParse(address), Password: func() (string, error) { return password, nil }, Addr: s.Addr, TLS: s.TLS(),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- session.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	select {
+	case <-session.Ready():
+	case <-time.After(time.Minute):
+		t.Fatalf("%s is not logged in after a minute", address)
+	}
+	return session
+}
+
+// groups are the contacts of a session by group.
+func groups(t *testing.T, s *link.Session) map[string][]string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	items, err := s.Roster(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, item := range items {
+		for _, group := range item.Groups {
+			got[group] = append(got[group], fmt.Sprintf("%s (%s)", item.JID.Localpart(), item.Subscription))
+		}
+	}
+	for _, names := range got {
+		slices.Sort(names)
+	}
+	return got
+}
+
+// TestContacts looks at who is on whose contact list, on every server, before
+// and after it was restarted and killed.
+func TestContacts(t *testing.T) {
+	servertest.EachLimits(t, servertest.Options{Accounts: []servertest.Account{
+		{Name: "adminbot", Password: "pw b", Role: account.Bot},
+		{Name: "alice", Password: "pw a", Role: account.Admin},
+		{Name: "web01", Password: "pw 1"},
+		{Name: "web02", Password: "pw 2", Role: account.Host},
+	}}, func(t *testing.T, s *servertest.Server) {
+		check := func(t *testing.T) {
+			for _, tt := range []struct{ name, password, want string }{
+				{"adminbot", "pw b", "Hosts: web01 (both), web02 (both); People: alice (both)"},
+				{"alice", "pw a", "AdminBot: adminbot (both); Hosts: web01 (both), web02 (both)"},
+				{"web01", "pw 1", "AdminBot: adminbot (both)"},
+			} {
+				got := groups(t, connect(t, s, tt.name+"@localhost/test", tt.password))
+				for want := range strings.SplitSeq(tt.want, "; ") {
+					group, names, _ := strings.Cut(want, ": ")
+					if has := strings.Join(got[group], ", "); has != names {
+						t.Errorf("%s has in %s %s, want %s", tt.name, group, has, names)
+					}
+				}
+			}
+		}
+		t.Run("started", check)
+		t.Run("stopped and started", func(t *testing.T) { s.Stop(t); s.Start(t); check(t) })
+		t.Run("killed and started", func(t *testing.T) { s.Kill(t); s.Start(t); check(t) })
+		t.Run("another account", func(t *testing.T) {
+			s.AddAccounts(t, servertest.Account{Name: "web03", Password: "pw 3"})
+			connect(t, s, "web03@localhost/agent", "pw 3")
+		})
+	})
+}
