@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"adminbot/agentapi"
+	"adminbot/internal/fleet"
 )
 
 // one is the answer of the one host that was asked, with its numbers.
@@ -392,16 +393,16 @@ func (r report) fleet(s Step, results []Result) section {
 		if text, _ := top["status"].(string); text != "" && mood != "happy" {
 			key += "  " + clean(text, 60)
 		}
-		if mood == "dead" {
+		if mood == "dead" || mood == fleet.Unknown {
 			if since, ok := top["since"]; ok {
-				key = "dead  since " + quantity("since", since, r.w)
+				key = mood + "  since " + quantity("since", since, r.w)
 			}
 		}
 		rows = append(rows, cells{key: key, host: res.Host, weight: mood})
 	}
 	sec := section{mark: "✔"}
 	var parts []string
-	for _, mood := range []string{"dead", "sad", "happy"} {
+	for _, mood := range []string{"dead", fleet.Unknown, "sad", "happy"} {
 		if n := moods[mood]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, mood))
 		}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"mellium.im/xmlstream"
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
@@ -21,7 +20,6 @@ import (
 	"adminbot/internal/hostagent/self"
 	"adminbot/internal/link"
 	"adminbot/internal/policy"
-	"adminbot/internal/xmpp/disco"
 	"adminbot/rpc"
 )
 
@@ -114,13 +112,9 @@ type agentPart struct {
 
 func newAgent(lc link.Config, hc hostagent.Config) (*agentPart, error) {
 	part := &agentPart{}
-	lc.Disco = disco.Info{
-		Identities: []disco.Identity{identity(agentapi.AgentIdentity())},
-		Features:   agentapi.Features(false),
-	}
-	lc.DiscoNode = agentapi.NodeCaps
+	lc.Disco, lc.DiscoNode = hostagent.Disco(), agentapi.NodeCaps
 	lc.Presence = func() (stanza.Presence, xml.TokenReader) {
-		return moodPresence(part.agent.Mood(context.Background()))
+		return hostagent.Presence(part.agent.Mood(context.Background()))
 	}
 	part.session = link.New(lc)
 	hc.ClockOffset = part.session.ClockOffset
@@ -145,7 +139,7 @@ func newAgent(lc link.Config, hc hostagent.Config) (*agentPart, error) {
 		if !part.session.Up() {
 			return // the next login says it
 		}
-		p, payload := moodPresence(m)
+		p, payload := hostagent.Presence(m)
 		if err := part.session.SendPresence(ctx, p, payload); err != nil {
 			hc.Log.WarnContext(ctx, "mood not sent", "err", err)
 		}
@@ -159,22 +153,4 @@ func (a *agentPart) Run(ctx context.Context) error {
 	g.Go(func() error { return a.session.Run(ctx) })
 	g.Go(func() error { return a.agent.Run(ctx) })
 	return g.Wait()
-}
-
-// moodPresence is a mood as a buddy list shows it, with the numbers for
-// programs. A negative priority keeps people's messages away from host agents
-// (RFC 6121 4.7.2.3).
-func moodPresence(m agentapi.Mood) (stanza.Presence, xml.TokenReader) {
-	text := func(local, value string) xml.TokenReader {
-		if value == "" {
-			return xmlstream.MultiReader()
-		}
-		return xmlstream.Wrap(xmlstream.Token(xml.CharData(value)), xml.StartElement{Name: xml.Name{Space: stanza.NSClient, Local: local}})
-	}
-	return stanza.Presence{}, xmlstream.MultiReader(
-		text("show", m.Show()), text("status", m.Status()), text("priority", "-1"), m.TokenReader())
-}
-
-func identity(i agentapi.Identity) disco.Identity {
-	return disco.Identity{Category: i.Category, Type: i.Type, Name: i.Name}
 }

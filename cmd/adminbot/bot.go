@@ -83,8 +83,9 @@ func newBot(s botSetup) (*botPart, error) {
 	if p.audit, err = audit.Open(filepath.Join(s.state, "audit.jsonl")); err != nil {
 		return nil, err
 	}
+	self := agentapi.BotIdentity()
 	s.login.Disco = disco.Info{
-		Identities: []disco.Identity{identity(agentapi.BotIdentity())},
+		Identities: []disco.Identity{{Category: self.Category, Type: self.Type, Name: self.Name}},
 		Features:   []string{agentapi.FeatureRPC, agentapi.FeatureSHIM},
 	}
 	s.login.DiscoNode = "urn:adminbot:bot:0"

@@ -68,6 +68,7 @@ type cli struct {
 	Bot     botCmd     `cmd:"" help:"Run the bot of an installation."`
 	Agent   agentCmd   `cmd:"" help:"Run the host agent of this machine."`
 	Server  serverCmd  `cmd:"" help:"Run the embedded XMPP server."`
+	Bench   benchCmd   `cmd:"" help:"Measure this installation on this machine."`
 	User    userCmd    `cmd:"" help:"Accounts of the embedded server."`
 	Config  configCmd  `cmd:"" help:"The configuration file."`
 	Version versionCmd `cmd:"" help:"Version, commit and Go."`

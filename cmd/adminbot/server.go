@@ -22,6 +22,7 @@ type serverCmd struct {
 }
 
 func (c serverCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	serveMany(log)
 	conf, err := config.Load(c.Config)
 	if err != nil {
 		return exit(exitUsage, err)
@@ -43,7 +44,7 @@ func serverSetupOf(conf config.Config) (serverSetup, error) {
 	s := serverSetup{
 		domain: conf.Server.Domain, accounts: filepath.Join(conf.State, site.Accounts),
 		c2s: conf.Server.Listen, direct: conf.Server.ListenTLS, component: conf.Server.Component,
-		components: map[string]string{},
+		plain: conf.Server.PlainLoopback, components: map[string]string{},
 	}
 	if s.domain == "" || conf.Server.Certificate == "" || conf.Server.Key == "" {
 		return s, errors.New("server.domain, server.certificate and server.key are needed")
@@ -67,6 +68,7 @@ type serverSetup struct {
 	accounts               string // the SQLite file
 	cert                   tls.Certificate
 	c2s, direct, component string
+	plain                  bool              // admit logins without TLS from this machine
 	components             map[string]string // domain to secret
 }
 
@@ -93,7 +95,7 @@ func openServer(ctx context.Context, s serverSetup, log *slog.Logger) (_ *server
 		return nil, err
 	}
 	srv.xmpp, err = xmppd.New(xmppd.Config{
-		Domain: s.domain, TLS: &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12},
+		Domain: s.domain, TLS: &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12}, PlainLoopback: s.plain,
 		Accounts: srv.store, Rosters: srv.store, Offline: srv.store, Private: srv.store,
 		Components: s.components, Secret: secret, Version: buildVersion, Log: log,
 	})

@@ -42,6 +42,7 @@ func (c upCmd) Run(ctx context.Context, std streams, log *slog.Logger, logs *log
 	if c.Hosts < 0 || c.Hosts > maxDemoHosts {
 		return usage("--hosts takes 0 to %d", maxDemoHosts)
 	}
+	serveMany(log)
 	dir, err := stateDir(c.Dir)
 	if err != nil {
 		return exit(exitUsage, err)

@@ -58,13 +58,14 @@ type Agent struct {
 
 // Server configures the embedded server.
 type Server struct {
-	Domain      string            `toml:"domain"`
-	Listen      string            `toml:"listen" comment:"STARTTLS address for clients."`
-	ListenTLS   string            `toml:"listen_tls" comment:"Direct TLS address for clients; empty: none."`
-	Component   string            `toml:"component" comment:"XEP-0114 address; keep it on loopback, it has no TLS. Empty: none."`
-	Certificate string            `toml:"certificate" comment:"PEM file: certificate chain."`
-	Key         string            `toml:"key" comment:"PEM file: its key (0600)."`
-	Components  map[string]string `toml:"components" comment:"Component domains and the files that hold their secrets."`
+	Domain        string            `toml:"domain"`
+	Listen        string            `toml:"listen" comment:"STARTTLS address for clients."`
+	ListenTLS     string            `toml:"listen_tls" comment:"Direct TLS address for clients; empty: none."`
+	Component     string            `toml:"component" comment:"XEP-0114 address; keep it on loopback, it has no TLS. Empty: none."`
+	Certificate   string            `toml:"certificate" comment:"PEM file: certificate chain."`
+	Key           string            `toml:"key" comment:"PEM file: its key (0600)."`
+	PlainLoopback bool              `toml:"plain_loopback" comment:"Admit logins without TLS from this machine."`
+	Components    map[string]string `toml:"components" comment:"Component domains and the files that hold their secrets."`
 }
 
 // Default is the configuration before a file is read.

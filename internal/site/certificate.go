@@ -23,7 +23,7 @@ import (
 const (
 	CAFile   = "ca.pem"
 	caKey    = "ca.key"
-	certFile = "server.pem" // certificate and key: one file, replaced in one step
+	CertFile = "server.pem" // certificate and key: one file, replaced in one step
 )
 
 const (
@@ -39,12 +39,12 @@ func (s *Site) Certificate(now time.Time) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, s.damaged(CAFile, err)
 	}
-	cert, err := tls.LoadX509KeyPair(s.Path(certFile), s.Path(certFile))
+	cert, err := tls.LoadX509KeyPair(s.Path(CertFile), s.Path(CertFile))
 	if err == nil && now.Add(renewDays*24*time.Hour).Before(cert.Leaf.NotAfter) {
 		return cert, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return tls.Certificate{}, s.damaged(certFile, err)
+		return tls.Certificate{}, s.damaged(CertFile, err)
 	}
 	certPEM, keyPEM, err := issue(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: s.Domain},
@@ -58,7 +58,7 @@ func (s *Site) Certificate(now time.Time) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	if err := writeFile(s.Path(certFile), append(certPEM, keyPEM...), 0o600); err != nil {
+	if err := writeFile(s.Path(CertFile), append(certPEM, keyPEM...), 0o600); err != nil {
 		return tls.Certificate{}, err
 	}
 	return tls.X509KeyPair(certPEM, keyPEM)

@@ -101,7 +101,7 @@ func TestDamage(t *testing.T) {
 		{"secret readable by all", SecretFile("admin"), func(p string) error { return os.Chmod(p, 0o644) }},
 		{"secret empty", SecretFile("admin"), func(p string) error { return os.Truncate(p, 0) }},
 		{"authority gone", CAFile, os.Remove},
-		{"certificate cut", certFile, func(p string) error { return os.Truncate(p, 40) }},
+		{"certificate cut", CertFile, func(p string) error { return os.Truncate(p, 40) }},
 		{"authority cut", CAFile, func(p string) error { return os.Truncate(p, 40) }},
 	}
 	for _, tt := range tests {
