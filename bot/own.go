@@ -148,7 +148,6 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 	id := b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
 	r := report{id: id, plan: plan, w: t.w}
 	var results []Result
-	unseen := 0
 	for _, name := range s.Hosts {
 		if why, no := v.partly[hostKey(0, name)]; no {
 			results = append(results, Result{Host: name, Outcome: Refused, Why: why})
@@ -157,9 +156,6 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 		h, ok := t.fleet.Host(name)
 		if !ok {
 			continue
-		}
-		if h.Unseen() {
-			unseen++
 		}
 		value := map[string]any{"name": h.Name, "mood": h.Mood, "online": h.Online, "score": float64(h.Score), "jid": h.Address().String()}
 		if h.Status != "" {
@@ -179,11 +175,7 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 	}
 	r.results = [][]Result{results}
 	b.answers.keep(t.person, t.u.Room, r)
-	reply := b.rendered(t, r)
-	if missing := unseenLine(t.fleet.Unseen, unseen); missing != "" && strings.Contains(s.Sentence, "mood=") {
-		reply.Text += "\n" + missing
-	}
-	return t.say(reply, b.record(ctx, t, plan, v, "run", id))
+	return t.say(b.rendered(t, r), b.record(ctx, t, plan, v, "run", id))
 }
 
 // answerOf finds the answer that "details", "more" and "retry" mean.

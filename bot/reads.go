@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"adminbot/agentapi"
-	"adminbot/internal/fleet"
 )
 
 // one is the answer of the one host that was asked, with its numbers.
@@ -393,16 +392,16 @@ func (r report) fleet(s Step, results []Result) section {
 		if text, _ := top["status"].(string); text != "" && mood != "happy" {
 			key += "  " + clean(text, 60)
 		}
-		if mood == "dead" || mood == fleet.Unknown {
+		if mood == "dead" {
 			if since, ok := top["since"]; ok {
-				key = mood + "  since " + quantity("since", since, r.w)
+				key = "dead  since " + quantity("since", since, r.w)
 			}
 		}
 		rows = append(rows, cells{key: key, host: res.Host, weight: mood})
 	}
 	sec := section{mark: "✔"}
 	var parts []string
-	for _, mood := range []string{"dead", fleet.Unknown, "sad", "happy"} {
+	for _, mood := range []string{"dead", "sad", "happy"} {
 		if n := moods[mood]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, mood))
 		}

@@ -61,7 +61,7 @@ func (r report) troubles(s Step, results []Result, write bool) []line {
 	})
 	var out []line
 	if len(results) == 1 { // the first line has said who and how
-		if k := order; len(k) == 1 && k[0].why != "" && (k[0].outcome != Unreachable || results[0].apart()) {
+		if k := order; len(k) == 1 && k[0].why != "" && k[0].outcome != Unreachable {
 			out = append(out, line{cut(k[0].why, wideWidth), true})
 		}
 		return out
@@ -69,7 +69,7 @@ func (r report) troubles(s Step, results []Result, write bool) []line {
 	for _, k := range order {
 		word := strings.ToUpper(k.outcome.String())
 		switch {
-		case k.outcome == Unreachable && !write && !(Result{Outcome: k.outcome, Why: k.why}).apart():
+		case k.outcome == Unreachable && !write:
 			word = "OFFLINE"
 		case k.outcome == Unreachable:
 			word = "NOT SENT"

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ type binding struct {
 	on       Selector
 	orOn     []Selector
 	asked    bool // hosts were named
+	vagueOn  bool // ... by "everything"
 	noun     bool // "hosts" was said
 	single   bool // "host" was said
 	each     bool // "every host"
@@ -205,12 +207,15 @@ func (b *binding) time(t *timePart) bool {
 		if !ok1 || !ok2 {
 			return false
 		}
-		if t.Between.Day != nil {
-			day, _, ok := b.clk.day(t.Between.Day, false)
+		if d := cmp.Or(t.Between.Day, t.Between.On); d != nil {
+			day, part, ok := b.clk.day(d, false)
 			if !ok {
 				return false
 			}
 			from.at, to.at = on(day, hm{from.at.Hour(), from.at.Minute(), 0}), on(day, hm{to.at.Hour(), to.at.Minute(), 0})
+			if part != "" {
+				from.at, to.at = b.clk.during(day, part, clockOf(from.at)), b.clk.during(day, part, clockOf(to.at))
+			}
 		}
 		if to.at.Before(from.at) {
 			to.at = to.at.AddDate(0, 0, 1)
@@ -263,13 +268,14 @@ func (b *binding) onPoint(i *instant) bool {
 	if !ok {
 		return false
 	}
-	if since := b.argOf("since", KindTime); since >= 0 && !b.vb.Write {
+	since := b.argOf("since", KindTime)
+	if w := b.windowArg(); since < 0 && w >= 0 && !b.vb.Write && p.whole && !p.at.After(b.fr.now) {
+		return b.set1(w, int64(b.fr.now.Sub(p.at)/time.Second)) // sla today
+	}
+	if since >= 0 && !b.vb.Write {
 		if !p.at.After(b.fr.now) {
-			if p.whole {
-				y, m, d := b.fr.now.In(b.lx.zone).Date()
-				if until := b.argOf("until", KindTime); until >= 0 && p.at.Before(time.Date(y, m, d, 0, 0, 0, 0, b.lx.zone)) {
-					return b.set1(since, p.at.UTC()) && b.set1(until, p.at.AddDate(0, 0, 1).UTC())
-				}
+			if until := b.argOf("until", KindTime); p.whole && until >= 0 && !p.end.After(b.fr.now) {
+				return b.set1(since, p.at.UTC()) && b.set1(until, p.end.UTC())
 			}
 			return b.set1(since, p.at.UTC())
 		}
@@ -284,6 +290,10 @@ func (b *binding) atPoint(p point, ok bool) bool {
 	}
 	if i := b.argOf("at", KindTime); i >= 0 {
 		return b.set1(i, p.at.UTC())
+	}
+	if p.whole && !b.vb.Write && b.argOf("at", KindTime) < 0 && !p.at.After(b.fr.now) && p.end.After(on(b.clk.now, hm{})) {
+		b.soft++ // how is web02 today: now
+		return true
 	}
 	if p.whole {
 		b.vague = true

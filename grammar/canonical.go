@@ -105,6 +105,8 @@ func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
 				if _, has := c.Args[without]; has || without == "hosts" && c.asked {
 					s = -99
 				}
+			} else if n == "kin" {
+				s = -99
 			} else if n == "hosts" {
 				if !c.asked && !v.Write {
 					s = -99

@@ -59,6 +59,9 @@ func (r *reader) outcomes(from, to int, fr frame, bare bool) []*outcome {
 
 // verb binds the words by one verb in all streams.
 func (r *reader) verb(v, from, to int, fr frame) []*outcome {
+	if r.la.short && r.lx.verbs[v].Write {
+		return nil
+	}
 	r.stats.Verbs++
 	var outs []*outcome
 	streams, _ := r.lx.streams(r.la, v, fr.dry, from, to)

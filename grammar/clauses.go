@@ -33,6 +33,7 @@ func (r *reader) clauses() [][2]int {
 		}
 		switch {
 		case n > 0 && ws[i].text != "next":
+			r.then = r.then || i == from && len(out) == 0
 			cut(i, i+n)
 			i += n
 		case ws[i].mark && (ws[i].text == ";" || strings.Contains(".!?", ws[i].text) && i+1 < len(ws)):
@@ -83,11 +84,15 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 	tries := 0
 	for i := from + 1; i < to-1 && tries < 4; i++ {
 		w := r.la.words[i]
-		if w.text != "and" && w.text != "," && w.text != "&" || w.quoted {
+		joined := !w.quoted && (w.text == "and" || w.text == "," || w.text == "&")
+		if !joined && !r.listed(i) {
 			continue
 		}
 		tries++
 		right := i + 1
+		if !joined {
+			right = i
+		}
 		if w.text == "," && r.la.words[right].text == "and" {
 			right++
 		}
@@ -110,6 +115,9 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 		if b.Status != OK {
 			continue
 		}
+		if !joined && (r.writes(a.Commands) || r.writes(a.pending) || r.writes(b.Commands)) {
+			continue
+		}
 		// "and" divides only what has a verb on both sides.
 		if (r.writes(a.Commands) || r.writes(a.pending) || r.writes(b.Commands)) && !r.begins(right, to) {
 			continue
@@ -126,6 +134,23 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 		return Reading{Status: OK, Commands: append(slices.Clone(a.Commands), b.Commands...)}, true
 	}
 	return Reading{}, false
+}
+
+// listed reports whether two words of asking for different things stand side by
+// side at i: cpu mem and disk.
+func (r *reader) listed(i int) bool {
+	heads := func(i int) (out []int16) {
+		for _, m := range r.la.matches[i] {
+			for _, t := range m.n.terms {
+				if m.len == 1 && t.role == roleHead && t.b == 0 && t.forms == formPlain && !r.lx.verbs[t.verb].Write && len(r.lx.verbs[t.verb].phrases[t.a].needs) == 0 {
+					out = append(out, t.verb)
+				}
+			}
+		}
+		return out
+	}
+	left, right := heads(i-1), heads(i)
+	return len(left) > 0 && len(right) > 0 && !slices.ContainsFunc(left, func(v int16) bool { return slices.Contains(right, v) })
 }
 
 // writes reports whether any of the commands is a write.

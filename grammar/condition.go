@@ -142,6 +142,8 @@ func (b *binding) value(v *value) (Kind, any, bool) {
 	case v.Dur != nil:
 		n, ok := b.clk.seconds(v.Dur)
 		return KindSeconds, number(n), ok
+	case v.Unit != nil:
+		return KindSeconds, number(b.tok(v.Unit).num), true
 	}
 	t := b.tok(v.Plain)
 	switch t.class {

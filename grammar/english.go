@@ -33,8 +33,14 @@ func readEnglish(text string, add func(words []string, c closed)) error {
 		if !ok || !ok2 {
 			return fmt.Errorf("grammar: english.txt:%d: want CLASS VALUE: phrases", n+1)
 		}
-		for _, p := range strings.Split(phrases, ", ") {
-			p = strings.TrimSpace(p)
+		list, err := phraseList(phrases)
+		if class == "short" { // w/ is no pattern
+			list, err = strings.Split(phrases, ", "), nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w (english.txt:%d)", err, n+1)
+		}
+		for _, p := range list {
 			if p == "" {
 				continue
 			}

@@ -66,6 +66,9 @@ func (b *binding) finish() *outcome {
 		return nil
 	}
 	b.fillers(o)
+	if !b.vb.Write && b.onAll() {
+		b.on, b.asked = All(), true
+	}
 	if b.vb.Write {
 		if b.fr.odd || !b.fr.edit && b.nameBeforeVerb() {
 			return nil
@@ -77,10 +80,28 @@ func (b *binding) finish() *outcome {
 			return nil
 		}
 	}
+	for i := range b.toks {
+		if b.toks[i].rather {
+			b.soft += 2
+		}
+	}
 	b.inherit()
 	o.soft = b.soft
 	b.settle(o)
 	return o
+}
+
+// onAll reports whether a question says "on all" and no noun.
+func (b *binding) onAll() bool {
+	if !b.vb.Hosts || !b.on.IsZero() || b.pron != "" {
+		return false
+	}
+	for i := range b.toks {
+		if i > 0 && b.toks[i].is("all") && b.toks[i-1].is("prep") && (i+1 == len(b.toks) || b.toks[i+1].class == tMark) {
+			return true
+		}
+	}
+	return false
 }
 
 // bareQuestion reports whether the question mark stands behind an order that

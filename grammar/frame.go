@@ -40,13 +40,11 @@ func (fr *frame) remember(lx *Lexicon, cmds []Command) {
 				}
 			}
 		}
-		if c.asked {
+		if lx.verbs[v].Hosts && !c.On.IsZero() {
+			// A question about all hosts is the latest selection too, but no
+			// write is meant for all hosts because nobody named any.
 			fr.hosts = c.On
-		} else if lx.verbs[v].Hosts && (len(c.Where) > 0 || c.Limit > 0) {
-			fr.hosts = c.On
-		}
-		if lx.verbs[v].Hosts {
-			fr.unclear = len(c.Where) > 0 || c.Limit > 0
+			fr.unclear = len(c.Where) > 0 || c.Limit > 0 || !c.asked
 		}
 	}
 }

@@ -11,9 +11,11 @@ import (
 type gates struct {
 	hypo     bool // should I, what if, unless
 	lead     bool // ... at the beginning
+	ponder   bool // if I stop ..., the best way to ...
 	not      bool // don't
 	said     bool // bob wrote "..."
 	past     bool // was rebooted
+	told     bool // I rebooted
 	takeback bool // no wait
 	would    bool // what would ... do
 	dry      bool // dry run
@@ -40,7 +42,10 @@ func (r *reader) gate() gates {
 			if k == 0 {
 				longest = m.len
 			}
-			pastVerb = pastVerb || m.len == longest && r.pastForm(i, m)
+			if m.len == longest && r.pastForm(i, m) {
+				pastVerb = true
+				g.told = g.told || i > 0 && r.isClass(i-1, "subject")
+			}
 			polite := false
 			for _, c := range m.n.closed {
 				if m.len == longest && (c.class == "polite" || c.class == "ask" && c.value != "who" && c.value != "was" && c.value != "were" && c.value != "did") {
@@ -54,6 +59,7 @@ func (r *reader) gate() gates {
 					if !polite && m.len == longest && (start || slices.Contains(alwaysHypo, c.value)) {
 						g.hypo, hit = true, true
 						g.lead = g.lead || start
+						g.ponder = g.ponder || slices.Contains(ponders, c.value)
 					}
 				case "not":
 					if !r.notIsPart(i, m.len) {
@@ -108,7 +114,11 @@ func (r *reader) pastForm(i int, m match) bool {
 }
 
 // alwaysHypo are the conditions that count wherever they stand.
-var alwaysHypo = []string{"unless", "if", "if i", "if we", "if you", "in case", "what if", "should", "should i", "should we", "perhaps", "maybe", "might", "supposing", "assuming", "whether to", "ought to", "had i", "shall i", "shall we", "what happens if", "what would happen if", "thinking of", "thinking about", "when i", "when we", "after i", "before i"}
+var alwaysHypo = []string{"whether i should", "whether we should", "best way to", "good way to", "right way to", "safest way to", "way to", "unless", "if", "if i", "if we", "if you", "in case", "what if", "should", "should i", "should we", "perhaps", "maybe", "might", "supposing", "assuming", "whether to", "ought to", "had i", "shall i", "shall we", "what happens if", "what would happen if", "thinking of", "thinking about", "when i", "when we", "after i", "before i"}
+
+// ponders are the conditions that are about what would come of it: nobody wants
+// it done.
+var ponders = []string{"if i", "if we", "should i", "should we", "whether i should", "whether we should", "best way to", "good way to", "right way to", "safest way to", "way to"}
 
 func (r *reader) isClass(i int, class string) bool {
 	for _, m := range r.la.matches[i] {
@@ -329,8 +339,11 @@ func (r *reader) statement() bool {
 			}
 		}
 	}
-	for k := i + 1; k < len(ws); k++ {
-		if slices.Contains(copulas, ws[k].text) && !slices.Contains([]string{"that", "which", "who"}, ws[k-1].text) {
+	for k := i; k < len(ws); k++ {
+		switch {
+		case k > i && slices.Contains([]string{"that", "which", "who", "whose"}, ws[k].text):
+			return false // hosts that are ...: a name for something
+		case k > i && slices.Contains(copulas, ws[k].text):
 			return true
 		}
 	}

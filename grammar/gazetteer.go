@@ -43,6 +43,12 @@ var factWords = map[string][]string{
 	"staging": {"stage", "stg"}, "test": {"testing"}, "testing": {"test"}, "qa": {}, "us": {"american"}, "eu": {"european"},
 }
 
+// keyWords are spoken names of fact keys.
+var keyWords = map[string][]string{
+	"site": {"datacenter", "datacentre", "data center", "dc", "location", "region"}, "datacenter": {"dc", "site"}, "dc": {"datacenter", "site"},
+	"env": {"environment"}, "environment": {"env"}, "os": {"operating system"}, "region": {"site"}, "rack": {}, "role": {},
+}
+
 // pathWords are directories that people say without the slash.
 var pathWords = map[string]string{"home": "/home", "home directories": "/home", "tmp": "/tmp", "var": "/var", "the root filesystem": "/", "root filesystem": "/", "the root partition": "/", "rootfs": "/"}
 
@@ -159,6 +165,10 @@ func (lx *Lexicon) addSets() {
 			}
 		}
 		lx.addAtom("@"+g, a)
+		for _, w := range spokenForms(g) {
+			lx.addAtom(w+" group", a)
+			lx.addAtom("group "+w, a)
+		}
 	}
 	for key, set := range lx.facts {
 		k, v, _ := strings.Cut(key, "=")
@@ -172,7 +182,12 @@ func (lx *Lexicon) addSets() {
 		if !strings.ContainsAny(k, ".") {
 			named := a
 			named.noun = true
-			lx.addAtom(strings.ReplaceAll(k, "_", " ")+" "+v, named) // hosts with role web
+			for _, w := range append([]string{strings.ReplaceAll(k, "_", " ")}, keyWords[k]...) {
+				lx.addAtom(w+" "+v, named) // hosts with role web
+				if k != "role" && speaksOfHosts(v) {
+					lx.addAtom(v+" "+w, named) // the fra datacenter
+				}
+			}
 		}
 		if k != "role" && !speaksOfHosts(v) {
 			continue // cpu_count=2 is said by its key

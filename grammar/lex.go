@@ -27,6 +27,7 @@ type lattice struct {
 	matches [][]match // by position, longest first
 	shapes  []token   // what the word is by its shape alone
 	odd     bool
+	short   bool // shorter phrases count beside the longest
 }
 
 // A token is one lexical item of a stream.
@@ -42,6 +43,8 @@ type token struct {
 	num    float64
 	text   string
 	known  bool // an identifier that means something elsewhere: never swallowed by an open slot
+	sure   bool // an identifier that the vocabulary names: no misspelling of another word
+	rather bool // the word is rather read another way: as a host or a thing of that name
 }
 
 func (t *token) is(class string) bool {
@@ -180,6 +183,11 @@ func wordValue(cs []closed) string {
 // the longest phrase, in all the classes it may have.
 func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []token {
 	vb := &lx.verbs[v]
+	if vb.kinds[KindEndpoint] {
+		if t, ok := lx.endpoint(la, at); ok {
+			return append(buf, t)
+		}
+	}
 	weak := false   // only filler so far: a shorter word may say more
 	hidden := false // nothing follows from the phrases so far
 	for _, m := range la.matches[at] {
@@ -230,6 +238,11 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			buf = append(buf, o)
 		}
 		terms := lx.termsOf(m.n, v, ing)
+		if slices.ContainsFunc(terms, func(x term) bool { return x.role == roleArgValue && vb.Args[x.a].Kind == KindName }) {
+			o := t
+			o.class, o.sure = tIdent, true // a package called curl
+			return append(buf, o)
+		}
 		if len(terms) > 0 {
 			o := t
 			o.class, o.terms, o.closed = tTerm, terms, words
@@ -253,6 +266,13 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 		}
 		if len(m.n.closed) == 0 || len(words) == 0 && len(buf) == before || only && !allPolite(words) || len(words) == 0 && giveWay(m.n.closed) {
 			buf = lx.nameOptions(m.n, vb, t, buf)
+		} else if named := len(buf); mayBeNamed(m.n.closed) {
+			if buf = lx.thingOptions(m.n, vb, t, buf); len(buf) > named {
+				rather(buf[before:named], tTerm, tWord, tNoun, tOften, tDay, tUnit, tSizeUnit, tHalf)
+			}
+		}
+		if slices.ContainsFunc(m.n.atoms, func(a atomSense) bool { return a.rank == rankName }) {
+			rather(buf[before:], tTerm, tWord)
 		}
 		if len(buf) > before {
 			if !weak && only && len(terms) == 0 && len(words) > 0 && m.len > 1 {
@@ -261,7 +281,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			}
 			// A longer phrase hides a shorter one unless nothing follows from it:
 			// "which code" before "sets".
-			if next := at + m.len; m.len > 1 && next < len(la.words) && !lx.follows(la, v, ing, next) {
+			if next := at + m.len; m.len > 1 && (la.short || next < len(la.words) && !lx.follows(la, v, ing, next)) {
 				hidden = true
 				continue
 			}
@@ -286,12 +306,63 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 	return append(buf, t)
 }
 
+// endpoint reads an address said in words: db01 on port 5432, port 22 of mail.
+func (lx *Lexicon) endpoint(la *lattice, at int) (token, bool) {
+	word := func(i int) string {
+		if i < len(la.words) && !la.words[i].quoted {
+			return la.words[i].text
+		}
+		return ""
+	}
+	host := func(i int) bool {
+		_, known := lx.hostIdx[word(i)]
+		return known || i < len(la.words) && la.shapes[i].class == tDomain
+	}
+	i, name, number := at, at, 0
+	switch {
+	case host(i) && word(i+1) == "on" && word(i+2) == "port", host(i) && word(i+1) == "at" && word(i+2) == "port":
+		number = i + 3
+	case host(i) && word(i+1) == "port":
+		number = i + 2
+	case host(i) && (word(i+1) == "on" || word(i+1) == ":"):
+		number = i + 2
+	case word(i) == "port" && (word(i+2) == "on" || word(i+2) == "of" || word(i+2) == "at") && host(i+3):
+		number, name = i+1, i+3
+	default:
+		return token{}, false
+	}
+	if _, ok := digits(word(number)); !ok {
+		return token{}, false
+	}
+	return token{class: tAddr, from: at, to: max(number, name) + 1, text: la.words[name].raw + ":" + word(number)}, true
+}
+
 // giveWay reports whether the closed senses of a word may be outweighed by a
 // thing of that name: a host called mon, max or second.
 func giveWay(cs []closed) bool {
 	for _, c := range cs {
 		switch c.class {
 		case "weekday", "super", "unit", "num", "day", "clock", "yes", "no", "thanks", "follow", "same":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// rather marks tokens of some classes as the less likely readings of their word.
+func rather(toks []token, classes ...lexer.TokenType) {
+	for i := range toks {
+		toks[i].rather = toks[i].rather || slices.Contains(classes, toks[i].class)
+	}
+}
+
+// mayBeNamed reports whether things are called by closed words like these: a
+// backup called daily, an app called worker, a check called version.
+func mayBeNamed(cs []closed) bool {
+	for _, c := range cs {
+		switch c.class {
+		case "noun", "often", "ask", "last", "top", "day", "half", "unit", "weekday", "sizeunit":
 		default:
 			return false
 		}
@@ -393,6 +464,21 @@ func (lx *Lexicon) nameOptions(n *node, vb *verb, t token, buf []token) []token 
 	return buf
 }
 
+// thingOptions adds the names that the verb has an argument for, hosts aside.
+func (lx *Lexicon) thingOptions(n *node, vb *verb, t token, buf []token) []token {
+	var names []nameSense
+	for _, s := range n.names {
+		if vb.kinds[s.kind] {
+			names = append(names, s)
+		}
+	}
+	if len(names) > 0 {
+		t.class, t.names = tName, names
+		buf = append(buf, t)
+	}
+	return buf
+}
+
 // streams lists the token streams of words [from, to) for one verb, at most
 // maxStreams; full reports that there were more.
 func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]token, full bool) {
@@ -415,7 +501,7 @@ func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]
 			}
 			// Text after an introducing word runs to the end of the clause.
 			if text, ok := lx.textAfter(la, v, t, to); ok {
-				if !walk(to, append(path, t, text)) {
+				if !walk(text.to, append(path, t, text)) {
 					return false
 				}
 				continue
@@ -430,38 +516,35 @@ func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]
 	return out, full
 }
 
-// textAfter makes the rest of the clause one quotation when t introduces a
-// text argument ("reason: kernel upgrade") or asks for help with a topic.
+// textAfter makes the rest of the clause, but for its last marks, one quotation
+// when t introduces a text argument ("reason: kernel upgrade") or asks for help
+// with a topic.
 func (lx *Lexicon) textAfter(la *lattice, v int, t token, to int) (token, bool) {
 	vb := &lx.verbs[v]
 	x := t.has(v, roleArg)
+	from := t.to
 	switch {
 	case t.class != tTerm:
 		return token{}, false
 	case vb.open >= 0 && vb.Args[vb.open].Kind == KindTopic && t.has(v, roleHead) != nil:
-		for t.to < to && lx.introduces(la, v, t.to+1, t.to) && t.to+1 < to {
-			t.to++ // help with, help about
+		for from < to && lx.introduces(la, v, from+1, from) && from+1 < to {
+			from++ // help with, help about
 		}
-		end := to
-		for end > t.to && la.words[end-1].mark {
-			end--
-		}
-		return token{class: tQuoted, from: t.to, to: to, text: joinWords(la.words[t.to:end])}, end > t.to
 	case x == nil || vb.Args[x.a].Kind != KindText:
 		return token{}, false
-	}
-	from := t.to
-	for from < to && (la.words[from].text == ":" || la.words[from].text == "is" || la.words[from].text == "=") {
-		from++
-	}
-	if from >= to || la.words[from].quoted {
-		return token{}, false
+	default:
+		for from < to && (la.words[from].text == ":" || la.words[from].text == "is" || la.words[from].text == "=") {
+			from++
+		}
+		if from >= to || la.words[from].quoted {
+			return token{}, false
+		}
 	}
 	end := to
-	for end > from && (la.words[end-1].text == "." || la.words[end-1].text == "!") {
+	for end > from && la.words[end-1].mark && strings.Contains(".!?,", la.words[end-1].text) {
 		end--
 	}
-	return token{class: tQuoted, from: t.to, to: to, text: joinWords(la.words[from:end])}, end > from
+	return token{class: tQuoted, from: t.to, to: end, text: joinWords(la.words[from:end])}, end > from
 }
 
 // joinWords puts words back together as they were typed.

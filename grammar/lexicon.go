@@ -128,7 +128,12 @@ func Compile(verbs []Verb, inv *Inventory) (*Lexicon, error) {
 	if lx.syntax, err = newSyntax(); err != nil {
 		return nil, err
 	}
+	shorts := map[string][]string{}
 	if err := readEnglish(englishText, func(words []string, c closed) {
+		if c.class == "short" {
+			shorts[c.value] = append(shorts[c.value], words[0])
+			return
+		}
 		n := lx.at(words)
 		n.closed = append(n.closed, c)
 	}); err != nil {
@@ -139,6 +144,7 @@ func Compile(verbs []Verb, inv *Inventory) (*Lexicon, error) {
 			return nil, err
 		}
 	}
+	lx.root.abbreviate(shorts)
 	lx.addInventory()
 	return lx, nil
 }
@@ -254,7 +260,7 @@ func (lx *Lexicon) addVerb(src Verb) error {
 			}
 			for _, k := range p.needs {
 				k = strings.TrimPrefix(k, "-")
-				if _, ok := v.argIdx[k]; !ok && k != "hosts" && k != "noun" && k != "which" && k != "where" && k != "match" {
+				if _, ok := v.argIdx[k]; !ok && k != "hosts" && k != "noun" && k != "which" && k != "where" && k != "match" && k != "kin" {
 					return fmt.Errorf("grammar: phrase %q: %s has no argument %q", entry, src.Method, k)
 				}
 			}

@@ -202,6 +202,11 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 	add := func(text, raw string, at int) {
 		out = append(out, word{text: text, raw: raw, col: cols[at]})
 	}
+	if base, ok := strings.CutSuffix(low, "+"); ok && base != "" && isDigit(rune(base[0])) && !strings.Contains(base, ".") {
+		out = append(out, word{text: ">=", raw: ">=", col: cols[from], mark: true}) // 30+ days
+		add(base, base, from)
+		return out
+	}
 	if base, ok := strings.CutSuffix(low, "n't"); ok && base != "" {
 		switch base {
 		case "ca":
@@ -213,6 +218,11 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 		add("not", "n't", from)
 		return out
 	}
+	if base, rest, ok := strings.Cut(bareContractions[low], " "); ok {
+		add(base, base, from)
+		add(rest, rest, from)
+		return out
+	}
 	for _, tail := range []string{"'s", "'re", "'d", "'ll", "'ve", "'m"} {
 		if base, ok := strings.CutSuffix(low, tail); ok && base != "" {
 			add(base, raw[:len(raw)-len(tail)], from)
@@ -222,6 +232,14 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 	}
 	add(low, raw, from)
 	return out
+}
+
+// bareContractions are contractions typed without their apostrophe.
+var bareContractions = map[string]string{
+	"hows": "how 's", "whats": "what 's", "whos": "who 's", "wheres": "where 's", "whens": "when 's", "thats": "that 's",
+	"dont": "do not", "doesnt": "does not", "didnt": "did not", "isnt": "is not", "arent": "are not", "wasnt": "was not", "werent": "were not",
+	"hasnt": "has not", "havent": "have not", "cant": "can not", "cannot": "can not", "wont": "will not", "shouldnt": "should not",
+	"couldnt": "could not", "wouldnt": "would not", "theyre": "they 're", "youre": "you 're", "ive": "i 've",
 }
 
 // smiley is the length of a :) at the start of rs that stands by itself.

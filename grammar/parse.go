@@ -13,6 +13,7 @@ type reader struct {
 	prev  []Reading
 	now   time.Time
 	gates gates
+	then  bool // the line begins with "then": it goes on with the one before
 	// strict readers only read: they neither guess nor suggest.
 	strict bool
 	stats  Stats
@@ -108,6 +109,9 @@ func isNot(words []word) ([]word, bool) {
 func (r *reader) guard(out Reading) Reading {
 	writes := false
 	for _, c := range out.Commands {
+		if c.Method == methodHelp && r.gates.said {
+			return Reading{Status: NotACommand} // the manual says ...
+		}
 		// Calling something off is always safe.
 		writes = writes || r.lx.write(c.Method) && !c.DryRun && c.Method != methodCancel
 	}
@@ -160,7 +164,7 @@ const (
 // clause reads words [from, to) as one order or question.
 func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	f, t := r.trim(from, to)
-	follows := f > from && r.marked(from)
+	follows := f > from && r.marked(from) || r.then
 	fr.lean = follows
 	outs := r.outcomes(from, to, fr, false)
 	best := choose(outs)
@@ -181,6 +185,15 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 			}
 			return r.finishClause(best)
 		case out.Status == OK || out.Status == Ambiguous || out.Status == Incomplete && best.Status == Unknown:
+			return r.finishClause(out)
+		}
+	}
+	if best.Status == Unknown && !follows {
+		// Phrases may have been cut too long: "which checks" and "are configured".
+		r.la.short = true
+		out := choose(r.outcomes(from, to, fr, false))
+		r.la.short = false
+		if out.Status == OK {
 			return r.finishClause(out)
 		}
 	}

@@ -100,6 +100,8 @@ func (b *binding) named(need string) bool {
 		return b.noun
 	case "where":
 		return len(b.where) > 0
+	case "kin": // the line before was about such things
+		return b.fr.last != nil && family(b.fr.last.Method) == family(b.vb.Method)
 	case "which": // a question for hosts rather than about them
 		return slices.ContainsFunc(b.toks, func(t token) bool {
 			return t.is("ask") && slices.Contains([]string{"which", "which are", "which is", "who", "who is", "who 's", "list", "list me", "any", "are there", "how many", "what are", "anyone", "are any"}, strings.ToLower(t.text))

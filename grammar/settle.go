@@ -211,8 +211,13 @@ func (b *binding) literal(o *outcome, cmd Command, arg string, u unitSense) {
 
 // kin reports whether a method of an id belongs to the list just shown.
 func kin(last string, vb *verb) bool {
-	family, _, _ := strings.Cut(vb.Method, ".")
-	return last == family+".list" && slices.ContainsFunc(vb.Args, func(a Arg) bool { return a.Kind == KindID && a.Required })
+	return last == family(vb.Method)+".list" && slices.ContainsFunc(vb.Args, func(a Arg) bool { return a.Kind == KindID && a.Required })
+}
+
+// family is the first part of a method's name.
+func family(method string) string {
+	f, _, _ := strings.Cut(method, ".")
+	return f
 }
 
 func with(args map[string]any, name string, v any) map[string]any {

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,12 @@ func (lx *Lexicon) shape(w word, at int) token {
 		if literalUnit(s) {
 			t.class = tName
 			t.names = []nameSense{{kind: KindUnit, value: w.raw}}
+			return t
+		}
+	}
+	if isDigit(rune(c)) || strings.Count(s, ":") > 1 {
+		if _, err := netip.ParseAddr(s); err == nil {
+			t.class = tDomain
 			return t
 		}
 	}

@@ -45,7 +45,10 @@ func (r *reader) refuse(out Reading) Reading {
 		return out
 	}
 	g := r.gates
-	if g.lead || g.said || g.takeback {
+	if g.lead || g.said || g.takeback || g.ponder || g.told && !r.imperative() {
+		return Reading{Status: NotACommand}
+	}
+	if r.thanks() && !r.holdsWrite() {
 		return Reading{Status: NotACommand}
 	}
 	if g.not && r.holdsWrite() {
@@ -86,12 +89,17 @@ func (r *reader) refuse(out Reading) Reading {
 	return out
 }
 
+// thanks reports whether the line begins with a thank-you or a greeting.
+func (r *reader) thanks() bool {
+	return len(r.la.words) > 0 && r.isClass(0, "thanks")
+}
+
 // holdsWrite reports whether the line holds the word of a write.
 func (r *reader) holdsWrite() bool {
 	for i := range r.la.words {
 		for _, m := range r.la.matches[i] {
 			for _, t := range m.n.terms {
-				if t.role == roleHead && r.lx.verbs[t.verb].Write {
+				if t.role == roleHead && t.b == 0 && r.lx.verbs[t.verb].Write && r.lx.verbs[t.verb].Method != methodCancel {
 					return true
 				}
 			}
@@ -192,7 +200,7 @@ func (r *reader) problem() *Problem {
 	}
 	w := r.la.words[at]
 	p := &Problem{Column: w.col, Word: w.raw}
-	if near := r.lx.nearest(w.text, 1); len(near) > 0 {
+	if near := r.lx.nearest(w.text, 1); len(near) > 0 && near[0].text != w.text {
 		p.Nearest = near[0].text
 	}
 	return p
@@ -267,6 +275,10 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			}
 		}
 	}
+	// "no, on web02": the line before, changed.
+	if i := r.correction(); len(found) == 0 && i > 0 && len(r.prev) > 0 {
+		try(slices.Clone(ws[i:]))
+	}
 	// Something else with the same things: what they are is known.
 	if len(found) == 0 && len(unknown) == 1 && unknown[0] <= 1 && len(ws) > 2 && r.namesUnit() {
 		for _, v := range []string{"restart", "status of"} {
@@ -314,6 +326,27 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		}
 	}
 	return offers, nil
+}
+
+// correction is where a line goes on that begins by taking something back, or 0.
+func (r *reader) correction() int {
+	i := 0
+	for i < len(r.la.words) {
+		n := 0
+		if w := r.la.words[i]; w.mark {
+			n = 1
+		}
+		for _, m := range r.la.matches[i] {
+			if slices.ContainsFunc(m.n.closed, func(c closed) bool { return c.class == "no" || c.class == "takeback" || c.class == "polite" }) {
+				n = max(n, m.len)
+			}
+		}
+		if n == 0 {
+			return i
+		}
+		i += n
+	}
+	return 0
 }
 
 // slip reports whether a word is a slip of the fingers rather than another

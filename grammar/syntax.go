@@ -115,7 +115,8 @@ type counted struct {
 
 // A clock is a time of day.
 type clock struct {
-	Clock *ref     `parser:"  @Clock Mer?"`
+	Clock *ref     `parser:"  @Clock"`
+	Part  *ref     `parser:"  @Mer?"`
 	Hour  *clockAM `parser:"| @@"`
 }
 
@@ -146,18 +147,21 @@ type stamp struct {
 
 type dayTime struct {
 	Day   *ref       `parser:"( 'on' | 'next' )? @(Day | Wday)"`
+	Part  *ref       `parser:"@Mer?"`
 	Clock *bareClock `parser:"( 'at' @@ )?"`
 	Plain *clock     `parser:"@@?"`
 }
 
 type clockDay struct {
 	Clock *clock `parser:"@@"`
-	Day   *ref   `parser:"( 'on'? @(Day | Wday | Stamp) )?"`
+	Day   *ref   `parser:"( 'on'? @(Day | Wday | Stamp)"`
+	Part  *ref   `parser:"  @Mer? )?"`
 }
 
 type atClock struct {
 	Clock *bareClock `parser:"'at' @@"`
-	Day   *ref       `parser:"( 'on'? @(Day | Wday | Stamp) )?"`
+	Day   *ref       `parser:"( 'on'? @(Day | Wday | Stamp)"`
+	Part  *ref       `parser:"  @Mer? )?"`
 }
 
 // A timePart says when, since when, until when, or how often.
@@ -196,6 +200,7 @@ type between struct {
 	Day  *ref    `parser:"( 'on'? @(Day | Wday) )? ( 'between' | 'from' )"`
 	From *moment `parser:"@@ ( 'and' | 'to' | 'until' )"`
 	To   *moment `parser:"@@"`
+	On   *ref    `parser:"( 'on'? @(Day | Wday) )?"`
 }
 
 // A spanPart is a length of time for which something lasts.
@@ -227,6 +232,7 @@ type value struct {
 	Size    *ref      `parser:"| @Size"`
 	Sized   *sized    `parser:"| @@"`
 	Dur     *duration `parser:"| @@"`
+	Unit    *ref      `parser:"| @Unit"`
 	Plain   *ref      `parser:"| @( Num | Quoted | Ident | Term | Stamp | Domain | Path | Name )"`
 }
 
@@ -249,7 +255,7 @@ type sortPart struct {
 
 type sortBy struct {
 	Terms []ref `parser:"'sort'? 'by' 'the'? @( Term+ )"`
-	Dir   *ref  `parser:"@Dir?"`
+	Dir   *ref  `parser:"( ','? @Dir )?"`
 }
 
 type sortSuper struct {
@@ -308,6 +314,8 @@ type narrow struct {
 	Bits []ref `parser:"   @( Atom+ ) Noun?"`
 	Non  *ref  `parser:"|  @'not' ( 'in' | 'at' | 'on' | 'from' )"`
 	Out  []ref `parser:"   @( Atom+ )"`
+	No   *ref  `parser:"|  ( 'rel' | 'do' | 'does' | 'have' | 'has' | 'are' | 'is' )* @( 'not' | Except ) ( 'rel' | 'have' | 'has' | 'use' )*"`
+	Lack []ref `parser:"   @( Name+ )"`
 	With []ref `parser:"|  ( 'rel' | 'with' | 'have' | 'has' | 'do' | 'use' | 'the' )+ @( Name+ ) )"`
 }
 

@@ -59,6 +59,11 @@ func (b *binding) target(t *target) bool {
 	if sel.IsZero() {
 		return true
 	}
+	vague := t.AllBut == nil && b.vagueAll(t.First)
+	if b.asked && (vague || b.vagueOn) {
+		return false // "everything on web01" is not about all hosts
+	}
+	b.vagueOn = vague
 	return b.narrowTo(sel)
 }
 
@@ -184,10 +189,10 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 	}
 	for i := range h.Narrow {
 		s, ok := b.narrow(h.Narrow[i])
-		if !ok {
-			return sel, false
+		if !ok || s.Named() && b.vagueAll(h) {
+			return sel, false // "everything on web01"
 		}
-		if h.Narrow[i].Not != nil || h.Narrow[i].Non != nil {
+		if n := h.Narrow[i]; n.Not != nil || n.Non != nil || n.No != nil {
 			sel = sel.Except(s)
 		} else {
 			if sel.Named() && s.Named() {
@@ -352,8 +357,11 @@ func (b *binding) narrow(n *narrow) (Selector, bool) {
 		return b.bits(n.Out, true)
 	}
 	var sel Selector
-	for i := range n.With {
-		s, ok := b.served(b.tok(&n.With[i]))
+	for _, i := range append(slices.Clone(n.With), n.Lack...) {
+		if b.tok(&i).class != tName {
+			continue
+		}
+		s, ok := b.served(b.tok(&i))
 		if !ok {
 			return sel, false
 		}

@@ -249,7 +249,7 @@ func (b *binding) quotedName(t *token, ofKind func(...Kind) int) (int, any, bool
 // openSlot places an identifier that no list knows: after an introducing
 // word, or right behind the verb.
 func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, any, bool) {
-	if !plausible(t.text) {
+	if !plausible(t.text) && (b.vb.Write || !plausible(strings.ReplaceAll(t.text, "*", "x"))) {
 		return -1, nil, false
 	}
 	if intro >= 0 {
@@ -268,7 +268,7 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 		return -1, nil, false
 	}
 	// In a write an unknown word that looks like a misspelt known one is one.
-	if b.vb.Write && t.class != tName && b.vb.Args[i].Kind != KindVersion && b.vb.Args[i].Kind != KindID && b.lx.misspelt(strings.ToLower(t.text)) {
+	if b.vb.Write && t.class != tName && b.vb.Args[i].Kind != KindVersion && b.vb.Args[i].Kind != KindID && !t.sure && b.lx.misspelt(strings.ToLower(t.text)) {
 		return -1, nil, false
 	}
 	// Nothing but articles between the verb (or a name of the list) and it.
@@ -276,7 +276,7 @@ behind:
 	for k := at - 1; k >= 0; k-- {
 		p := &b.toks[k]
 		switch {
-		case p.class == tWord && (p.is("det") || p.is("polite") || p.value == "of" || p.value == "for" || p.value == "to" || p.value == "about" || p.value == "with"):
+		case p.class == tWord && !p.is("rel") && (p.is("det") || p.is("polite") || p.value == "of" || p.value == "for" || p.value == "to" || p.value == "about" || p.value == "with"):
 			continue
 		case p.class == tMark && p.value == ":":
 			continue
@@ -290,10 +290,11 @@ behind:
 		}
 		break behind
 	}
-	// In a question also right before its noun: "the openssl version", "java processes".
+	// In a question also right before its noun: "the openssl version", "java
+	// processes", "is curl installed".
 	if !b.vb.Write && at+1 < len(b.toks) && b.toks[at+1].class == tTerm {
 		for _, x := range b.toks[at+1].terms {
-			if int(x.verb) == b.v && x.role == roleArg && int(x.a) == i {
+			if int(x.verb) == b.v && (x.role == roleArg && int(x.a) == i || x.role == roleHead && slices.Contains(b.vb.phrases[x.a].needs, b.vb.Args[i].Name)) {
 				return i, t.text, true
 			}
 		}

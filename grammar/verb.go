@@ -127,6 +127,8 @@ func (f Field) spoken() string {
 //	busy {-hosts}               says it only when hosts are not named
 //	{names}                     no word of its own: naming a check is enough
 //
+//	apply/install [the] updates  alternatives, and what may be left out
+//
 // Several phrases may be joined by commas before the bar: "df, disk space".
 type phrase struct {
 	pieces [][]string        // each piece is a run of words
@@ -139,6 +141,10 @@ type phrase struct {
 // parsePhrases reads one entry of [Verb.Words].
 func parsePhrases(entry string) ([]phrase, error) {
 	text, carried, hasSet := strings.Cut(entry, "|")
+	alts, err := phraseList(text)
+	if err != nil {
+		return nil, err
+	}
 	set := map[string]string{}
 	if hasSet {
 		for _, kv := range strings.Split(carried, ",") {
@@ -150,7 +156,7 @@ func parsePhrases(entry string) ([]phrase, error) {
 		}
 	}
 	var out []phrase
-	for _, alt := range strings.Split(text, ",") {
+	for _, alt := range alts {
 		p := phrase{set: set}
 		var piece []string
 		flush := func() {
@@ -175,6 +181,22 @@ func parsePhrases(entry string) ([]phrase, error) {
 			return nil, fmt.Errorf("grammar: empty phrase in %q", entry)
 		}
 		out = append(out, p)
+	}
+	return out, nil
+}
+
+// phraseList cuts a list of patterns at its commas and writes them out.
+func phraseList(text string) ([]string, error) {
+	var out []string
+	for _, pattern := range strings.Split(text, ",") {
+		alts, err := expand(strings.TrimSpace(pattern))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, alts...)
+		if len(alts) == 0 {
+			out = append(out, "") // an empty phrase, for the caller to refuse
+		}
 	}
 	return out, nil
 }

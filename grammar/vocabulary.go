@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,8 @@ import (
 //	arg mounts path list: mount, mounted on
 //	field free_percent: free
 //	val true: words          values of the argument or field above
-//	more/less/most/least: comparatives and superlatives of the field above
+//	more: older              comparatives and superlatives of the field above:
+//	                         more, less, most, least
 //
 // A line is one entry; "#" begins a comment line.
 func ReadVerbs(text string) ([]Verb, error) {
@@ -54,16 +56,13 @@ func ReadVerbs(text string) ([]Verb, error) {
 			return nil, fail("no method yet")
 		}
 		v := &out[len(out)-1]
-		head, words, hasWords := strings.Cut(rest, ":")
+		head, words, _ := strings.Cut(rest, ":")
 		fields := strings.Fields(head)
+		var bad error
 		list := func() []string {
-			var ws []string
-			for _, w := range strings.Split(words, ",") {
-				if w = strings.TrimSpace(w); w != "" {
-					ws = append(ws, w)
-				}
-			}
-			return ws
+			ws, err := phraseList(words)
+			bad = err
+			return slices.DeleteFunc(ws, func(w string) bool { return w == "" })
 		}
 		switch key {
 		case "say":
@@ -140,7 +139,9 @@ func ReadVerbs(text string) ([]Verb, error) {
 		default:
 			return nil, fail("unknown entry " + key)
 		}
-		_ = hasWords
+		if bad != nil {
+			return nil, fail(bad.Error())
+		}
 	}
 	return out, nil
 }

@@ -57,7 +57,27 @@ func (c clockReader) clock(k *clock) (hm, bool) {
 		h := int(c.tok(k.Hour.Num).num)
 		return meridiem(hm{h, 0, 0}, c.tok(k.Hour.Mer).closedValue("meridiem"))
 	}
-	return parseClock(c.tok(k.Clock).text)
+	t, ok := parseClock(c.tok(k.Clock).text)
+	if ok && k.Part != nil && !hasMeridiem(c.tok(k.Clock).text) {
+		t = partOf(t, c.tok(k.Part).closedValue("meridiem"))
+	}
+	return t, ok
+}
+
+func hasMeridiem(s string) bool {
+	s = strings.ToLower(s)
+	return strings.HasSuffix(s, "am") || strings.HasSuffix(s, "pm")
+}
+
+// partOf is a time of day in a part of the day: eight in the evening.
+func partOf(t hm, part string) hm {
+	switch {
+	case part == "pm" && t.h < 12, part == "night" && t.h >= 6 && t.h < 12:
+		t.h += 12
+	case (part == "am" || part == "night") && t.h == 12:
+		t.h = 0
+	}
+	return t
 }
 
 func (c clockReader) bare(b *bareClock) (hm, bool) {
@@ -98,6 +118,8 @@ func parseClock(s string) (hm, bool) {
 
 func meridiem(t hm, mer string) (hm, bool) {
 	switch mer {
+	case "night":
+		t = partOf(t, mer)
 	case "am", "pm":
 		if t.h < 1 || t.h > 12 {
 			return t, false
@@ -110,20 +132,29 @@ func meridiem(t hm, mer string) (hm, bool) {
 	return t, t.h < 24 && t.m < 60 && t.s < 60
 }
 
-// day is midnight of a day word: today, tomorrow, monday. ahead chooses the
-// next weekday, else the latest one.
-func (c clockReader) day(r *ref, ahead bool) (time.Time, *hm, bool) {
+// dayParts are the parts of a day: the part's name, the day it is of, counted
+// from today, and the hours it is from and to.
+var dayParts = map[string]struct {
+	mer            string
+	day, from, end int
+}{
+	"tonight": {"night", 0, 20, 30}, "evening": {"pm", 0, 18, 24}, "morning": {"am", 0, 6, 12}, "afternoon": {"pm", 0, 12, 18}, "lastnight": {"night", -1, 20, 30},
+}
+
+// day is midnight of a day word: today, tomorrow, monday; and the part of the
+// day, if it says one. ahead chooses the next weekday, else the latest one.
+func (c clockReader) day(r *ref, ahead bool) (time.Time, string, bool) {
 	t := c.tok(r)
 	y, m, d := c.now.Date()
 	at := func(days int) time.Time { return time.Date(y, m, d+days, 0, 0, 0, 0, c.now.Location()) }
 	switch t.class {
 	case tDay:
 		v := t.closedValue("day")
-		if v == "tonight" {
-			return at(0), &hm{20, 0, 0}, true
+		if p, ok := dayParts[v]; ok {
+			return at(p.day), v, true
 		}
 		n, err := strconv.Atoi(v)
-		return at(n), nil, err == nil
+		return at(n), "", err == nil
 	case tWday:
 		w, err := strconv.Atoi(t.closedValue("weekday"))
 		diff := (w - int(c.now.Weekday()) + 7) % 7
@@ -133,12 +164,12 @@ func (c clockReader) day(r *ref, ahead bool) (time.Time, *hm, bool) {
 				diff = 0
 			}
 		}
-		return at(diff), nil, err == nil
+		return at(diff), "", err == nil
 	case tStamp:
 		when, err := time.ParseInLocation("2006-01-02", strings.ToLower(t.text[:10]), c.now.Location())
-		return when, nil, err == nil && len(t.text) == 10
+		return when, "", err == nil && len(t.text) == 10
 	}
-	return time.Time{}, nil, false
+	return time.Time{}, "", false
 }
 
 func on(day time.Time, t hm) time.Time {
@@ -159,10 +190,14 @@ func (c clockReader) near(t hm, ahead bool) time.Time {
 	return when
 }
 
-// A point is an instant as read: whole is set when only a day was named.
+func clockOf(t time.Time) hm { return hm{t.Hour(), t.Minute(), t.Second()} }
+
+// A point is an instant as read: whole is set when only a day or a part of one
+// was named, which lasts until end.
 type point struct {
 	at    time.Time
 	whole bool
+	end   time.Time
 }
 
 func (c clockReader) instant(i *instant, ahead bool) (point, bool) {
@@ -176,36 +211,36 @@ func (c clockReader) instant(i *instant, ahead bool) (point, bool) {
 					t, err = time.ParseInLocation("2006-01-02T15:04:05", text, c.now.Location())
 				}
 			}
-			return point{t, false}, err == nil
+			return point{at: t}, err == nil
 		}
 		day, _, ok := c.day(i.Stamp.Date, ahead)
 		if !ok {
 			return point{}, false
 		}
-		return c.dayClock(day, nil, i.Stamp.Clock, i.Stamp.Plain, ahead, false)
+		return c.dayClock(day, "", nil, i.Stamp.Clock, i.Stamp.Plain, ahead, false)
 	case i.Ago != nil:
 		secs, ok := c.seconds(i.Ago)
-		return point{c.now.Add(-time.Duration(secs * float64(time.Second))), false}, ok
+		return point{at: c.now.Add(-time.Duration(secs * float64(time.Second)))}, ok
 	case i.Day != nil:
-		day, def, ok := c.day(i.Day.Day, ahead)
+		day, part, ok := c.day(i.Day.Day, ahead)
 		if !ok {
 			return point{}, false
 		}
-		return c.dayClock(day, def, i.Day.Clock, i.Day.Plain, ahead, c.tok(i.Day.Day).class == tWday)
+		return c.dayClock(day, part, i.Day.Part, i.Day.Clock, i.Day.Plain, ahead, c.tok(i.Day.Day).class == tWday)
 	case i.Clock != nil:
 		t, ok := c.clock(i.Clock.Clock)
 		if !ok {
 			return point{}, false
 		}
 		if i.Clock.Day != nil {
-			return c.withDay(t, i.Clock.Day, ahead)
+			return c.withDay(t, i.Clock.Clock, i.Clock.Day, i.Clock.Part, ahead)
 		}
-		return point{c.near(t, ahead), false}, true
+		return point{at: c.near(t, ahead)}, true
 	}
 	return point{}, false
 }
 
-func (c clockReader) dayClock(day time.Time, def *hm, at *bareClock, plain *clock, ahead, weekday bool) (point, bool) {
+func (c clockReader) dayClock(day time.Time, part string, mer *ref, at *bareClock, plain *clock, ahead, weekday bool) (point, bool) {
 	var t hm
 	ok := true
 	switch {
@@ -213,13 +248,30 @@ func (c clockReader) dayClock(day time.Time, def *hm, at *bareClock, plain *cloc
 		t, ok = c.bare(at)
 	case plain != nil:
 		t, ok = c.clock(plain)
-	case def != nil: // tonight: an hour for questions, not for orders
-		return point{on(day, *def), true}, true
+	case part != "": // an hour for questions, not for orders
+		p := dayParts[part]
+		return point{on(day, hm{p.from, 0, 0}), true, on(day, hm{p.end, 0, 0})}, true
+	case mer != nil:
+		p := dayParts["morning"]
+		if c.tok(mer).closedValue("meridiem") != "am" {
+			p = dayParts["evening"]
+		}
+		return point{on(day, hm{p.from, 0, 0}), true, on(day, hm{p.end, 0, 0})}, true
 	default:
-		return point{day, true}, true
+		return point{day, true, day.AddDate(0, 0, 1)}, true
 	}
-	if def != nil {
-		return point{c.night(day, t, at, plain), false}, ok
+	if c.saysMeridiem(at, plain) {
+		mer = nil
+		if part == "tonight" || part == "lastnight" {
+			return point{at: c.smallHours(day, part, t)}, ok
+		}
+		part = ""
+	}
+	if part != "" {
+		return point{at: c.during(day, part, t)}, ok
+	}
+	if mer != nil {
+		t = partOf(t, c.tok(mer).closedValue("meridiem"))
 	}
 	when := on(day, t)
 	if weekday && ahead && !when.After(c.now) {
@@ -228,49 +280,60 @@ func (c clockReader) dayClock(day time.Time, def *hm, at *bareClock, plain *cloc
 	if weekday && !ahead && when.After(c.now) {
 		when = when.AddDate(0, 0, -7)
 	}
-	return point{when, false}, ok
+	return point{at: when}, ok
 }
 
-// night is a time of day tonight: eleven is 23:00, two is the small hours.
-func (c clockReader) night(day time.Time, t hm, at *bareClock, plain *clock) time.Time {
-	if t.h >= 6 && t.h < 12 && !c.morning(at, plain) {
-		t.h += 12
-	}
+// during is a time of day in a part of a day: tonight eleven is 23:00, two is
+// the small hours.
+func (c clockReader) during(day time.Time, part string, t hm) time.Time {
+	return c.smallHours(day, part, partOf(t, dayParts[part].mer))
+}
+
+// smallHours moves what is past midnight to the next day.
+func (c clockReader) smallHours(day time.Time, part string, t hm) time.Time {
 	when := on(day, t)
-	if !when.After(c.now) {
-		y, m, d := day.Date()
-		when = time.Date(y, m, d+1, t.h, t.m, t.s, 0, day.Location())
+	y, m, d := day.Date()
+	next := time.Date(y, m, d+1, t.h, t.m, t.s, 0, day.Location())
+	switch {
+	case part == "tonight" && !when.After(c.now), part == "lastnight" && t.h < 12:
+		return next
 	}
 	return when
 }
 
-// morning reports whether the clock says am.
-func (c clockReader) morning(at *bareClock, plain *clock) bool {
+// saysMeridiem reports whether the clock itself says am or pm.
+func (c clockReader) saysMeridiem(at *bareClock, plain *clock) bool {
 	if at != nil && at.Clock != nil {
 		plain = at.Clock
 	}
 	switch {
 	case plain == nil:
 		return false
-	case plain.Hour != nil:
-		return c.tok(plain.Hour.Mer).closedValue("meridiem") == "am"
+	case plain.Hour != nil || plain.Part != nil:
+		return true
 	}
-	return strings.HasSuffix(strings.ToLower(c.tok(plain.Clock).text), "am")
+	return hasMeridiem(c.tok(plain.Clock).text)
 }
 
-func (c clockReader) withDay(t hm, r *ref, ahead bool) (point, bool) {
-	day, def, ok := c.day(r, ahead)
+func (c clockReader) withDay(t hm, clock *clock, r, mer *ref, ahead bool) (point, bool) {
+	day, part, ok := c.day(r, ahead)
 	if !ok {
 		return point{}, false
 	}
-	if def != nil {
-		return point{c.night(day, t, nil, nil), false}, true
+	says := c.saysMeridiem(nil, clock)
+	switch {
+	case part == "tonight" && says, part == "lastnight" && says:
+		return point{at: c.smallHours(day, part, t)}, true
+	case part != "" && !says:
+		return point{at: c.during(day, part, t)}, true
+	case mer != nil && !says:
+		t = partOf(t, c.tok(mer).closedValue("meridiem"))
 	}
 	when := on(day, t)
 	if c.tok(r).class == tWday && ahead && !when.After(c.now) {
 		when = when.AddDate(0, 0, 7)
 	}
-	return point{when, false}, true
+	return point{at: when}, true
 }
 
 func (c clockReader) atClock(a *atClock, ahead bool) (point, bool) {
@@ -279,9 +342,9 @@ func (c clockReader) atClock(a *atClock, ahead bool) (point, bool) {
 		return point{}, false
 	}
 	if a.Day != nil {
-		return c.withDay(t, a.Day, ahead)
+		return c.withDay(t, a.Clock.Clock, a.Day, a.Part, ahead)
 	}
-	return point{c.near(t, ahead), false}, true
+	return point{at: c.near(t, ahead)}, true
 }
 
 func (c clockReader) moment(m *moment, ahead bool) (point, bool) {
@@ -292,5 +355,5 @@ func (c clockReader) moment(m *moment, ahead bool) (point, bool) {
 		return c.atClock(m.At, ahead)
 	}
 	t, ok := c.bare(m.Clock)
-	return point{c.near(t, ahead), false}, ok
+	return point{at: c.near(t, ahead)}, ok
 }
