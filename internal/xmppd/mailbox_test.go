@@ -1,7 +1,9 @@
 package xmppd
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -62,5 +64,41 @@ func TestMailbox(t *testing.T) {
 	}
 	if left := len(st.store.messages["alice"]); left != 0 {
 		t.Errorf("%d stay in the mailbox", left)
+	}
+}
+
+// slowStore takes its time to keep a message.
+type slowStore struct {
+	*memory
+	begun, goOn chan struct{}
+}
+
+func (s *slowStore) PutMessage(ctx context.Context, owner, sender string, stanza []byte, all, each account.Quota) error {
+	close(s.begun)
+	<-s.goOn
+	return s.memory.PutMessage(ctx, owner, sender, stanza, all, each)
+}
+
+// TestMailboxWhileComing has somebody come while a message for them is being
+// kept: it arrives now, not the next time.
+func TestMailboxWhileComing(t *testing.T) {
+	slow := &slowStore{begun: make(chan struct{}), goOn: make(chan struct{})}
+	st := newStage(t, func(c *Config) {
+		slow.memory = c.Offline.(*memory)
+		c.Offline = slow
+	})
+	st.store.add(t, "alice", account.User)
+	st.store.add(t, "bob", account.User)
+	bob, alice := st.login(t, "bob", "x"), st.login(t, "alice", "x")
+	bob.send(t, "<message to='alice@example.org' id='m'><body>are you there?</body></message>")
+	<-slow.begun
+	alice.send(t, "<presence/>")
+	for !st.srv.resources("alice")[0].isAvailable() {
+		runtime.Gosched()
+	}
+	close(slow.goOn)
+	bob.settle(t)
+	if came := strings.Join(alice.settle(t), ""); strings.Count(came, "are you there?") != 1 {
+		t.Errorf("alice got %s", came)
 	}
 }

@@ -26,20 +26,28 @@ func (srv *Server) messageToBare(ctx context.Context, in *inbound, a address) {
 		in.s.reply(in, errUnavailable)
 		return
 	}
+	if srv.handOut(in, a.local) || st.isA("headline") {
+		return
+	}
+	defer srv.keeping.begin(a.local)()
+	if !srv.handOut(in, a.local) { // who came just now does not look for it any more
+		srv.keep(ctx, in, a.local)
+	}
+}
+
+// handOut delivers a message to everybody of an account who takes messages, and
+// reports whether somebody did.
+func (srv *Server) handOut(in *inbound, name string) bool {
 	taken := false
-	for _, t := range srv.resources(a.local) {
+	for _, t := range srv.resources(name) {
 		if t.isAvailable() && t.prio() >= 0 && in.deliver(t) {
 			taken = true
 		}
 	}
 	if taken {
-		srv.carbonsToRest(in, a.local)
-		return
+		srv.carbonsToRest(in, name)
 	}
-	if st.isA("headline") {
-		return
-	}
-	srv.keep(ctx, in, a.local)
+	return taken
 }
 
 // keep stores a message for a person who is not there (XEP-0160).
@@ -97,6 +105,7 @@ func (srv *Server) sendKept(ctx context.Context, s *session) {
 	if srv.cfg.Offline == nil || !s.role.Person() {
 		return
 	}
+	srv.keeping.wait(ctx, s.local)
 	for {
 		kept, err := srv.cfg.Offline.Messages(ctx, s.local, keptPiece)
 		if err != nil {

@@ -170,6 +170,7 @@ type Server struct {
 
 	wg       sync.WaitGroup // goroutines of connections
 	lobby    lobby
+	keeping  keeping
 	counters struct{ slow, stanzas atomic.Int64 }
 
 	dir      atomic.Pointer[directory]
