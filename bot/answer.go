@@ -111,6 +111,7 @@ func (b *Bot) parse(t *turn) grammar.Reading {
 	}
 	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
 	reading = t.narrow(reading)
+	reading.Options = buildable(reading.Options, t.fleet.Lexicon)
 	t.read(reading)
 	return reading
 }

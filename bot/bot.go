@@ -53,6 +53,11 @@ type Config struct {
 
 	Flight  int           // calls in flight at once; 0 is 512
 	Working time.Duration // after this a slow answer is announced (R11); 0 is 2 s
+
+	// How long a change may be on its way before its host refuses it, and how
+	// long its work is waited for once it has begun: an answer that comes later
+	// is told about when it comes. 0 is a minute, and half a minute.
+	ChangeTTL, Work time.Duration
 }
 
 // Bot answers lines. Its methods are safe for concurrent use.
@@ -83,6 +88,8 @@ func New(cfg Config) (*Bot, error) {
 	cfg.Nick = cmp.Or(cfg.Nick, "adminbot")
 	cfg.Flight = cmp.Or(cfg.Flight, 512)
 	cfg.Working = cmp.Or(cfg.Working, 2*time.Second)
+	cfg.ChangeTTL = cmp.Or(cfg.ChangeTTL, changeTTL)
+	cfg.Work = cmp.Or(cfg.Work, changeWork)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -20,11 +20,12 @@ import (
 
 // How long calls may take on the way, and how long the bot waits.
 const (
-	changeTTL = 60 * time.Second // a change that has not started by then is refused by the host
-	readTTL   = 20 * time.Second
-	slack     = 5 * time.Second  // beyond TTL and the method's own timeout
-	lateFor   = 10 * time.Minute // an answer after the reply is still told about
-	maxLate   = 2048             // calls whose late answers are waited for
+	changeTTL  = 60 * time.Second // a change that has not started by then is refused by the host
+	changeWork = 30 * time.Second // after so long the host answers with a job
+	readTTL    = 20 * time.Second
+	slack      = 5 * time.Second  // beyond TTL and the method's own timeout
+	lateFor    = 10 * time.Minute // an answer after the reply is still told about
+	maxLate    = 2048             // calls whose late answers are waited for
 )
 
 // call is one method on one host, while it is on its way.
@@ -123,7 +124,7 @@ func (u Utterance) callKey(step int) string {
 // and waits until each has an outcome.
 func (b *Bot) step(ctx context.Context, t *turn, s Step, calls []*call, pm permit, id string, i int) []Result {
 	results := make(chan Result, len(calls))
-	wait := s.patience()
+	wait := b.patience(s)
 	for _, c := range calls {
 		b.launch(ctx, c, wait, results)
 	}
@@ -143,21 +144,21 @@ func (b *Bot) step(ctx context.Context, t *turn, s Step, calls []*call, pm permi
 
 // patience is how long an outcome is waited for: until the call could not start
 // any more, and for as long as the work may take.
-func (s Step) patience() time.Duration {
+func (b *Bot) patience(s Step) time.Duration {
 	if !s.Changes() {
 		return max(readTTL, s.Timeout) + slack
 	}
 	// Long work answers with a job after wait_seconds, or half a minute.
-	work := min(s.Timeout, 30*time.Second)
+	work := min(s.Timeout, b.cfg.Work)
 	if n, ok := number(s.Args["wait_seconds"]); ok {
 		work = max(work, time.Duration(n)*time.Second)
 	}
-	return changeTTL + work + slack
+	return b.cfg.ChangeTTL + work + slack
 }
 
-func (s Step) ttl() time.Duration {
+func (b *Bot) ttl(s Step) time.Duration {
 	if s.Changes() {
-		return changeTTL
+		return b.cfg.ChangeTTL
 	}
 	return max(readTTL, s.Timeout)
 }
@@ -316,7 +317,7 @@ func (b *Bot) call(ctx context.Context, c *call) Result {
 			return r
 		}
 	}
-	env := rpc.Envelope{TTL: c.s.ttl(), Key: c.key, Actor: c.actor, Reason: c.reason}
+	env := rpc.Envelope{TTL: b.ttl(c.s), Key: c.key, Actor: c.actor, Reason: c.reason}
 	for try := 0; ; try++ {
 		h, ok := b.cfg.Fleet.Find(c.host)
 		if !ok || !h.Online {

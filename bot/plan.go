@@ -145,22 +145,15 @@ func notPlanned(r grammar.Reading, line string, lex *grammar.Lexicon) Reply {
 	var text []string
 	switch r.Status {
 	case grammar.Ambiguous:
-		first := clean(r.Question, headWidth)
-		if first == "" {
-			first = fmt.Sprintf("\"%s\" could mean %d things. Which?", clean(line, 30), len(r.Options))
-		}
-		text = append(text, firstLine(first, "Nothing was run.")...)
-		var numbers []int
-		for i, o := range r.Options[:min(len(r.Options), 9)] {
-			if built(o, lex) { // the numbers are the reader's: they stay
-				numbers = append(numbers, i+1)
-				text = append(text, fmt.Sprintf("%d  %s", i+1, clean(o, 200)))
-			}
-		}
-		if len(numbers) == 0 {
+		options := r.Options[:min(len(r.Options), 9)]
+		if len(options) == 0 {
 			return notBuilt()
 		}
-		text = append(text, "reply "+choices(numbers))
+		text = append(text, firstLine(whichOne(r, line, lex), "Nothing was run.")...)
+		for i, o := range options {
+			text = append(text, fmt.Sprintf("%d  %s", i+1, clean(o, 200)))
+		}
+		text = append(text, "reply "+choices(len(options)))
 	case grammar.Incomplete:
 		q := clean(r.Question, headWidth)
 		if q == "" {
@@ -172,28 +165,89 @@ func notPlanned(r grammar.Reading, line string, lex *grammar.Lexicon) Reply {
 		text = append(text, "OK, nothing to do. Nothing was run.")
 		text = append(text, suggested(r.Suggestions)...)
 	default:
-		text = append(text, unknown(r, line)...)
-		text = append(text, suggested(r.Suggestions)...)
-		if len(r.Suggestions) == 0 {
-			text = append(text, "say help for what I can do")
-		}
+		text = unknown(r, line, lex)
 	}
 	reply := tell(ExitNotUnderstood, text...)
 	reply.Data = Answer{Text: reply.Text, Exit: reply.Exit, Status: string(r.Status), Reading: &r}
 	return reply
 }
 
-// unknown are the first lines about something not understood: the word, the
-// nearest known one, and that nothing was run.
-func unknown(r grammar.Reading, line string) []string {
-	said := fmt.Sprintf("✖ I don't understand \"%s\".", clean(line, 40))
-	if p := r.Problem; p != nil && p.Word != "" {
-		said = fmt.Sprintf("✖ I don't know \"%s\".", clean(p.Word, 24))
-		if p.Nearest != "" && !strings.EqualFold(p.Nearest, p.Word) {
-			said = fmt.Sprintf("✖ I don't know \"%s\". Did you mean %s?", clean(p.Word, 24), clean(p.Nearest, 24))
+// whichOne asks which of several plans was meant.
+func whichOne(r grammar.Reading, line string, lex *grammar.Lexicon) string {
+	words := strings.Fields(strings.TrimRight(line, ".!?"))
+	if len(words) == 2 && isHost(words[1], lex) {
+		return fmt.Sprintf("\"%s\" is a host. %s what?", clean(words[1], 24), capital(clean(strings.ToLower(words[0]), 16)))
+	}
+	if q := clean(r.Question, headWidth); q != "" {
+		return q
+	}
+	return fmt.Sprintf("\"%s\" could mean %d things. Which?", clean(line, 30), len(r.Options))
+}
+
+func isHost(name string, lex *grammar.Lexicon) bool {
+	return slices.ContainsFunc(lex.Inventory().Hosts, func(h grammar.Host) bool { return strings.EqualFold(h.Name, name) })
+}
+
+// unknown is the answer to something not understood: the word, the nearest known
+// one, that nothing was run, and what can be said instead.
+func unknown(r grammar.Reading, line string, lex *grammar.Lexicon) []string {
+	p := r.Problem
+	if p == nil || p.Word == "" {
+		return append(firstLine(fmt.Sprintf("✖ I don't understand \"%s\".", clean(line, 40)), "Nothing was run."), instead(r.Suggestions)...)
+	}
+	if rest, without := unexplained(r, line, lex); without != "" {
+		return append(firstLine(fmt.Sprintf("✖ I don't understand \"%s\".", clean(rest, 30)), "Nothing was run."), "without it: "+clean(without, 200))
+	}
+	said := fmt.Sprintf("✖ I don't know \"%s\".", clean(p.Word, 24))
+	if p.Nearest != "" && isHost(p.Nearest, lex) {
+		said = fmt.Sprintf("✖ No host \"%s\".", clean(p.Word, 24))
+	}
+	if p.Nearest != "" && !strings.EqualFold(p.Nearest, p.Word) {
+		said += fmt.Sprintf(" Did you mean %s?", clean(p.Nearest, 24))
+	}
+	text := firstLine(said, "Nothing was run.")
+	if p.Column == 1 && p.Nearest == "" {
+		// A verb that nobody knows is no reason to offer a change.
+		harmless, service := []string{}, false
+		for _, s := range r.Suggestions {
+			changes := false
+			for _, c := range lex.Parse(nil, s, time.Time{}).Commands {
+				spec, _ := agentapi.Lookup(c.Method)
+				changes = changes || spec.Class.Changes()
+				service = service || strings.HasPrefix(c.Method, "service.")
+			}
+			if !changes {
+				harmless = append(harmless, s)
+			}
+		}
+		if service {
+			return append(append(text, "For a service: restart, reload, start, stop, status"), suggested(harmless)...)
 		}
 	}
-	return firstLine(said, "Nothing was run.")
+	return append(text, instead(r.Suggestions)...)
+}
+
+// unexplained are the words at the end of a line that is understood without
+// them, and the line without them.
+func unexplained(r grammar.Reading, line string, lex *grammar.Lexicon) (rest, without string) {
+	runes := []rune(line)
+	at := r.Problem.Column - 1
+	if at < 1 || at >= len(runes) || len(r.Suggestions) == 0 {
+		return "", ""
+	}
+	before := lex.Parse(nil, string(runes[:at]), time.Time{})
+	if before.Status != grammar.OK || before.Canonical != r.Suggestions[0] {
+		return "", ""
+	}
+	return string(runes[at:]), before.Canonical
+}
+
+// instead is what could be said in other words.
+func instead(suggestions []string) []string {
+	if len(suggestions) == 0 {
+		return []string{"say help for what I can do"}
+	}
+	return suggested(suggestions)
 }
 
 // firstLine puts two sentences into one line if that is short enough (R1).
@@ -212,18 +266,25 @@ func suggested(list []string) []string {
 	return out
 }
 
-func choices(numbers []int) string {
+// choices are the numbers from 1 to n, as something to choose from.
+func choices(n int) string {
 	var b strings.Builder
-	for i, n := range numbers {
+	for i := range n {
 		switch {
-		case i > 0 && i == len(numbers)-1:
+		case i > 0 && i == n-1:
 			b.WriteString(" or ")
 		case i > 0:
 			b.WriteString(", ")
 		}
-		fmt.Fprint(&b, n)
+		fmt.Fprint(&b, i+1)
 	}
 	return b.String()
+}
+
+// buildable are the sentences of methods that there are. A number in the answer
+// to a question counts these.
+func buildable(sentences []string, lex *grammar.Lexicon) []string {
+	return slices.DeleteFunc(slices.Clone(sentences), func(s string) bool { return !built(s, lex) })
 }
 
 // built reports whether a sentence is of methods that there are, as far as it can

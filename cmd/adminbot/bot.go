@@ -58,7 +58,8 @@ type botSetup struct {
 	state  string // directory
 	policy string // file
 	conf   config.Bot
-	seen   func() // told when the first picture of the hosts is complete; may be nil
+	seen   func()            // told when the first picture of the hosts is complete; may be nil
+	tune   func(*bot.Config) // changes what the bot is made of; may be nil
 	log    *slog.Logger
 }
 
@@ -107,11 +108,15 @@ func newBot(s botSetup) (*botPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.bot, err = bot.New(bot.Config{
+	conf := bot.Config{
 		JID: s.login.JID, Fleet: p.fleet, Transport: p.session, Policy: func() *policy.Policy { return rules },
 		Audit: p.audit, Version: buildVersion, Now: client.Now, Log: s.log,
 		Notify: func(ctx context.Context, r bot.Reply) { p.chat.Notify(ctx, r) },
-	})
+	}
+	if s.tune != nil {
+		s.tune(&conf)
+	}
+	p.bot, err = bot.New(conf)
 	if err != nil {
 		return nil, err
 	}
