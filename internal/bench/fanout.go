@@ -54,9 +54,9 @@ func (f Fanout) size(ctx context.Context, r Run, n int) (_ []Figure, err error) 
 		if _, err := in.fanout(ctx, f.Method); err != nil {
 			return err
 		}
-		var walls, clients, servers []float64
+		var walls, clients, servers, hosts []float64
 		for range f.Runs {
-			before, err := in.server.usage()
+			server, host, err := in.usages()
 			if err != nil {
 				return err
 			}
@@ -67,20 +67,22 @@ func (f Fanout) size(ctx context.Context, r Run, n int) (_ []Figure, err error) 
 			if len(run.named) > 0 {
 				return fmt.Errorf("%d hosts gave no answer, %s first", len(run.named), run.named[0])
 			}
-			after, err := in.server.usage()
+			serverAfter, hostAfter, err := in.usages()
 			if err != nil {
 				return err
 			}
 			walls = append(walls, run.took.Seconds())
 			clients = append(clients, run.cpu.Seconds())
-			servers = append(servers, (after.cpu - before.cpu).Seconds())
+			servers = append(servers, (serverAfter.cpu - server.cpu).Seconds())
+			hosts = append(hosts, (hostAfter.cpu - host.cpu).Seconds())
 		}
 		perHost := make([]float64, len(walls))
 		for i, s := range walls {
 			perHost[i] = s / float64(n) * 1e6
 		}
 		all = append(all, of("fanout", "s", n, walls...), of("fanout per host", "µs", n, perHost...),
-			of("fanout, CPU of adminbot rpc", "s", n, clients...), of("fanout, CPU of the server", "s", n, servers...))
+			of("fanout, CPU of adminbot rpc", "s", n, clients...), of("fanout, CPU of the server", "s", n, servers...),
+			of("fanout, CPU of all hosts", "s", n, hosts...))
 		if f.Silent == 0 {
 			return nil
 		}

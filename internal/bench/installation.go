@@ -184,6 +184,14 @@ func (in *Installation) isSilent(name string) bool {
 	return found
 }
 
+// usages is what the server and this process, in which the hosts are, have used.
+func (in *Installation) usages() (server, hosts usage, err error) {
+	if server, err = in.server.usage(); err == nil {
+		hosts, err = usageOf(os.Getpid())
+	}
+	return server, hosts, err
+}
+
 // link is how a host logs in.
 func (in *Installation) link(name string) link.Config {
 	return link.Config{
