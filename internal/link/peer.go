@@ -3,6 +3,7 @@ package link
 import (
 	"strings"
 
+	"adminbot/internal/xmpp/address"
 	"mellium.im/xmpp/jid"
 )
 
@@ -27,7 +28,7 @@ func (c *jidCache) parse(s string) (jid.JID, error) {
 	j, ok := c.old[s]
 	if !ok {
 		var err error
-		if j, err = jid.Parse(s); err != nil {
+		if j, err = address.Parse(s); err != nil {
 			return jid.JID{}, err
 		}
 	}

@@ -4,6 +4,7 @@ package roster
 import (
 	"fmt"
 
+	"adminbot/internal/xmpp/address"
 	"adminbot/internal/xmpp/element"
 	"mellium.im/xmpp/jid"
 )
@@ -46,7 +47,7 @@ func ParseItem(e *element.Element) (Item, error) {
 	if e.Name.Space != NS || e.Name.Local != "item" {
 		return Item{}, fmt.Errorf("roster: <%s> is not an item", e.Name.Local)
 	}
-	j, err := jid.Parse(e.Get("jid"))
+	j, err := address.Parse(e.Get("jid"))
 	if err != nil {
 		return Item{}, fmt.Errorf("roster: item %q: %w", e.Get("jid"), err)
 	}
