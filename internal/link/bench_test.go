@@ -35,6 +35,7 @@ func (r *repeat) Read(p []byte) (int, error) {
 
 func BenchmarkRead(b *testing.B) {
 	f := newFramer(&repeat{text: benchStanza})
+	var known nameCache
 	scope := streamScope()
 	b.SetBytes(int64(len(benchStanza)))
 	b.ReportAllocs()
@@ -45,7 +46,7 @@ func BenchmarkRead(b *testing.B) {
 		if err := f.body(1<<16, 64); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := parseElement(f.frame, scope); err != nil {
+		if _, err := parseElement(f.frame, scope, &known); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -77,7 +78,7 @@ func BenchmarkReadStandard(b *testing.B) {
 }
 
 func BenchmarkSerialise(b *testing.B) {
-	e, err := parseElement([]byte(benchStanza), streamScope())
+	e, err := parseElement([]byte(benchStanza), streamScope(), new(nameCache))
 	if err != nil {
 		b.Fatal(err)
 	}

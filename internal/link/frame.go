@@ -43,7 +43,11 @@ type framer struct {
 	over  bool // the element is too big; nothing more is kept of it
 }
 
-const framerBuffer = 32 << 10
+// Sizes of the buffer: small while little comes.
+const (
+	framerBuffer     = 2 << 10
+	framerBusyBuffer = 32 << 10
+)
 
 func newFramer(r io.Reader) *framer {
 	return &framer{r: r, buf: make([]byte, framerBuffer)}
@@ -51,6 +55,9 @@ func newFramer(r io.Reader) *framer {
 
 // fill reads more bytes when none are left. It is called with pos == end.
 func (f *framer) fill() error {
+	if f.end == len(f.buf) && len(f.buf) < framerBusyBuffer { // there is more than fits in
+		f.buf = make([]byte, min(4*len(f.buf), framerBusyBuffer))
+	}
 	for range 100 {
 		n, err := f.r.Read(f.buf)
 		f.pos, f.end = 0, n

@@ -66,7 +66,8 @@ func FuzzStanza(f *testing.F) {
 		if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), frame) {
 			t.Fatalf("%q is not the beginning of %q", frame, data)
 		}
-		e, err := parseElement(frame, streamScope())
+		var known nameCache
+		e, err := parseElement(frame, streamScope(), &known)
 		if err != nil {
 			return
 		}
@@ -93,7 +94,7 @@ func FuzzStanza(f *testing.F) {
 		if err != nil && !errors.Is(err, errTooBig) || err == nil && !bytes.Equal(back, s.buf) {
 			t.Fatalf("%q was written, %q read: %v", s.buf, back, err)
 		}
-		e2, err := parseElement(s.buf, streamScope())
+		e2, err := parseElement(s.buf, streamScope(), &known)
 		if err != nil {
 			t.Fatalf("%q was written: %v", s.buf, err)
 		}

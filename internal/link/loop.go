@@ -63,7 +63,7 @@ func (st *stream) loop() error {
 		if err != nil {
 			return err
 		}
-		e, err := parseElement(f.frame, scope)
+		e, err := parseElement(f.frame, scope, &st.names)
 		if errors.Is(err, errBadStanza) {
 			st.malformed(f.frame[:startLen], scope, err)
 			continue

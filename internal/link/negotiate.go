@@ -124,7 +124,7 @@ func (n *negotiation) explain(err error) error {
 	if i := bytes.LastIndex(n.wire.tail, []byte("<stream:error")); i >= 0 {
 		f := newFramer(bytes.NewReader(n.wire.tail[i:]))
 		if kind, ferr := f.tag(wireTail); ferr == nil && kind == openTag && f.body(wireTail, 8) == nil {
-			if e, perr := parseElement(f.frame, streamScope()); perr == nil {
+			if e, perr := parseElement(f.frame, streamScope(), new(nameCache)); perr == nil {
 				return streamError(e)
 			}
 		}

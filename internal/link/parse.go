@@ -86,8 +86,9 @@ type parser struct {
 
 // parseElement reads frame, which holds exactly one element. The declarations
 // of outer are in scope. An error that wraps errBadStanza leaves the stream
-// usable: the frame ends where its element ends, whatever it holds.
-func parseElement(frame []byte, outer scope) (*received, error) {
+// usable: the frame ends where its element ends, whatever it holds. Known may
+// be shared by calls of one goroutine.
+func parseElement(frame []byte, outer scope, known *nameCache) (*received, error) {
 	p := parser{src: string(frame), scope: outer[:len(outer):len(outer)]}
 	if err := checkChars(p.src); err != nil {
 		return nil, err
@@ -100,7 +101,8 @@ func parseElement(frame []byte, outer scope) (*received, error) {
 	if empty {
 		return e, nil
 	}
-	e.inner = make([]xml.Token, 0, 4+strings.Count(p.src, "<"))
+	e.inner = make([]xml.Token, 0, 2+strings.Count(p.src, "<")*3/2) // a text for two tags at most, mostly
+	texts := []byte(p.src)                                          // the memory of all character data
 	var open []openElement
 	for {
 		i := strings.IndexByte(p.src[p.pos:], '<')
@@ -112,8 +114,13 @@ func parseElement(frame []byte, outer scope) (*received, error) {
 			if err != nil {
 				return nil, err
 			}
-			e.inner = append(e.inner, xml.CharData(text))
+			from := p.pos
 			p.pos += i
+			if len(text) == i {
+				e.inner = append(e.inner, xml.CharData(texts[from:p.pos:p.pos]))
+			} else {
+				e.inner = append(e.inner, xml.CharData(text))
+			}
 		}
 		switch rest := p.src[p.pos:]; {
 		case strings.HasPrefix(rest, "</"):
@@ -136,7 +143,7 @@ func parseElement(frame []byte, outer scope) (*received, error) {
 			}
 			open = open[:len(open)-1]
 			p.leave()
-			e.inner = append(e.inner, xml.EndElement{Name: top.name})
+			e.inner = append(e.inner, top.end)
 		case strings.HasPrefix(rest, "<![CDATA["):
 			end := strings.Index(rest, "]]>")
 			if end < 0 {
@@ -146,19 +153,49 @@ func parseElement(frame []byte, outer scope) (*received, error) {
 			p.pos += end + len("]]>")
 		default:
 			raw := p.rawName(1)
+			if k := p.bareTag(raw, known); k != nil {
+				e.inner = append(e.inner, k.start)
+				open = append(open, openElement{raw, k.end})
+				continue
+			}
 			start, empty, err := p.startTag()
 			if err != nil {
 				return nil, err
 			}
+			end := xml.EndElement{Name: start.Name}
 			e.inner = append(e.inner, start)
 			if empty {
 				p.leave()
-				e.inner = append(e.inner, xml.EndElement{Name: start.Name})
+				e.inner = append(e.inner, end)
 			} else {
-				open = append(open, openElement{raw, start.Name})
+				open = append(open, openElement{raw, end})
 			}
 		}
 	}
+}
+
+// bareTag enters the element at pos if its start tag is a name and nothing else,
+// without a prefix, and returns its tokens. Otherwise it is nil and nothing has
+// happened.
+func (p *parser) bareTag(raw string, known *nameCache) *knownName {
+	end := p.pos + 1 + len(raw)
+	if raw == "" || end >= len(p.src) || p.src[end] != '>' {
+		return nil
+	}
+	space, ok := p.lookup("")
+	if !ok {
+		return nil
+	}
+	k := known.find(raw, space)
+	if k == nil {
+		if !isName(raw) {
+			return nil
+		}
+		k = known.add(strings.Clone(raw), space)
+	}
+	p.pos = end + 1
+	p.depth++
+	return k
 }
 
 // parseTag reads a frame that holds one start tag only and returns it with the
@@ -176,8 +213,8 @@ func parseTag(frame []byte, outer scope) (xml.StartElement, scope, error) {
 }
 
 type openElement struct {
-	raw  string // the name as written
-	name xml.Name
+	raw string // the name as written
+	end xml.Token
 }
 
 // leave forgets the declarations of the element that ends.

@@ -121,7 +121,7 @@ func (p *peer) next() string {
 // parse returns the start tag of an element.
 func (p *peer) parse(raw string) xml.StartElement {
 	p.t.Helper()
-	e, err := parseElement([]byte(raw), streamScope())
+	e, err := parseElement([]byte(raw), streamScope(), new(nameCache))
 	if err != nil {
 		p.t.Fatalf("peer: %q: %v", raw, err)
 	}

@@ -78,7 +78,7 @@ func (st *stream) streamRoster(f *framer, outer scope) (taken bool, err error) {
 				bad = fmt.Errorf("the roster: %w", ErrTooLarge)
 				continue
 			}
-			err = c.roster.add(f.frame, scope)
+			err = c.roster.add(f.frame, scope, &st.names)
 		}
 		switch {
 		case err == nil:
@@ -99,8 +99,8 @@ func (st *stream) streamRoster(f *framer, outer scope) (taken bool, err error) {
 }
 
 // add reads the item in frame. What is no item is not one of ours.
-func (c *rosterCall) add(frame []byte, scope scope) error {
-	e, err := parseElement(frame, scope)
+func (c *rosterCall) add(frame []byte, scope scope, known *nameCache) error {
+	e, err := parseElement(frame, scope, known)
 	if err != nil {
 		return err
 	}

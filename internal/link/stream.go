@@ -39,6 +39,7 @@ type stream struct {
 	done     chan struct{} // closed when the stream has ended
 	err      error         // why; set before done is closed
 	jids     jidCache      // of the reader
+	names    nameCache     // likewise
 }
 
 func newStream(s *Session, n *negotiation) *stream {
