@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -151,18 +152,33 @@ func writeJSON(w io.Writer, v any, indent string) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	for _, r := range doc.String() {
-		switch { // outside of strings a document has none of these but the line ends
-		case r == '\n' || !unicode.IsControl(r) && !textsafe.Hidden(r):
-			out.WriteRune(r)
-		case r > 0xFFFF:
-			hi, lo := utf16.EncodeRune(r)
-			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-	}
-	_, err := w.Write(out.Bytes())
+	_, err := w.Write(visible(doc.Bytes()))
 	return err
+}
+
+// visible escapes in a document what a terminal obeys or that cannot be seen.
+func visible(doc []byte) []byte {
+	var out []byte // nil: nothing is escaped so far
+	done := 0      // bytes of doc that are in out
+	for i := 0; i < len(doc); {
+		if c := doc[i]; c >= ' ' && c < 0x7F || c == '\n' { // outside of strings a document has no others
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(doc[i:])
+		if unicode.IsControl(r) || textsafe.Hidden(r) {
+			out = append(out, doc[done:i]...)
+			if hi, lo := utf16.EncodeRune(r); r > 0xFFFF {
+				out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+			} else {
+				out = fmt.Appendf(out, `\u%04x`, r)
+			}
+			done = i + n
+		}
+		i += n
+	}
+	if out == nil {
+		return doc
+	}
+	return append(out, doc[done:]...)
 }

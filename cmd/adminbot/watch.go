@@ -65,6 +65,7 @@ func lookAround(ctx context.Context, acct config.Account, log *slog.Logger) (s *
 	if err != nil {
 		return nil, nil, nil, exit(exitUsage, err)
 	}
+	collectLate()
 	lc.Once = true
 	// Nobody speaks to this fleet: it needs no vocabulary.
 	f, err = fleet.New(fleet.Config{Log: log, Compile: func(*grammar.Inventory) (*grammar.Lexicon, error) { return nil, nil }})
