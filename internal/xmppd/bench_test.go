@@ -137,7 +137,7 @@ func dialTCP(t testing.TB, addr string, cfg *tls.Config, name, resource, passwor
 // available, after login, over real TCP.
 func BenchmarkIdle(b *testing.B) {
 	const sessions = 5000
-	for _, mode := range []string{"plain", "tls"} {
+	for _, mode := range []string{"plain", "tls", "plain-managed", "tls-managed"} {
 		b.Run(mode, func(b *testing.B) {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), fmt.Sprint("XMPPD_TEST_ACCOUNTS=", sessions))
@@ -155,7 +155,7 @@ func BenchmarkIdle(b *testing.B) {
 				b.Fatal(err)
 			}
 			addr, cfg := plain, (*tls.Config)(nil)
-			if mode == "tls" {
+			if strings.HasPrefix(mode, "tls") {
 				pem, err := os.ReadFile(ca)
 				if err != nil {
 					b.Fatal(err)
@@ -188,6 +188,10 @@ func BenchmarkIdle(b *testing.B) {
 				for i := range sessions {
 					name := fmt.Sprint("host", i)
 					c := dialTCP(b, addr, cfg, name, "agent", "x")
+					if strings.HasSuffix(mode, "managed") {
+						io.WriteString(c, enableResume)
+						c.Read(make([]byte, 4096))
+					}
 					io.WriteString(c, "<presence><status>Happy: nothing to do</status><priority>-1</priority></presence>")
 					c.Read(make([]byte, 4096))
 					conns = append(conns, c)
@@ -215,7 +219,8 @@ func BenchmarkRouter(b *testing.B) {
 		stanza string
 	}{
 		{"one-by-one", 1, oneChat},
-		{"chat", 64, "<message to='bob@example.org/desk' type='chat' id='12345678'><body>show disk usage on all web servers</body></message>"},
+		{"chat", 64, oneChat},
+		{"chat-managed", 64, oneChat}, // both ends acknowledge (XEP-0198)
 		{"iq", 64, "<iq to='bob@example.org/desk' type='set' id='12345678'><query xmlns='jabber:iq:rpc'><methodCall><methodName>disk.usage</methodName><params><param><value><struct><member><name>path</name><value><string>/var</string></value></member></struct></value></param></params></methodCall></query></iq>"},
 		{"bare", 64, "<message to='bob@example.org' type='chat' id='12345678'><body>show disk usage on all web servers</body></message>"},
 	} {
@@ -230,6 +235,15 @@ func BenchmarkRouter(b *testing.B) {
 			defer bob.Close()
 			io.WriteString(bob, "<presence/>")
 			bob.Read(make([]byte, 4096))
+			managed := strings.HasSuffix(bench.name, "managed")
+			if managed {
+				for _, c := range []net.Conn{alice, bob} {
+					io.WriteString(c, enableResume)
+					c.Read(make([]byte, 4096))
+				}
+				bench.stanza += string(askForAck)
+				go io.Copy(io.Discard, alice)
+			}
 
 			batch := int64(bench.batch)
 			stanzas := []byte(strings.Repeat(bench.stanza, bench.batch))
@@ -242,6 +256,7 @@ func BenchmarkRouter(b *testing.B) {
 				defer close(done)
 				buf := make([]byte, 256<<10)
 				end := []byte(bench.stanza[strings.LastIndex(bench.stanza, "</"):])
+				end = end[:bytes.IndexByte(end, '>')+1]
 				half := 0 // of an end tag, left from the last read
 				for received.Load() < total {
 					n, err := bob.Read(buf[half:])
@@ -250,7 +265,11 @@ func BenchmarkRouter(b *testing.B) {
 						return
 					}
 					got := buf[:half+n]
-					received.Add(int64(bytes.Count(got, end)))
+					n = bytes.Count(got, end)
+					received.Add(int64(n))
+					if managed && n > 0 {
+						fmt.Fprintf(bob, "<a xmlns='urn:xmpp:sm:3' h='%d'/>", received.Load())
+					}
 					last := bytes.LastIndexByte(got, '<')
 					if last < 0 || bytes.HasPrefix(got[last:], end) {
 						last = len(got)

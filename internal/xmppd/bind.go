@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/xml"
 	"strings"
+	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -56,7 +57,7 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 		return nil
 	}
 	if old != nil {
-		old.end(&streamError{"conflict", "another connection took the resource"})
+		old.end(&streamError{condition: "conflict", text: "another connection took the resource"})
 	}
 	s.srv.lobby.leave(s)
 	var b []byte
@@ -79,6 +80,7 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 	if old != nil {
 		srv.detach(old)
 	}
+	srv.makeWay(s.local)
 	s.resource, s.bare = j.Resourcepart(), j.Bare().String()
 	s.fromFull = attribute("from", full)
 	s.fromBare = attribute("from", s.bare)
@@ -109,6 +111,7 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 	u.sessions = append(u.sessions, s)
 	srv.full[full] = s
 	s.user = u
+	s.since = time.Now()
 	s.full = full
 	if s.role == account.Host {
 		srv.hosts[s] = struct{}{}
@@ -118,20 +121,50 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 	return old, nil
 }
 
+// makeWay ends the lost session of an account that has waited longest, if the
+// account has as many sessions as it may.
+func (srv *Server) makeWay(name string) {
+	all := srv.resources(name)
+	if len(all) < srv.cfg.Limits.Sessions {
+		return
+	}
+	var longest *session
+	var until time.Time
+	for _, o := range all {
+		o.conn.mu.Lock()
+		if o.sm != nil && o.sm.asleep && (longest == nil || o.sm.fell.Before(until)) {
+			longest, until = o, o.sm.fell
+		}
+		o.conn.mu.Unlock()
+	}
+	if longest != nil {
+		srv.detach(longest)
+	}
+}
+
 // detach takes a session out of everybody's sight: its presence ends and
-// nothing is sent to it any more. It may be called more than once, by anybody.
+// nothing is sent to it any more. It may be called more than once, by anybody
+// who holds no lock.
 func (srv *Server) detach(s *session) {
 	if s.kind == componentConn {
 		srv.detachComponent(s)
 		return
 	}
+	if srv.remove(s) {
+		srv.giveBack(s)
+	}
+}
+
+// remove is detach but for what the client did not acknowledge, and reports
+// whether the session was there.
+func (srv *Server) remove(s *session) bool {
 	srv.presMu.Lock()
 	defer srv.presMu.Unlock()
 	srv.mu.RLock()
 	mine := s.full != "" && srv.full[s.full] == s
 	srv.mu.RUnlock()
 	if !mine {
-		return
+		return false
 	}
 	srv.goodbye(s)
 	srv.mu.Lock()
@@ -151,6 +184,7 @@ func (srv *Server) detach(s *session) {
 		delete(srv.users, u.name)
 		srv.dir.Load().left(u.name)
 	}
+	return true
 }
 
 func attribute(name, v string) []byte {

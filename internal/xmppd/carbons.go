@@ -35,6 +35,9 @@ func copied(st *Stanza) bool {
 // carbons sends copies of a message that was delivered to t, or kept or given
 // to a component if t is nil, to the other resources of both sides.
 func (srv *Server) carbons(in *inbound, t *session) {
+	if in.back != nil {
+		return // they were sent the first time
+	}
 	if in.local != "" {
 		srv.copies(in, in.local, "sent", in.s, t)
 	}
@@ -46,7 +49,7 @@ func (srv *Server) carbons(in *inbound, t *session) {
 // carbonsToRest does the same for a message to a bare address, which the
 // resources with a priority that is not negative have got.
 func (srv *Server) carbonsToRest(in *inbound, name string) {
-	if in.local != "" && in.local != name {
+	if in.local != "" && in.local != name && in.back == nil {
 		srv.copies(in, in.local, "sent", in.s, nil)
 	}
 	for _, t := range srv.resources(name) {
@@ -77,7 +80,7 @@ func (srv *Server) copyTo(in *inbound, t *session, direction string) {
 		[]byte("<message"), t.fromBare, []byte(" to="), t.fromFull[len(" from="):],
 		[]byte(" type='chat'><"+direction+" xmlns='"+NSCarbons+"'><forwarded xmlns='urn:xmpp:forward:0'>"))
 	var ns []byte
-	if !in.st.own.ok() || in.s.kind == componentConn {
+	if !in.st.own.ok() || in.inComponentNS() {
 		ns = []byte(" xmlns='" + NSClient + "'")
 	}
 	p = in.pieces(p, false, in.from, ns)

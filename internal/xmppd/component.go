@@ -14,9 +14,9 @@ func (s *session) componentHeader(h *Header) error {
 	s.open(h.To)
 	switch {
 	case h.NS != NSComponent:
-		return &streamError{"invalid-namespace", ""}
+		return &streamError{condition: "invalid-namespace"}
 	case !known:
-		return &streamError{"host-unknown", ""}
+		return &streamError{condition: "host-unknown"}
 	}
 	s.wanted = a.domain
 	return nil
@@ -28,7 +28,7 @@ func (s *session) componentElement(ctx context.Context, st *Stanza) error {
 		return s.handshake(st)
 	}
 	if st.Kind == Foreign {
-		return &streamError{"unsupported-stanza-type", ""}
+		return &streamError{condition: "unsupported-stanza-type"}
 	}
 	raw := []byte(s.domain)
 	if st.from.ok() {
@@ -37,7 +37,7 @@ func (s *session) componentElement(ctx context.Context, st *Stanza) error {
 	if s.sender == nil || string(raw) != s.sender.raw {
 		a, ok := parseAddress(raw)
 		if !ok || a.domain != s.domain {
-			return &streamError{"invalid-from", ""}
+			return &streamError{condition: "invalid-from"}
 		}
 		s.sender = &sender{string(raw), a.String(), a.bare(), attribute("from", a.String())}
 	}
@@ -62,7 +62,7 @@ type sender struct {
 // handshake logs a component in.
 func (s *session) handshake(st *Stanza) error {
 	if string(st.name.of(st.raw)) != "handshake" || st.nkids > 0 {
-		return &streamError{"not-authorized", ""}
+		return &streamError{condition: "not-authorized"}
 	}
 	var got []byte
 	if st.endTag > 0 {
@@ -77,13 +77,13 @@ func (s *session) handshake(st *Stanza) error {
 	sum := sha1.Sum([]byte(s.id + s.srv.cfg.Components[s.wanted]))
 	want := hex.EncodeToString(sum[:])
 	if subtle.ConstantTimeCompare([]byte(want), got) != 1 {
-		s.srv.log.Warn("xmppd: a component has the wrong secret", "domain", s.wanted, "addr", s.raw.RemoteAddr())
-		return &streamError{"not-authorized", ""}
+		s.srv.log.Warn("xmppd: a component has the wrong secret", "domain", s.wanted, "addr", s.addr)
+		return &streamError{condition: "not-authorized"}
 	}
 	s.srv.mu.Lock()
 	if s.srv.comps[s.wanted] != nil {
 		s.srv.mu.Unlock()
-		return &streamError{"conflict", "the component is connected already"}
+		return &streamError{condition: "conflict", text: "the component is connected already"}
 	}
 	s.domain = s.wanted
 	s.srv.comps[s.domain] = s

@@ -1,6 +1,7 @@
 package xmppd
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -97,8 +98,10 @@ type conn struct {
 	srv    *Server
 	raw    net.Conn // as accepted
 	c      net.Conn // with TLS, once there is some
+	addr   net.Addr // of the peer
 	in     input
 	secure bool
+	room   int // bytes that may wait to be written
 
 	over atomic.Bool // nothing more is taken from the peer
 
@@ -111,50 +114,82 @@ type conn struct {
 	writing  bool          // the writer runs
 	dead     bool          // nothing is written any more
 	closing  bool          // the connection is closed when all is written
+	moved    bool          // raw belongs to another session now
+	sm       *management   // nil without; set once, by the reading goroutine
 	wrote    chan struct{} // closed at the writer's next step, if somebody waits
 }
 
-// send queues the parts, one behind the other, for writing. It never waits: a
-// connection whose queue is full is cut. It reports whether the bytes were
-// taken. Safe for concurrent use.
-func (c *conn) send(parts ...[]byte) bool {
-	return c.queue(parts, false)
-}
+// send queues a stanza, in parts, for writing. It never waits: a connection
+// whose queue is full is cut. It reports whether the stanza was taken, which
+// with stream management it also is when the connection is lost. Safe for
+// concurrent use.
+func (c *conn) send(parts ...[]byte) bool { return c.queue(parts, oneStanza) }
 
-// sendBulk is like send for an answer that may be longer than the bound: one
-// at a time may, as long as it is not written. A reading goroutine that has
-// such an answer for its own client waits for the last one with settle.
-func (c *conn) sendBulk(b []byte) bool { return c.queue([][]byte{b}, true) }
+// sendBulk is like send for an answer that may be longer than the bound, of
+// one stanza in each part: one at a time may, as long as it is not written. A
+// reading goroutine that has such an answer for its own client waits for the
+// last one with settle.
+func (c *conn) sendBulk(stanzas ...[]byte) bool { return c.queue(stanzas, bulkStanzas) }
 
-func (c *conn) queue(parts [][]byte, bulk bool) bool {
+// tell queues what is no stanza.
+func (c *conn) tell(b []byte) bool { return c.queue([][]byte{b}, noStanza) }
+
+// What is queued.
+type queued uint8
+
+const (
+	oneStanza queued = iota
+	bulkStanzas
+	noStanza
+)
+
+func (c *conn) queue(parts [][]byte, what queued) bool {
 	n := 0
 	for _, p := range parts {
 		n += len(p)
 	}
 	c.mu.Lock()
-	if c.dead || c.closing {
-		c.mu.Unlock()
+	defer c.mu.Unlock()
+	m := c.sm
+	if what == noStanza {
+		m = nil
+	}
+	switch {
+	case c.closing || m == nil && c.dead:
 		return false
+	case m != nil && !c.keep(m, parts, what == bulkStanzas):
+		return false
+	case c.dead:
+		return true // for the client when it comes back
 	}
 	queued := len(c.out) + c.inflight + n
 	if c.written >= c.bulkEnd {
 		c.bulk = 0
-		if bulk {
+		if what == bulkStanzas {
 			c.bulk, c.bulkEnd = n, c.written+int64(queued)
 		}
 	}
-	if queued > c.srv.cfg.Limits.Queue+c.bulk {
-		c.dead = true
-		c.over.Store(true)
-		c.mu.Unlock()
-		c.srv.log.Warn("xmppd: a client reads too slowly and is cut", "addr", c.raw.RemoteAddr(), "queued", c.srv.cfg.Limits.Queue)
+	if queued > c.room+c.bulk {
+		c.lose()
+		c.srv.log.Warn("xmppd: a client reads too slowly and is cut", "addr", c.addr, "queued", c.room)
 		c.srv.counters.slow.Add(1)
-		c.raw.Close()
-		return false
+		return m != nil
 	}
 	c.append(parts)
-	c.mu.Unlock()
+	if m != nil {
+		m.sent.handed = m.sent.count
+		if m.wantsAck(bytes.HasPrefix(parts[0], []byte("<message"))) {
+			c.append([][]byte{askForAck})
+		}
+	}
 	return true
+}
+
+// lose gives the connection up. The caller holds mu.
+func (c *conn) lose() {
+	c.dead = true
+	c.over.Store(true)
+	c.raw.Close()
 }
 
 func (c *conn) append(parts [][]byte) {
@@ -191,7 +226,7 @@ func (c *conn) write() {
 			c.dead = true
 			c.raw.Close()
 		}
-		c.tell()
+		c.step()
 	}
 	if c.closing && !c.dead {
 		c.dead = true
@@ -205,12 +240,12 @@ func (c *conn) write() {
 		c.mu.Lock()
 	}
 	c.writing = false
-	c.tell()
+	c.step()
 	c.mu.Unlock()
 }
 
-// tell wakes those who wait for the writer. The caller holds mu.
-func (c *conn) tell() {
+// step wakes those who wait for the writer. The caller holds mu.
+func (c *conn) step() {
 	if c.wrote != nil {
 		close(c.wrote)
 		c.wrote = nil
@@ -289,6 +324,24 @@ func (c *conn) await(done func() bool) bool {
 	}
 }
 
+// halt closes the connection and waits until nothing is written to it any more.
+func (c *conn) halt() {
+	c.cut()
+	for {
+		c.mu.Lock()
+		if !c.writing {
+			c.mu.Unlock()
+			return
+		}
+		if c.wrote == nil {
+			c.wrote = make(chan struct{})
+		}
+		wrote := c.wrote
+		c.mu.Unlock()
+		<-wrote
+	}
+}
+
 // finish queues the last bytes and closes the connection behind them.
 func (c *conn) finish(last ...[]byte) {
 	c.mu.Lock()
@@ -304,9 +357,9 @@ func (c *conn) finish(last ...[]byte) {
 
 // cut closes the connection at once.
 func (c *conn) cut() {
-	c.over.Store(true)
 	c.mu.Lock()
-	c.dead = true
-	c.mu.Unlock()
-	c.raw.Close()
+	defer c.mu.Unlock()
+	if !c.moved {
+		c.lose()
+	}
 }

@@ -138,7 +138,7 @@ func (s *Server) reload(ctx context.Context) error {
 	s.presMu.Unlock()
 	for _, k := range kicked {
 		s.detach(k)
-		k.end(&streamError{"not-authorized", "the account was changed"})
+		k.end(&streamError{condition: "not-authorized", text: "the account was changed"})
 	}
 	s.pushChanges(old, next)
 	return nil
@@ -171,7 +171,7 @@ func (s *Server) pushChanges(old, next *directory) {
 		if !t.interested.Load() {
 			continue
 		}
-		var b []byte
+		var pushes [][]byte
 		for _, c := range changes {
 			is, was := group(t.role, c.is), group(t.role, c.was)
 			if is == was || c.name == t.local {
@@ -181,10 +181,10 @@ func (s *Server) pushChanges(old, next *directory) {
 			if is == "" {
 				item = rosterItem{jid: item.jid, subscription: "remove"}
 			}
-			b = s.appendPush(b, t, item, version(next.revision, t.user.contacts.revision))
+			pushes = append(pushes, s.push(t, item, version(next.revision, t.user.contacts.revision)))
 		}
-		if len(b) > 0 {
-			t.sendBulk(b)
+		if len(pushes) > 0 {
+			t.sendBulk(pushes...)
 		}
 	}
 }

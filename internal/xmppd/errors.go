@@ -14,6 +14,7 @@ var (
 	errRemote       = &stanzaError{"cancel", "remote-server-not-found", "this server does not talk to others"}
 	errResource     = &stanzaError{"wait", "resource-constraint", ""}
 	errInternal     = &stanzaError{"wait", "internal-server-error", ""}
+	errLost         = &stanzaError{"wait", "recipient-unavailable", "the connection was lost before it was acknowledged"}
 	errTooLong      = &stanzaError{"modify", "policy-violation", "too long"}
 )
 

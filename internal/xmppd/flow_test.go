@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"adminbot/internal/account"
@@ -29,10 +30,13 @@ import (
 //	reload                has the server look at the accounts
 //	login X NAME/RESOURCE logs in a client that the transcript calls X
 //	connect X             only connects one
+//	auth X NAME           connects one and logs it in, without a resource
 //	component X           connects to the port of components
 //	close X               ends a connection without a word
+//	wait DURATION         lets time pass
 //	X> XML                X sends XML
-//	X< XML                X gets XML next; {} stands for anything in a value
+//	X< XML                X gets XML next; {} stands for anything in a value,
+//	                      {name} too the first time, and then for the same
 //	X<? XML               the same, in any order with the lines of this sort
 //	                      for X around it
 //	X-                    X has got all that came so far
@@ -49,7 +53,7 @@ func TestFlows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			play(t, f, string(b))
+			synctest.Test(t, func(t *testing.T) { play(t, f, string(b)) })
 		})
 	}
 }
@@ -162,6 +166,18 @@ func (p *peer) next(t testing.TB) string {
 	}
 }
 
+// later is next for what takes up to an hour. In a bubble.
+func (p *peer) later(t testing.TB) string {
+	t.Helper()
+	select {
+	case s := <-p.got:
+		return s
+	case <-time.After(time.Hour):
+		t.Fatalf("%s: nothing comes for an hour", p.full)
+		return ""
+	}
+}
+
 func (p *peer) expect(t testing.TB, pattern string) {
 	t.Helper()
 	got := p.next(t)
@@ -170,20 +186,36 @@ func (p *peer) expect(t testing.TB, pattern string) {
 	}
 }
 
-func matches(pattern, got string) bool {
-	parts := strings.Split(pattern, "{}")
-	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
+func matches(pattern, got string) bool { return learns(map[string]string{}, pattern, got) }
+
+var hole = regexp.MustCompile(`\{([a-z]*)\}`)
+
+// learns is like matches and notes what the names in a pattern stand for.
+func learns(names map[string]string, pattern, got string) bool {
+	var b strings.Builder
+	var found []string
+	b.WriteString("^")
+	last := 0
+	for _, m := range hole.FindAllStringSubmatchIndex(pattern, -1) {
+		b.WriteString(regexp.QuoteMeta(pattern[last:m[0]]) + "([^'\"<>]*)")
+		found = append(found, pattern[m[2]:m[3]])
+		last = m[1]
 	}
-	return regexp.MustCompile("^" + strings.Join(parts, "[^'\"<>]*") + "$").MatchString(got)
+	m := regexp.MustCompile(b.String() + regexp.QuoteMeta(pattern[last:]) + "$").FindStringSubmatch(got)
+	if m == nil {
+		return false
+	}
+	for i, name := range found {
+		if name != "" {
+			names[name] = m[i+1]
+		}
+	}
+	return true
 }
 
-const streamOpen = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>"
-
-// login logs a peer in by PLAIN.
-func (p *peer) login(t testing.TB, name, resource string) {
+// auth logs a peer in by PLAIN, up to the features of the stream.
+func (p *peer) auth(t testing.TB, name string) {
 	t.Helper()
-	p.full = name + "@example.org/" + resource
 	p.send(t, streamOpen)
 	p.next(t) // header
 	p.next(t) // features
@@ -192,6 +224,15 @@ func (p *peer) login(t testing.TB, name, resource string) {
 	p.send(t, streamOpen)
 	p.next(t)
 	p.next(t)
+}
+
+const streamOpen = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>"
+
+// login logs a peer in and gives it a resource.
+func (p *peer) login(t testing.TB, name, resource string) {
+	t.Helper()
+	p.full = name + "@example.org/" + resource
+	p.auth(t, name)
 	p.send(t, "<iq type='set' id='b'><bind xmlns='"+NSBind+"'><resource>"+resource+"</resource></bind></iq>")
 	p.expect(t, "<iq type='result' id='b'><bind xmlns='"+NSBind+"'><jid>"+p.full+"</jid></bind></iq>")
 }
@@ -219,6 +260,7 @@ type stage struct {
 	store *memory
 	c2s   *pipeListener
 	comp  *pipeListener
+	stop  func() // ends the server
 }
 
 func newStage(t testing.TB, change func(*Config)) *stage {
@@ -242,7 +284,7 @@ func newStage(t testing.TB, change func(*Config)) *stage {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- st.srv.Serve(ctx, Listeners{C2S: st.c2s, Component: st.comp}) }()
-	t.Cleanup(func() {
+	st.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
 		case err := <-done:
@@ -253,6 +295,7 @@ func newStage(t testing.TB, change func(*Config)) *stage {
 			t.Error("the server does not end")
 		}
 	})
+	t.Cleanup(st.stop)
 	return st
 }
 
@@ -285,8 +328,12 @@ func play(t *testing.T, file, script string) {
 			lines = append(lines, l)
 		}
 	}
+	names := map[string]string{}
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
+		for name, value := range names {
+			line = strings.ReplaceAll(line, "{"+name+"}", value)
+		}
 		t.Logf("%s:%d %s", file, numbers[i], line)
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
@@ -310,6 +357,18 @@ func play(t *testing.T, file, script string) {
 			name, resource, _ := strings.Cut(who, "/")
 			peers[x] = st.login(t, name, resource)
 			continue
+		case "auth":
+			x, name, _ := strings.Cut(rest, " ")
+			peers[x] = st.connect(t)
+			peers[x].auth(t, name)
+			continue
+		case "wait":
+			d, err := time.ParseDuration(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(d) // in a bubble
+			continue
 		case "connect":
 			peers[rest] = st.connect(t)
 			continue
@@ -322,6 +381,7 @@ func play(t *testing.T, file, script string) {
 			peers[rest].c.Close()
 			for peers[rest].next(t) != "" {
 			}
+			synctest.Wait()
 			continue
 		}
 		if p := peers[word]; p != nil && rest == "handshake" {
@@ -345,7 +405,7 @@ func play(t *testing.T, file, script string) {
 		case ">":
 			p.send(t, rest)
 		case "<":
-			if got := p.next(t); !matches(rest, got) {
+			if got := p.next(t); !learns(names, rest, got) {
 				t.Fatalf("%s:%d\n got %s\nwant %s", file, numbers[i], got, rest)
 			}
 		case "<?":
@@ -378,6 +438,7 @@ func play(t *testing.T, file, script string) {
 				}
 				t.Fatalf("%s:%d: instead of the end came %s", file, numbers[i], got)
 			}
+			synctest.Wait()
 		default:
 			t.Fatalf("%s:%d: what is that?", file, numbers[i])
 		}

@@ -51,12 +51,24 @@ func (m *memory) add(t testing.TB, name string, role account.Role) {
 	m.put(t, name, role, "secret of "+name)
 }
 
+// quick is add for an account that logs in so often that the rounds would
+// take all the time of the test.
+func (m *memory) quick(t testing.TB, name string, role account.Role) {
+	t.Helper()
+	m.with(t, name, role, "secret of "+name, 1)
+}
+
 func (m *memory) put(t testing.TB, name string, role account.Role, password string) {
+	t.Helper()
+	m.with(t, name, role, password, 4096)
+}
+
+func (m *memory) with(t testing.TB, name string, role account.Role, password string, rounds int) {
 	t.Helper()
 	a := account.Account{Name: name, Role: role}
 	for _, mech := range []string{"SCRAM-SHA-1", "SCRAM-SHA-256"} {
 		h, _ := hashOf(mech)
-		c, err := account.NewCredential(h, password, []byte("sixteen bytes of"), 4096)
+		c, err := account.NewCredential(h, password, []byte("sixteen bytes of"), rounds)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -143,18 +143,8 @@ func TestSilence(t *testing.T) {
 		mute := st.connect(t)
 		header := "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='{}' from='example.org' version='1.0' xml:lang='en'>"
 		end := "<stream:error><connection-timeout xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
-		long := func(p *peer) string {
-			for {
-				select {
-				case s := <-p.got:
-					return s
-				case <-time.After(time.Hour):
-					t.Fatal("nothing for an hour")
-				}
-			}
-		}
 		for _, want := range []string{header, end, "</stream:stream>", ""} {
-			if got := long(mute); !matches(want, got) {
+			if got := mute.later(t); !matches(want, got) {
 				t.Fatalf("got %s, want %s", got, want)
 			}
 		}
@@ -164,19 +154,19 @@ func TestSilence(t *testing.T) {
 		alice := st.login(t, "alice", "x")
 		begin = time.Now()
 		ping := "<iq type='get' id='{}' from='example.org' to='alice@example.org/x'><ping xmlns='urn:xmpp:ping'/></iq>"
-		if got := long(alice); !matches(ping, got) {
+		if got := alice.later(t); !matches(ping, got) {
 			t.Fatalf("got %s", got)
 		}
 		alice.send(t, "<iq type='result' id='p' to='example.org'/>")
-		if got := long(alice); !matches(ping, got) {
+		if got := alice.later(t); !matches(ping, got) {
 			t.Fatalf("got %s", got)
 		}
 		alice.send(t, " ") // white space will do
-		if got := long(alice); !matches(ping, got) {
+		if got := alice.later(t); !matches(ping, got) {
 			t.Fatalf("got %s", got)
 		}
 		for _, want := range []string{end, "</stream:stream>", ""} {
-			if got := long(alice); got != want {
+			if got := alice.later(t); got != want {
 				t.Fatalf("got %s, want %s", got, want)
 			}
 		}

@@ -1,9 +1,10 @@
 package xmppd
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"strings"
+	"slices"
 	"time"
 
 	"adminbot/internal/account"
@@ -23,7 +24,7 @@ func (srv *Server) messageToBare(ctx context.Context, in *inbound, a address) {
 		return // RFC 6121 8.5.2.1.1: never answered, and nobody waits for it
 	}
 	if st.isA("groupchat") {
-		in.s.reply(in, errUnavailable)
+		in.s.reply(in, in.unavailable())
 		return
 	}
 	if srv.handOut(in, a.local) || st.isA("headline") {
@@ -54,19 +55,16 @@ func (srv *Server) handOut(in *inbound, name string) bool {
 func (srv *Server) keep(ctx context.Context, in *inbound, name string) {
 	st := in.st
 	if srv.cfg.Offline == nil || !srv.role(name).Person() {
-		in.s.reply(in, errUnavailable)
+		in.s.reply(in, in.unavailable())
 		return
 	}
 	if st.find(nsHints, "no-store") != nil || st.find("", "body") == nil && st.find(nsHints, "store") == nil {
 		if !fleeting(st) {
-			in.s.reply(in, errUnavailable)
+			in.s.reply(in, in.unavailable())
 		}
 		return
 	}
-	b := in.rendered(in.from, nil)
-	delay := []byte("<delay xmlns='" + nsDelay + "' from='" + srv.cfg.Domain + "' stamp='" + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "'/>")
-	end := strings.LastIndex(string(b), "</") // it has children, hence an end tag
-	b = append(b[:end:end], append(delay, b[end:]...)...)
+	b := in.delayed(srv.cfg.Domain)
 	all := account.Quota{Messages: srv.cfg.Limits.Messages, Bytes: srv.cfg.Limits.MessageBytes}
 	each, sender := all, in.s.domain // a component may be anybody it likes
 	if in.local != "" {
@@ -80,11 +78,27 @@ func (srv *Server) keep(ctx context.Context, in *inbound, name string) {
 	case err == nil:
 		srv.carbons(in, nil)
 	case errors.Is(err, account.ErrFull):
-		in.s.reply(in, errUnavailable)
+		in.s.reply(in, in.unavailable())
 	default:
 		srv.log.Error("xmppd: a message could not be kept", "to", name, "err", err)
 		in.s.reply(in, errInternal)
 	}
+}
+
+// delayed returns a message with the time when the server got it (XEP-0203).
+// One that was kept before has it already.
+func (in *inbound) delayed(domain string) []byte {
+	b := in.rendered(in.from, nil)
+	delay := "<delay xmlns='" + nsDelay + "' from='" + domain + "' stamp='"
+	at := time.Now()
+	if in.back != nil {
+		if bytes.Contains(b, []byte(delay)) {
+			return b
+		}
+		at = in.back.at
+	}
+	end := bytes.LastIndex(b, []byte("</")) // it has children, hence an end tag
+	return slices.Insert(b, end, []byte(delay+at.UTC().Format("2006-01-02T15:04:05.000Z")+"'/>")...)
 }
 
 // fleeting reports whether a message says only something of the moment, which
@@ -100,13 +114,14 @@ func fleeting(st *Stanza) bool {
 }
 
 // sendKept delivers what was kept for a person who is here now, and forgets
-// it when it has been written, one piece after the other.
+// it when it has been written, one piece after the other. With stream
+// management the next piece waits until the client has acknowledged this one.
 func (srv *Server) sendKept(ctx context.Context, s *session) {
 	if srv.cfg.Offline == nil || !s.role.Person() {
 		return
 	}
 	srv.keeping.wait(ctx, s.local)
-	for {
+	for !s.mail {
 		kept, err := srv.cfg.Offline.Messages(ctx, s.local, keptPiece)
 		if err != nil {
 			srv.log.Error("xmppd: kept messages could not be read", "jid", s.full, "err", err)
@@ -115,13 +130,15 @@ func (srv *Server) sendKept(ctx context.Context, s *session) {
 		if len(kept) == 0 {
 			return
 		}
-		var b []byte
-		for _, m := range kept {
-			b = append(b, m.Stanza...)
+		stanzas := make([][]byte, len(kept))
+		for i, m := range kept {
+			stanzas[i] = m.Stanza
 		}
-		if !s.settle() || !s.sendBulk(b) || !s.drain() {
+		// What stream management has taken comes back to the store if need be.
+		if !s.settle() || !s.sendBulk(stanzas...) || !s.drain() && s.sm == nil {
 			return // they stay for the next time
 		}
+		s.mail = s.sm != nil
 		if err := srv.cfg.Offline.DeleteMessages(ctx, s.local, kept[len(kept)-1].ID); err != nil {
 			srv.log.Error("xmppd: kept messages could not be deleted", "jid", s.full, "err", err)
 			return

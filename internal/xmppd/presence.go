@@ -3,6 +3,7 @@ package xmppd
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strconv"
 
 	"adminbot/internal/account"
@@ -187,40 +188,28 @@ func (srv *Server) localName(bare string) (string, bool) {
 // welcome sends s the presence of all whom it may see, and the requests that
 // wait for its owner. The caller holds presMu.
 func (srv *Server) welcome(s *session) {
-	var b []byte
-	add := func(t *session) {
-		if t != s && t.isAvailable() {
-			b = append(b, "<presence to="...)
-			b = append(b, s.fromBare[len(" from="):]...)
-			b = append(b, t.presence...)
-		}
-	}
+	var seen []*session
 	srv.mu.RLock()
 	for t := range srv.others {
 		if audible(t.role, s.role) || t.local == s.local {
-			add(t)
+			seen = append(seen, t)
 		}
 	}
 	if audible(account.Host, s.role) {
 		for t := range srv.hosts {
-			add(t)
+			seen = append(seen, t)
 		}
 	}
 	if s.role == account.Host {
 		if u := srv.users[s.local]; u != nil {
-			for _, t := range u.sessions {
-				add(t)
-			}
+			seen = append(seen, u.sessions...)
 		}
 	}
 	srv.mu.RUnlock()
+	var requests [][]byte
 	for j, c := range s.user.contacts.byJID {
 		if c.Pending {
-			b = append(b, "<presence type='subscribe'"...)
-			b = append(b, attribute("from", j)...)
-			b = append(b, " to="...)
-			b = append(b, s.fromBare[len(" from="):]...)
-			b = append(b, "/>"...)
+			requests = append(requests, s.request(j))
 		}
 		if c.Subscription != "to" && c.Subscription != "both" {
 			continue
@@ -230,16 +219,30 @@ func (srv *Server) welcome(s *session) {
 			srv.sendComponent(j, append(append(append([]byte("<presence type='probe'"), s.fromBare...), attribute("to", j)...), "/>"...))
 			continue
 		}
-		if audible(srv.role(name), s.role) {
-			continue
-		}
-		for _, t := range srv.resources(name) {
-			add(t)
+		if !audible(srv.role(name), s.role) {
+			seen = append(seen, srv.resources(name)...)
 		}
 	}
-	if len(b) > 0 {
-		s.sendBulk(b)
+	if all := s.presences(seen, requests); len(all) > 0 {
+		s.sendBulk(all...)
 	}
+}
+
+// presences returns the presence of those who are available but for s, as
+// stanzas for s, behind others. The caller holds presMu.
+func (s *session) presences(of []*session, all [][]byte) [][]byte {
+	to := attribute("to", s.bare)
+	for _, t := range of {
+		if t != s && t.isAvailable() {
+			all = append(all, slices.Concat(presenceStart, to, t.presence))
+		}
+	}
+	return all
+}
+
+// request returns what asks for a subscription in the name of a bare address.
+func (s *session) request(from string) []byte {
+	return slices.Concat([]byte("<presence type='subscribe'"), attribute("from", from), attribute("to", s.bare), []byte("/>"))
 }
 
 // sees reports whether the sender of a stanza may see an account's presence.

@@ -113,7 +113,7 @@ func (srv *Server) putContact(ctx context.Context, name string, old *contacts, c
 	}
 	for _, t := range srv.resources(name) {
 		if t.interested.Load() {
-			t.send(srv.appendPush(nil, t, item, version(srv.dir.Load().revision, next.revision)))
+			t.send(srv.push(t, item, version(srv.dir.Load().revision, next.revision)))
 		}
 	}
 	return next, nil
@@ -154,9 +154,9 @@ func (i rosterItem) append(b []byte) []byte {
 	return append(b, "</item>"...)
 }
 
-// appendPush appends a roster push for t (RFC 6121 2.1.6).
-func (srv *Server) appendPush(b []byte, t *session, i rosterItem, ver string) []byte {
-	b = append(b, "<iq type='set' id='push-"...)
+// push returns a roster push for t (RFC 6121 2.1.6).
+func (srv *Server) push(t *session, i rosterItem, ver string) []byte {
+	b := []byte("<iq type='set' id='push-")
 	b = append(b, rand.Text()[:10]...)
 	b = append(b, "' to="...)
 	b = append(b, t.fromFull[len(" from="):]...)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"mellium.im/xmpp/jid"
 )
@@ -18,6 +19,27 @@ type inbound struct {
 	bare  string
 	local string // "" if a component sent it
 	from  []byte // the attribute that every recipient sees
+
+	back *comeback // how it came back from a session that has ended, or nil
+}
+
+// A comeback is about a stanza that a client did not acknowledge.
+type comeback struct {
+	at   time.Time // when the server got it
+	lost bool      // the client may have got it
+}
+
+// unavailable is the answer to what is for somebody who is not there.
+func (in *inbound) unavailable() *stanzaError {
+	if in.back != nil && in.back.lost {
+		return errLost
+	}
+	return errUnavailable
+}
+
+// inComponentNS reports whether the stanza is as a component wrote it.
+func (in *inbound) inComponentNS() bool {
+	return in.s.kind == componentConn && in.back == nil
 }
 
 // An address is a normalised one.
@@ -157,7 +179,7 @@ func (srv *Server) toAbsent(ctx context.Context, in *inbound, a address) {
 		srv.messageToBare(ctx, in, a)
 	case st.Kind == Message && (st.isA("headline") || st.isA("error")):
 	default:
-		in.s.reply(in, errUnavailable)
+		in.s.reply(in, in.unavailable())
 	}
 }
 
@@ -211,7 +233,7 @@ func (in *inbound) piecesWithout(drop value, to [][]byte, component bool, from, 
 			n++
 		}
 	}
-	border := component != (in.s.kind == componentConn)
+	border := component != in.inComponentNS()
 	if border && st.own.ok() {
 		cuts[n] = st.own.v
 		n++

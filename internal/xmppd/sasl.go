@@ -48,9 +48,9 @@ func (s *session) plainAllowed() bool {
 	if !s.srv.cfg.PlainLoopback {
 		return false
 	}
-	host, _, err := net.SplitHostPort(s.raw.RemoteAddr().String())
+	host, _, err := net.SplitHostPort(s.addr.String())
 	if err != nil {
-		return s.raw.RemoteAddr().Network() == "pipe" || s.raw.RemoteAddr().Network() == "unix"
+		return s.addr.Network() == "pipe" || s.addr.Network() == "unix"
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
@@ -64,7 +64,7 @@ func (s *session) sasl(ctx context.Context, st *Stanza) error {
 		Text      string `xml:",chardata"`
 	}
 	if err := xml.Unmarshal(st.raw, &el); err != nil {
-		return &streamError{"not-well-formed", err.Error()}
+		return &streamError{condition: "not-well-formed", text: err.Error()}
 	}
 	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(el.Text))
 	if err != nil && el.Text != "=" {
@@ -86,7 +86,7 @@ func (s *session) sasl(ctx context.Context, st *Stanza) error {
 		s.scram, s.plain = nil, false
 		return s.saslFailure("aborted")
 	}
-	return &streamError{"unsupported-stanza-type", "no such element in SASL"}
+	return &streamError{condition: "unsupported-stanza-type", text: "no such element in SASL"}
 }
 
 func (s *session) saslAuth(ctx context.Context, mechanism string, data []byte, initial bool) error {
@@ -222,7 +222,7 @@ func (s *session) saslFailure(condition string) error {
 	s.failures++
 	s.send([]byte("<failure xmlns='" + NSSASL + "'><" + condition + "/></failure>"))
 	if s.failures >= s.srv.cfg.Limits.LoginTries {
-		return &streamError{"policy-violation", "too many failed logins"}
+		return &streamError{condition: "policy-violation", text: "too many failed logins"}
 	}
 	return nil
 }
@@ -230,9 +230,9 @@ func (s *session) saslFailure(condition string) error {
 // ip returns the address of the peer as far as one customer of a provider
 // usually has it: all of IPv4, the first half of IPv6.
 func (s *session) ip() string {
-	ap, err := netip.ParseAddrPort(s.raw.RemoteAddr().String())
+	ap, err := netip.ParseAddrPort(s.addr.String())
 	if err != nil {
-		return s.raw.RemoteAddr().String()
+		return s.addr.String()
 	}
 	ip := ap.Addr().Unmap()
 	if ip.Is6() && !ip.IsLoopback() {

@@ -337,6 +337,20 @@ func (s *Scanner) fail(condition, reason string, at int) error {
 	return &ScanError{condition, reason, at}
 }
 
+// attribute returns an attribute of the element just returned, nil if it has
+// none or has children.
+func (s *Scanner) attribute(st *Stanza, name string) []byte {
+	if st.nkids > 0 {
+		return nil
+	}
+	for _, a := range s.attrs {
+		if a.prefix.empty() && string(a.name.of(st.raw)) == name {
+			return unescape(a.value.of(st.raw))
+		}
+	}
+	return nil
+}
+
 // shrink gives back memory that an unusual element needed. Between elements
 // only: inside of one the memory is in use.
 func (s *Scanner) shrink() {

@@ -88,13 +88,21 @@ type Limits struct {
 	WriteTimeout  time.Duration // for 64 KiB to leave; 20 s
 	IdlePing      time.Duration // silence before the server pings; 5 min
 	IdleCut       time.Duration // silence after the ping; 1 min
-	Contacts      int           // that one account may add; 1,000
-	ContactBytes  int           // of their addresses, names and groups; 256 KiB
-	Messages      int           // kept for one offline person; 500
-	MessageBytes  int           // of them; 4 MiB
-	SenderShare   int           // of both, from one sender but bots: one in so many; 5
-	PresenceBytes int           // of one presence stanza; 8 KiB
-	Directed      int           // addresses one client sent presence to directly; 1,000
+
+	// Of stream management (XEP-0198).
+	Unacked        int           // bytes beyond Queue that a client may not have acknowledged; 1 MiB
+	UnackedStanzas int           // stanzas that it may not have; 20,000
+	Hibernate      time.Duration // that a lost client may come back in; 1 min
+	HibernateHost  time.Duration // the same for a host, which looks alive meanwhile; 15 s
+	Hibernating    int           // bytes kept for all the lost clients; 64 MiB
+
+	Contacts      int // that one account may add; 1,000
+	ContactBytes  int // of their addresses, names and groups; 256 KiB
+	Messages      int // kept for one offline person; 500
+	MessageBytes  int // of them; 4 MiB
+	SenderShare   int // of both, from one sender but bots: one in so many; 5
+	PresenceBytes int // of one presence stanza; 8 KiB
+	Directed      int // addresses one client sent presence to directly; 1,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -119,6 +127,11 @@ func (l Limits) withDefaults() Limits {
 	d(&l.WriteTimeout, 20*time.Second)
 	d(&l.IdlePing, 5*time.Minute)
 	d(&l.IdleCut, time.Minute)
+	n(&l.Unacked, 1<<20)
+	n(&l.UnackedStanzas, 20000)
+	d(&l.Hibernate, time.Minute)
+	d(&l.HibernateHost, 15*time.Second)
+	n(&l.Hibernating, 64<<20)
 	n(&l.Contacts, 1000)
 	n(&l.ContactBytes, 256<<10)
 	n(&l.Messages, 500)
@@ -171,6 +184,8 @@ type Server struct {
 	wg       sync.WaitGroup // goroutines of connections
 	lobby    lobby
 	keeping  keeping
+	asleep   atomic.Int64 // bytes kept for lost clients
+	ended    obituary
 	counters struct{ slow, stanzas atomic.Int64 }
 
 	dir      atomic.Pointer[directory]
@@ -339,7 +354,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 		s.wg.Add(1)
 		s.mu.Unlock()
 		if out := s.lobby.enter(se, s.cfg.Limits.Unauthed, s.cfg.Limits.UnauthedShare); out != nil {
-			s.log.Debug("xmppd: a connection that had not logged in gives way to a new one", "addr", out.raw.RemoteAddr())
+			s.log.Debug("xmppd: a connection that had not logged in gives way to a new one", "addr", out.addr)
 			out.cut()
 		}
 		go func() {
@@ -351,7 +366,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 
 // Stats are counts of a server.
 type Stats struct {
-	Sessions    int   // resources that are connected
+	Sessions    int   // resources that are connected, or lost and waited for
 	Components  int   // that are connected
 	Connections int   // of all sorts, logged in or not
 	Stanzas     int64 // that came in since the start
@@ -373,9 +388,18 @@ func (s *Server) shutdown() {
 	for c := range s.conns {
 		all = append(all, c)
 	}
+	var lost []*session
+	for _, c := range s.full {
+		if c.sleeping() {
+			lost = append(lost, c)
+		}
+	}
 	s.mu.Unlock()
 	for _, c := range all {
-		c.end(&streamError{"system-shutdown", ""})
+		c.end(&streamError{condition: "system-shutdown"})
+	}
+	for _, c := range lost {
+		s.detach(c)
 	}
 	late := time.AfterFunc(2*time.Second, func() {
 		for _, c := range all {

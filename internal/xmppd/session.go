@@ -37,13 +37,16 @@ type session struct {
 	restart  bool // login succeeded: the client begins anew
 	failures int
 	pinged   bool
-	id       string // of the stream
+	mail     bool     // there may be more kept messages, once these are acknowledged
+	id       string   // of the stream
+	heir     *session // that has the connection now
 
 	// Set before the session can be found by others.
 	local, resource, bare, full string
 	role                        account.Role
 	generation                  int64
 	user                        *user
+	since                       time.Time
 	domain                      string  // of a component
 	wanted                      string  // the same before the handshake
 	sender                      *sender // of the component's last stanza; of the reading goroutine
@@ -66,28 +69,46 @@ type session struct {
 func newSession(srv *Server, c net.Conn, kind connKind) *session {
 	s := &session{kind: kind}
 	s.srv, s.raw, s.c = srv, c, c
+	if c != nil {
+		s.addr = c.RemoteAddr()
+	}
+	s.room = srv.cfg.Limits.Queue
 	s.sc.Limits.Bytes = srv.cfg.Limits.LoginStanza
 	return s
 }
 
 // A streamError ends a stream (RFC 6120 4.9).
-type streamError struct{ condition, text string }
+type streamError struct{ condition, text, extra string }
 
 func (e *streamError) Error() string { return "xmppd: stream error " + e.condition + ": " + e.text }
 
 var (
-	errClosed = errors.New("xmppd: the peer closed the stream")
-	errBound  = errors.New("xmppd: the login is complete")
+	errClosed  = errors.New("xmppd: the peer closed the stream")
+	errCut     = errors.New("xmppd: the connection was cut")
+	errBound   = errors.New("xmppd: the login is complete")
+	errResumed = errors.New("xmppd: the connection belongs to an older session")
 )
 
 // run serves the connection until it ends.
 func (s *session) run(ctx context.Context) {
 	err := s.survive(ctx)
-	if err == errBound {
+	switch err {
+	case errBound:
 		// Login needs a deep stack, and it would stay that large.
 		s.srv.wg.Go(func() { s.run(ctx) })
 		return
+	case errResumed:
+		heir := s.heir
+		s.srv.wg.Go(func() { heir.run(ctx) })
+		return
 	}
+	s.leave(err)
+}
+
+// leave ends the connection after an error, and the session with it if its
+// client cannot come back.
+func (s *session) leave(err error) {
+	lost := false
 	var se *streamError
 	var sc *ScanError
 	switch {
@@ -95,15 +116,20 @@ func (s *session) run(ctx context.Context) {
 		s.open("")
 		s.end(se)
 	case errors.As(err, &sc):
-		s.srv.log.Info("xmppd: a stream was refused", "addr", s.raw.RemoteAddr(), "jid", s.full, "err", err)
+		s.srv.log.Info("xmppd: a stream was refused", "addr", s.addr, "jid", s.full, "err", err)
 		s.open("")
-		s.end(&streamError{sc.Condition, sc.Reason})
+		s.end(&streamError{condition: sc.Condition, text: sc.Reason})
 	case errors.Is(err, errClosed):
 		if s.opened.Load() {
 			s.finish([]byte("</stream:stream>"))
 		}
+	default:
+		lost = true
 	}
 	s.srv.lobby.leave(s)
+	if lost && s.hibernate() {
+		return
+	}
 	s.srv.detach(s)
 	s.linger()
 	s.in.rest()
@@ -117,7 +143,7 @@ func (s *session) survive(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.srv.log.Error("xmppd: a connection ended by a panic", "jid", s.full, "err", r, "stack", string(debug.Stack()))
-			err = &streamError{"internal-server-error", ""}
+			err = &streamError{condition: "internal-server-error"}
 		}
 	}()
 	return s.serve(ctx)
@@ -168,10 +194,7 @@ func (s *session) serve(ctx context.Context) error {
 			return errBound
 		}
 		if s.restart {
-			s.restart = false
-			s.opened.Store(false)
-			s.sc.Reset()
-			s.sc.Limits.Bytes = s.srv.cfg.Limits.Stanza
+			s.anew()
 		}
 		if s.wantTLS {
 			if err := s.upgrade(ctx); err != nil {
@@ -179,6 +202,17 @@ func (s *session) serve(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// anew expects a new stream, as after login. Not part of serve, whose place on
+// the stack every session has.
+//
+//go:noinline
+func (s *session) anew() {
+	s.restart = false
+	s.opened.Store(false)
+	s.sc.Reset()
+	s.sc.Limits.Bytes = s.srv.cfg.Limits.Stanza
 }
 
 // fill reads more. A silent client is pinged once, then cut.
@@ -194,7 +228,7 @@ func (s *session) fill() error {
 			s.raw.SetReadDeadline(time.Now().Add(wait))
 		}
 		if s.over.Load() {
-			return errClosed
+			return errCut
 		}
 		err := s.in.read(s.c)
 		if err == nil {
@@ -204,11 +238,17 @@ func (s *session) fill() error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		if !s.bound() || s.pinged {
-			return &streamError{"connection-timeout", ""}
+		switch {
+		case s.pinged && s.sm != nil:
+			return errCut // it may come back
+		case !s.bound() || s.pinged:
+			return &streamError{condition: "connection-timeout"}
+		case s.sm != nil:
+			s.ask()
+		default:
+			s.ping()
 		}
 		s.pinged = true
-		s.ping()
 	}
 }
 
@@ -218,7 +258,7 @@ func (s *session) upgrade(ctx context.Context) error {
 	s.wantTLS = false
 	for _, c := range s.in.pending() {
 		if !isSpace(c) {
-			return &streamError{"policy-violation", "data between <starttls/> and TLS"}
+			return &streamError{condition: "policy-violation", text: "data between <starttls/> and TLS"}
 		}
 	}
 	s.in.take(len(s.in.pending()))
@@ -235,7 +275,7 @@ func (s *session) startTLS(ctx context.Context, cfg *tls.Config) error {
 	s.raw.SetWriteDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
 	t := tls.Server(s.raw, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
-		s.srv.log.Info("xmppd: TLS failed", "addr", s.raw.RemoteAddr(), "err", err)
+		s.srv.log.Info("xmppd: TLS failed", "addr", s.addr, "err", err)
 		s.cut()
 		return err
 	}
@@ -255,11 +295,11 @@ func (s *session) header(h *Header) error {
 	s.open("")
 	switch {
 	case h.NS != NSClient:
-		return &streamError{"invalid-namespace", ""}
+		return &streamError{condition: "invalid-namespace"}
 	case h.To != "" && !s.srv.isDomain(h.To):
-		return &streamError{"host-unknown", ""}
+		return &streamError{condition: "host-unknown"}
 	case h.Version != "" && h.Version[0] == '0':
-		return &streamError{"unsupported-version", ""}
+		return &streamError{condition: "unsupported-version"}
 	}
 	if s.stage.Load() == connected {
 		s.stage.Store(greeted)
@@ -298,7 +338,7 @@ func (s *session) features() []byte {
 	b := []byte("<stream:features>")
 	switch {
 	case s.authed:
-		b = append(b, "<bind xmlns='"+NSBind+"'/><session xmlns='"+NSSession+"'><optional/></session><ver xmlns='urn:xmpp:features:rosterver'/>"...)
+		b = append(b, "<bind xmlns='"+NSBind+"'/><session xmlns='"+NSSession+"'><optional/></session><ver xmlns='urn:xmpp:features:rosterver'/><sm xmlns='"+NSManagement+"'/>"...)
 	default:
 		mechanisms := s.mechanisms()
 		if !s.secure && s.srv.tls != nil {
@@ -336,6 +376,7 @@ func (s *session) end(e *streamError) {
 		b = appendEscaped(b, e.text)
 		b = append(b, "</text>"...)
 	}
+	b = append(b, e.extra...)
 	b = append(b, "</stream:error></stream:stream>"...)
 	s.finish(b)
 }
@@ -343,27 +384,34 @@ func (s *session) end(e *streamError) {
 // element handles a top-level element.
 func (s *session) element(ctx context.Context, st *Stanza) error {
 	if s.over.Load() {
-		return errClosed
+		return errCut
 	}
 	switch st.Kind {
 	case Stream:
 		return errClosed // RFC 6120 4.9.1.1: an error of the peer ends the stream
 	case Prefixed:
-		return &streamError{"bad-namespace-prefix", ""}
+		return &streamError{condition: "bad-namespace-prefix"}
 	}
 	if s.kind == componentConn {
 		return s.componentElement(ctx, st)
 	}
+	if st.Kind == Foreign && string(unescape(st.ns.of(st.raw))) == NSManagement {
+		return s.manage(ctx, st)
+	}
 	if s.bound() {
 		if st.Kind == Foreign {
-			return &streamError{"unsupported-stanza-type", ""}
+			return &streamError{condition: "unsupported-stanza-type"}
 		}
 		s.srv.counters.stanzas.Add(1)
-		return s.srv.fromClient(ctx, s, st)
+		err := s.srv.fromClient(ctx, s, st)
+		if s.sm != nil {
+			s.sm.handled.Add(1)
+		}
+		return err
 	}
 	if s.authed {
 		if st.Kind != IQ {
-			return &streamError{"not-authorized", "there is no resource yet"}
+			return &streamError{condition: "not-authorized", text: "there is no resource yet"}
 		}
 		return s.bind(ctx, st)
 	}
@@ -378,5 +426,5 @@ func (s *session) element(ctx context.Context, st *Stanza) error {
 	case ns == NSSASL:
 		return s.sasl(ctx, st)
 	}
-	return &streamError{"not-authorized", ""}
+	return &streamError{condition: "not-authorized"}
 }

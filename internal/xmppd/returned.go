@@ -1,0 +1,125 @@
+package xmppd
+
+import (
+	"context"
+	"time"
+)
+
+// giveBack sees to what a session that has ended was sent and did not
+// acknowledge, as if it were sent to somebody who is not there.
+func (srv *Server) giveBack(s *session) {
+	s.conn.mu.Lock()
+	m := s.sm
+	if m == nil {
+		s.conn.mu.Unlock()
+		return
+	}
+	m.over = true
+	m.rise(srv)
+	m.wake()
+	kept := m.sent
+	m.sent = unacked{}
+	s.conn.mu.Unlock()
+	if m.id != "" {
+		srv.ended.add(s.local, m)
+	}
+	if kept.count == 0 {
+		return
+	}
+	sc := forwarded()
+	// Also while the server ends: messages are to be kept.
+	ctx, cancel := context.WithTimeout(context.Background(), giveBackTime)
+	defer cancel()
+	kept.all(func(stanza []byte, at time.Time, handed bool) {
+		if tok, n, err := sc.Next(stanza); tok != Element || n != len(stanza) || err != nil {
+			srv.log.Error("xmppd: what was sent to a client is no stanza", "jid", s.full, "err", err)
+			sc = forwarded()
+			return
+		}
+		srv.returned(ctx, s, sc.Stanza(), at, handed)
+	})
+	kept.free()
+}
+
+// forwarded returns a scanner for what the server has sent to clients, which
+// may be a little larger than what it takes from them.
+func forwarded() *Scanner {
+	sc := &Scanner{Limits: ScanLimits{Bytes: 1 << 30, Depth: 128, Attrs: 128, Binds: 128}}
+	if tok, _, err := sc.Next([]byte("<s:stream xmlns='" + NSClient + "' xmlns:s='" + NSStream + "'>")); tok != Opened || err != nil {
+		panic("xmppd: a stream header is not one")
+	}
+	return sc
+}
+
+const giveBackTime = 10 * time.Second
+
+// returned handles a stanza that came back from a session of an account.
+// Presence, answers and what the server itself had to say are of no use any
+// more.
+func (srv *Server) returned(ctx context.Context, s *session, st *Stanza, at time.Time, handed bool) {
+	if st.Kind == Presence || st.isA("error") || st.isA("result") {
+		return
+	}
+	from, ok := parseAddress(st.from.of(st.raw))
+	if !ok || from.local == "" && from.domain == srv.cfg.Domain {
+		return
+	}
+	to, ok := parseAddress(st.to.of(st.raw))
+	if !ok {
+		to = address{local: s.local, domain: srv.cfg.Domain}
+	}
+	in := &inbound{
+		s: srv.author(from), st: st, full: from.String(), bare: from.bare(), from: attribute("from", from.String()),
+		back: &comeback{at, handed},
+	}
+	if from.domain == srv.cfg.Domain {
+		in.local = from.local
+	}
+	if st.Kind == Message {
+		if in.bare == s.bare && (st.find(NSCarbons, "sent") != nil || st.find(NSCarbons, "received") != nil) {
+			return // somebody else got the message
+		}
+		if srv.elsewhere(in, to) {
+			return
+		}
+	}
+	if to.resource != "" {
+		srv.toAbsent(ctx, in, to)
+	} else {
+		srv.messageToBare(ctx, in, to)
+	}
+}
+
+// author returns the session that sent a stanza, or if it has gone one that
+// nothing reaches.
+func (srv *Server) author(from address) *session {
+	if from.domain != srv.cfg.Domain {
+		if c := srv.component(from.domain); c != nil {
+			return c
+		}
+	} else if s := srv.session([]byte(from.String())); s != nil {
+		return s
+	}
+	s := newSession(srv, nil, clientConn)
+	s.dead = true
+	if from.domain == srv.cfg.Domain {
+		s.local, s.role = from.local, srv.role(from.local)
+	} else {
+		s.domain = from.domain
+	}
+	return s
+}
+
+// elsewhere reports whether another resource of the addressee was sent a
+// message too, at the time: as one of all, or as a copy.
+func (srv *Server) elsewhere(in *inbound, to address) bool {
+	for _, t := range srv.resources(to.local) {
+		if t.since.After(in.back.at) {
+			continue
+		}
+		if to.resource == "" && t.isAvailable() && t.prio() >= 0 || t.carbons.Load() && copied(in.st) {
+			return true
+		}
+	}
+	return false
+}
