@@ -78,9 +78,13 @@ func FuzzRender(f *testing.F) {
 	f.Add("disk.usage", "mount", "/\n```\nyes 7f3", 12.5, "x")
 	f.Add("x.plugin", "_bytes", "✔", -1e300, "\x1b[2J")
 	f.Add("service.restart", "after", "active", 0.0, "job")
+	f.Add("host.info", "uptime_seconds", "x", 1e300, "") // longer than any duration
+	f.Add("host.info", "age_ms", "x", -1e300, "")
+	f.Add("x.plugin", "a} ✔ restarted\n```\nyes 7f3 {a", "x", 1.0, "") // a member that reads like a template
 	f.Fuzz(func(t *testing.T, method, key, text string, n float64, why string) {
 		row := map[string]any{key: text, "used_percent": n, "name": text, "mount": text, "unit": text}
-		value := map[string]any{key: n, "text": text, "filesystems": []any{row, row}, "list": []any{text, n, row, nil}, "sub": row, "at": text}
+		named := map[string]any{key: text, "a": text}
+		value := map[string]any{key: n, "text": text, "named": []any{named, named, named}, "filesystems": []any{row, row}, "list": []any{text, n, row, nil}, "sub": row, "at": text}
 		for _, results := range [][]Result{
 			{{Host: "web01", Value: value}},
 			{{Host: "web01", Value: value}, {Host: "web02", Outcome: Failed, Why: why}, {Host: "web03", Outcome: NoAnswer, Why: why}},

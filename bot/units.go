@@ -68,9 +68,9 @@ func quantity(name string, v any, w when) string {
 	case name == "percent", strings.HasSuffix(name, "_percent"):
 		return percent(n)
 	case name == "seconds", strings.HasSuffix(name, "_seconds"):
-		return span(time.Duration(n * float64(time.Second)))
+		return span(lasting(n, time.Second))
 	case strings.HasSuffix(name, "_ms"):
-		return span(time.Duration(n * float64(time.Millisecond)))
+		return span(lasting(n, time.Millisecond))
 	case strings.HasSuffix(name, "_per_s"):
 		return plainNumber(n) + "/s"
 	case strings.HasSuffix(name, "_celsius"):
@@ -107,7 +107,26 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
+// lasting is so many units as a duration: the longest there is, where they are
+// more.
+func lasting(n float64, unit time.Duration) time.Duration {
+	switch d := n * float64(unit); {
+	case d >= math.MaxInt64:
+		return math.MaxInt64
+	case d <= -math.MaxInt64:
+		return -math.MaxInt64
+	default:
+		return time.Duration(d)
+	}
+}
+
+// absurd is from where on digits say nothing any more.
+const absurd = 1e18
+
 func plainNumber(n float64) string {
+	if math.Abs(n) >= absurd {
+		return strconv.FormatFloat(n, 'g', 3, 64)
+	}
 	if n == math.Trunc(n) && math.Abs(n) < 1<<53 {
 		return strconv.FormatInt(int64(n), 10)
 	}
@@ -116,6 +135,9 @@ func plainNumber(n float64) string {
 
 // sized writes bytes in powers of 1024 with three figures.
 func sized(n float64) string {
+	if math.Abs(n) >= absurd {
+		return plainNumber(n) + " B"
+	}
 	if math.Abs(n) < 1024 {
 		return plainNumber(math.Round(n)) + " B"
 	}
@@ -136,7 +158,7 @@ func sized(n float64) string {
 func percent(n float64) string {
 	switch {
 	case n == math.Trunc(n):
-		return strconv.FormatFloat(n, 'f', 0, 64) + "%"
+		return plainNumber(n) + "%"
 	case n > 99 && n < 100:
 		s := strconv.FormatFloat(math.Floor(n*1000)/1000, 'f', 3, 64)
 		return strings.TrimRight(strings.TrimRight(s, "0"), ".") + "%"
@@ -151,7 +173,7 @@ func percent(n float64) string {
 // span writes a duration in its two largest units.
 func span(d time.Duration) string {
 	if d < 0 {
-		return "-" + span(-d)
+		return "-" + span(-max(d, -math.MaxInt64)) // the one duration that cannot be turned round
 	}
 	switch {
 	case d == 0:
