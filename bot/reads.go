@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"adminbot/agentapi"
 )
@@ -82,17 +84,29 @@ func (r report) detail(s Step, f face, top map[string]any) []line {
 func (r report) mainList(top map[string]any) (name string, cols []string) {
 	longest := 0
 	for _, k := range memberOrder(top) {
-		if rows := structs(top[k]); len(rows) > longest {
-			longest, name = len(rows), k
-			cols = nil
-			for _, m := range memberOrder(rows[0]) {
-				if len(cols) < 3 {
-					cols = append(cols, "{"+m+"}")
-				}
+		rows := structs(top[k])
+		if len(rows) <= longest {
+			continue
+		}
+		var telling []string
+		for _, m := range memberOrder(rows[0]) {
+			if len(telling) < 3 && nameable(m) {
+				telling = append(telling, "{"+m+"}")
 			}
+		}
+		if len(telling) > 0 {
+			longest, name, cols = len(rows), k, telling
 		}
 	}
 	return name, cols
+}
+
+// nameable reports whether a template can name the member: what a host calls its
+// members must not become the text around them.
+func nameable(member string) bool {
+	return member != "" && !strings.ContainsFunc(member, func(r rune) bool {
+		return r >= utf8.RuneSelf || r != '_' && r != '-' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 }
 
 // members are a result's own values as "key  value" lines.
