@@ -1,0 +1,402 @@
+//go:build !unit
+
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/internal/account"
+	"adminbot/internal/audit"
+	"adminbot/internal/config"
+	"adminbot/internal/hostagent"
+	"adminbot/internal/nginxtest"
+	"adminbot/internal/policy"
+	"adminbot/internal/servertest"
+	"adminbot/internal/store"
+)
+
+// A ground is an XMPP server that an installation is on and intruders get into.
+type ground struct {
+	kind                           string // embedded, prosody, ejabberd
+	domain                         string
+	c2s, component                 string // addresses
+	componentName, componentSecret string
+	roots                          *x509.CertPool
+	ca                             string // file
+	passwords                      map[string]string
+}
+
+// Accounts of every ground. Of those that are no part of the installation,
+// admin may do everything, eve may read and is known to the hosts as a caller,
+// mallory is nobody, and evil01 is a host whose agent the test plays.
+var groundAccounts = []struct {
+	name string
+	role account.Role
+}{
+	{"admin", account.Admin}, {"adminbot", account.Bot}, {"web01", account.Host}, {"web02", account.Host},
+	{"evil01", account.Host}, {"eve", account.User}, {"mallory", account.User},
+}
+
+// grounds are the servers.
+var grounds = []struct {
+	kind string
+	open func(testing.TB) *ground
+}{
+	{"embedded", embeddedGround},
+	{"prosody", prosodyGround},
+}
+
+func passwords() map[string]string {
+	m := map[string]string{}
+	for _, a := range groundAccounts {
+		m[a.name] = "pw-" + a.name
+	}
+	return m
+}
+
+func embeddedGround(t testing.TB) *ground {
+	t.Helper()
+	dir := t.TempDir()
+	at := &ground{kind: "embedded", domain: "localhost", componentName: "workgroup.localhost", componentSecret: "compsecret", passwords: passwords()}
+	db, err := store.Open(t.Context(), filepath.Join(dir, "accounts.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var accounts []account.Account
+	for _, a := range groundAccounts {
+		made, err := account.New(a.name, a.role, at.passwords[a.name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		accounts = append(accounts, made)
+	}
+	if err := db.AddAccounts(t.Context(), accounts); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	authority := servertest.NewAuthority(t)
+	srv, err := openServer(t.Context(), serverSetup{
+		domain: at.domain, accounts: filepath.Join(dir, "accounts.db"), cert: authority.Certificate(t, time.Hour, at.domain),
+		c2s: "127.0.0.1:0", component: "127.0.0.1:0", components: map[string]string{at.componentName: at.componentSecret},
+	}, quiet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving(t, srv.Run)
+	t.Cleanup(srv.Close)
+	at.c2s, at.component = srv.listeners.C2S.Addr().String(), srv.listeners.Component.Addr().String()
+	at.trust(t, authority)
+	return at
+}
+
+func prosodyGround(t testing.TB) *ground {
+	t.Helper()
+	pw := passwords()
+	srv := servertest.StartProsody(t, servertest.Options{
+		Accounts: pw,
+		Groups: "[+Hosts]\nweb01@localhost=web01\nweb02@localhost=web02\nevil01@localhost=evil01\n" +
+			"[+AdminBot]\nadminbot@localhost=AdminBot\n[+People]\nadmin@localhost=Admin\neve@localhost=Eve\n",
+	})
+	at := &ground{
+		kind: "prosody", domain: srv.Domain, c2s: srv.Addr, component: srv.Component,
+		componentName: srv.Name, componentSecret: srv.Secret, passwords: pw,
+	}
+	at.trust(t, srv.Authority)
+	return at
+}
+
+func (at *ground) trust(t testing.TB, authority *servertest.Authority) {
+	at.roots = authority.Pool()
+	at.ca = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(at.ca, authority.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// login is how an account logs in.
+func (at *ground) login(t testing.TB, name string) config.Account {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(at.passwords[name]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Account{JID: name + "@" + at.domain, PasswordFile: file, Address: at.c2s, CAFile: at.ca, Bot: "adminbot@" + at.domain}
+}
+
+// serving runs something until the test ends.
+func serving(t testing.TB, run func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		if err := g.Wait(); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	})
+}
+
+// quiet logs into the output of the test, and nothing after its end.
+func quiet(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// An installation is the real bot and two real host agents, each with an nginx
+// of its own that runs, and an administrator who asks them questions.
+type installation struct {
+	*ground
+	t      testing.TB
+	state  string
+	bot    *botPart
+	agents map[string]*agentPart
+	nginx  map[string]*nginxtest.Nginx
+	admin  *intruder
+
+	asked int
+	pids  map[string]int
+}
+
+const (
+	siegeBotPolicy = `[groups]
+admins = ["admin@localhost"]
+[[rule]]
+who = ["@admins"]
+may = ["R", "S", "W", "D", "A"]
+[[rule]]
+who = ["eve@localhost"]
+may = ["R"]
+`
+	siegeHostPolicy = `bots = ["adminbot@localhost"]
+callers = ["admin@localhost", "eve@localhost"]
+[[rule]]
+who = ["admin@localhost"]
+may = ["R", "S", "W", "D"]
+[[rule]]
+who = ["eve@localhost"]
+may = ["R"]
+[[rule]]
+who = ["adminbot@localhost"]
+may = ["R"]
+`
+)
+
+// install starts the installation and waits until the bot knows its hosts.
+func (at *ground) install(t testing.TB) *installation {
+	t.Helper()
+	in := &installation{
+		ground: at, t: t, state: t.TempDir(), agents: map[string]*agentPart{}, nginx: map[string]*nginxtest.Nginx{}, pids: map[string]int{},
+	}
+	for _, name := range []string{"web01", "web02"} {
+		in.host(name)
+	}
+	in.startBot()
+	in.admin = at.asClient(t, "admin", "desk", "")
+	in.admin.send("<presence/>")
+	in.until("the bot knows its hosts", func() bool {
+		known := 0
+		for _, h := range in.bot.fleet.Snapshot().Hosts {
+			if h.Online && slices.Contains(h.Facts.Services, "nginx") {
+				known++
+			}
+		}
+		return known == len(in.agents)
+	})
+	return in
+}
+
+// until waits for a condition.
+func (in *installation) until(what string, met func() bool) {
+	in.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !met() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			in.t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+func (in *installation) file(name, text string) string {
+	path := filepath.Join(in.state, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		in.t.Fatal(err)
+	}
+	return path
+}
+
+func (in *installation) host(name string) {
+	t := in.t
+	t.Helper()
+	initDir, dir := filepath.Join(in.state, name+".init.d"), filepath.Join(in.state, name+".nginx")
+	for _, d := range []string{initDir, dir} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nginx, err := nginxtest.Install(initDir, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nginx.Kill)
+	rules, err := policy.Load(in.file(name+".policy.toml", siegeHostPolicy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lc, err := linkConfig(in.login(t, name), agentapi.Resource, quiet(t).With("host", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := newAgent(lc, hostagent.Config{
+		Name: name, StateDir: filepath.Join(in.state, name), Policy: rules, InitDir: initDir,
+		Facts: map[string]string{"role": "web"}, Version: "test", Log: quiet(t).With("host", name),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving(t, part.Run)
+	in.agents[name], in.nginx[name] = part, nginx
+}
+
+func (in *installation) startBot() {
+	t := in.t
+	t.Helper()
+	lc, err := linkConfig(in.login(t, "adminbot"), botResource, quiet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.bot, err = newBot(botSetup{
+		login: lc, state: filepath.Join(in.state, "bot"), policy: in.file("bot.policy.toml", siegeBotPolicy),
+		conf: config.Default().Bot, log: quiet(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving(t, in.bot.Run)
+}
+
+// say says a line to the bot as the administrator and returns the answer.
+func (in *installation) say(line string) string {
+	in.t.Helper()
+	answer, err := ask(in.admin, in.bot.session.LocalAddr(), line)
+	if err != nil {
+		in.t.Fatalf("%s: %v", line, err)
+	}
+	return answer
+}
+
+// ask says a line to the bot and returns the text of its final answer.
+func ask(who *intruder, bot jid.JID, line string) (string, error) {
+	if err := who.send(chat(bot.Bare().String(), line)); err != nil {
+		return "", err
+	}
+	answer, err := who.wait(func(e string) bool { return isFinal(e) })
+	return bodyOf(answer), err
+}
+
+func chat(to, line string) string {
+	return fmt.Sprintf("<message type='chat' to='%s' id='%s'><body>%s</body></message>", to, uniqueID(), escapeXML(line))
+}
+
+// isFinal reports whether an element is an answer of the bot that ends its work.
+func isFinal(element string) bool {
+	return strings.HasPrefix(element, "<message") && strings.Contains(element, "<body>") && strings.Contains(element, "<active")
+}
+
+var bodyIn = regexp.MustCompile(`(?s)<body>(.*?)</body>`)
+
+func bodyOf(element string) string {
+	m := bodyIn.FindStringSubmatch(element)
+	if m == nil {
+		return ""
+	}
+	return unescapeXML(m[1])
+}
+
+// questions of the administrator, with what the answers begin with.
+var questions = []struct{ line, begins string }{
+	{"memory on web01 and web02", "✔ memory from 2/2 hosts"},
+	{"is nginx running on web01?", "✖ nginx on web01: inactive"},
+	{"mood of web02", "✔ mood on web02: "},
+	{"list hosts on role=web", "✔ "},
+}
+
+// holds checks what must hold whatever anybody does: the bot answers a question
+// rightly and says nothing unasked, no session was lost, no card is open, no
+// change ran, and the audit logs are whole.
+func (in *installation) holds(t *testing.T) {
+	t.Helper()
+	for _, e := range in.admin.drain() {
+		if strings.HasPrefix(e, "<message") {
+			t.Errorf("unasked: %s", e)
+		}
+	}
+	q := questions[in.asked%len(questions)]
+	in.asked++
+	if got := in.say(q.line); !strings.HasPrefix(got, q.begins) {
+		t.Errorf("%s: %s", q.line, got)
+	}
+	if got := in.say("yes"); !strings.Contains(got, "Nothing waits for a yes") {
+		t.Errorf("yes: %s", got)
+	}
+	if n := in.bot.session.Stats(); n.Reconnects != 0 || n.Failed != 0 {
+		t.Errorf("the bot's session: %+v", n)
+	}
+	for name, a := range in.agents {
+		if n := a.session.Stats(); n.Reconnects != 0 || n.Failed != 0 {
+			t.Errorf("the session of %s: %+v", name, n)
+		}
+		if did := in.nginx[name].Actions(); len(did) > 0 {
+			t.Errorf("nginx of %s was asked to %v", name, did)
+		}
+		if pid := in.nginx[name].PID(); pid != in.pids[name] {
+			t.Errorf("nginx of %s is process %d, was %d", name, pid, in.pids[name])
+		}
+		in.auditHolds(t, filepath.Join(in.state, name, "audit.jsonl"))
+	}
+	in.auditHolds(t, filepath.Join(in.state, "bot", "audit.jsonl"))
+	if in.admin.over() {
+		t.Fatalf("the administrator was thrown out: %v", in.admin.err)
+	}
+}
+
+func (in *installation) auditHolds(t *testing.T, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); os.IsNotExist(err) {
+		return
+	}
+	if _, err := audit.Verify(path); err != nil {
+		t.Error(err)
+	}
+}
+
+var ids struct {
+	sync.Mutex
+	last int
+}
+
+func uniqueID() string {
+	ids.Lock()
+	defer ids.Unlock()
+	ids.last++
+	return fmt.Sprintf("m%d", ids.last)
+}

@@ -1,0 +1,91 @@
+//go:build !unit
+
+package main
+
+import (
+	"cmp"
+	"encoding/xml"
+	"html"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// An attack is what an intruder sends after its login, and what it sees of it;
+// see outcome.
+type attack struct {
+	name  string
+	scope string // attributes for the header of its stream
+	send  string
+
+	sees                        string // on every server, but for those below
+	embedded, prosody, ejabberd string
+}
+
+func (a attack) want(kind string) string {
+	own := map[string]string{"embedded": a.embedded, "prosody": a.prosody, "ejabberd": a.ejabberd}
+	return cmp.Or(own[kind], a.sees, "silence")
+}
+
+// outcome is what an intruder saw: silence, the condition of the error it was
+// answered with, result, or the condition of the stream error that ended its
+// stream.
+func outcome(came []string, err error) string {
+	last := ""
+	for _, e := range came {
+		switch {
+		case strings.HasPrefix(e, "<presence"):
+			continue
+		case strings.Contains(e, "urn:ietf:params:xml:ns:xmpp-streams"):
+			return "ends: " + conditionIn(e)
+		case strings.HasPrefix(e, "<stream:error"):
+			return "ends: " + conditionIn(e)
+		case strings.Contains(e, "urn:ietf:params:xml:ns:xmpp-stanzas"):
+			last = "error: " + conditionIn(e)
+		case strings.HasPrefix(e, "<iq"):
+			last = "result"
+		case strings.HasPrefix(e, "<message"):
+			last, _, _ = strings.Cut("says: "+bodyOf(e), "\n")
+		default:
+			last = e
+		}
+	}
+	if err != nil {
+		return "ends"
+	}
+	if last == "" {
+		return "silence"
+	}
+	return last
+}
+
+var conditionOf = regexp.MustCompile(`<([a-z-]+)[^<>]*xmlns=['"]urn:ietf:params:xml:ns:xmpp-(?:stanzas|streams)['"]`)
+
+func conditionIn(element string) string {
+	m := conditionOf.FindStringSubmatch(element)
+	if m == nil {
+		return element
+	}
+	return m[1]
+}
+
+func escapeXML(s string) string {
+	var b strings.Builder
+	xml.EscapeText(&b, []byte(s))
+	return b.String()
+}
+
+func unescapeXML(s string) string { return html.UnescapeString(s) }
+
+// TestHostile lets intruders into three servers and has them do their worst to
+// an installation.
+func TestHostile(t *testing.T) {
+	for _, g := range grounds {
+		t.Run(g.kind, func(t *testing.T) {
+			site := g.open(t).install(t)
+			t.Run("nothing", site.holds)
+			t.Run("stanzas", func(t *testing.T) { hostileStanzas(t, site) })
+			t.Run("hosts", func(t *testing.T) { hostileHosts(t, site) })
+		})
+	}
+}
