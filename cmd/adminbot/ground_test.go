@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
@@ -27,117 +26,47 @@ import (
 	"adminbot/internal/nginxtest"
 	"adminbot/internal/policy"
 	"adminbot/internal/servertest"
-	"adminbot/internal/store"
 )
 
 // A ground is an XMPP server that an installation is on and intruders get into.
 type ground struct {
-	kind                           string // embedded, prosody, ejabberd
-	domain                         string
-	c2s, component                 string // addresses
-	componentName, componentSecret string
-	roots                          *x509.CertPool
-	ca                             string // file
-	passwords                      map[string]string
+	*servertest.Server
+	ca string // file
 }
 
-// Accounts of every ground. Of those that are no part of the installation,
-// admin may do everything, eve may read and is known to the hosts as a caller,
-// mallory is nobody, and evil01 is a host whose agent the test plays.
-var groundAccounts = []struct {
-	name string
-	role account.Role
-}{
-	{"admin", account.Admin}, {"adminbot", account.Bot}, {"web01", account.Host}, {"web02", account.Host},
-	{"evil01", account.Host}, {"eve", account.User}, {"mallory", account.User},
-}
+// groundOptions are the accounts of every ground. Of those that are no part of
+// the installation, admin may do everything, eve may read and is known to the
+// hosts as a caller, mallory is nobody, and evil01 is a host whose agent the
+// test plays.
+var groundOptions = servertest.Options{Accounts: []servertest.Account{
+	{Name: "admin", Password: passwordOf("admin"), Role: account.Admin},
+	{Name: "adminbot", Password: passwordOf("adminbot"), Role: account.Bot},
+	{Name: "web01", Password: passwordOf("web01"), Role: account.Host},
+	{Name: "web02", Password: passwordOf("web02"), Role: account.Host},
+	{Name: "evil01", Password: passwordOf("evil01"), Role: account.Host},
+	{Name: "eve", Password: passwordOf("eve"), Role: account.User},
+	{Name: "mallory", Password: passwordOf("mallory"), Role: account.User},
+}}
 
-// grounds are the servers.
-var grounds = []struct {
-	kind string
-	open func(testing.TB) *ground
-}{
-	{"embedded", embeddedGround},
-	{"prosody", prosodyGround},
-}
+func passwordOf(name string) string { return "pw-" + name }
 
-func passwords() map[string]string {
-	m := map[string]string{}
-	for _, a := range groundAccounts {
-		m[a.name] = "pw-" + a.name
-	}
-	return m
-}
-
-func embeddedGround(t testing.TB) *ground {
+func newGround(t testing.TB, srv *servertest.Server) *ground {
 	t.Helper()
-	dir := t.TempDir()
-	at := &ground{kind: "embedded", domain: "localhost", componentName: "workgroup.localhost", componentSecret: "compsecret", passwords: passwords()}
-	db, err := store.Open(t.Context(), filepath.Join(dir, "accounts.db"))
-	if err != nil {
+	at := &ground{srv, filepath.Join(t.TempDir(), "ca.pem")}
+	if err := os.WriteFile(at.ca, srv.Authority.PEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var accounts []account.Account
-	for _, a := range groundAccounts {
-		made, err := account.New(a.name, a.role, at.passwords[a.name])
-		if err != nil {
-			t.Fatal(err)
-		}
-		accounts = append(accounts, made)
-	}
-	if err := db.AddAccounts(t.Context(), accounts); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	authority := servertest.NewAuthority(t)
-	srv, err := openServer(t.Context(), serverSetup{
-		domain: at.domain, accounts: filepath.Join(dir, "accounts.db"), cert: authority.Certificate(t, time.Hour, at.domain),
-		c2s: "127.0.0.1:0", component: "127.0.0.1:0", components: map[string]string{at.componentName: at.componentSecret},
-	}, quiet(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	serving(t, srv.Run)
-	t.Cleanup(srv.Close)
-	at.c2s, at.component = srv.listeners.C2S.Addr().String(), srv.listeners.Component.Addr().String()
-	at.trust(t, authority)
 	return at
-}
-
-func prosodyGround(t testing.TB) *ground {
-	t.Helper()
-	pw := passwords()
-	srv := servertest.StartProsody(t, servertest.Options{
-		Accounts: pw,
-		Groups: "[+Hosts]\nweb01@localhost=web01\nweb02@localhost=web02\nevil01@localhost=evil01\n" +
-			"[+AdminBot]\nadminbot@localhost=AdminBot\n[+People]\nadmin@localhost=Admin\neve@localhost=Eve\n",
-	})
-	at := &ground{
-		kind: "prosody", domain: srv.Domain, c2s: srv.Addr, component: srv.Component,
-		componentName: srv.Name, componentSecret: srv.Secret, passwords: pw,
-	}
-	at.trust(t, srv.Authority)
-	return at
-}
-
-func (at *ground) trust(t testing.TB, authority *servertest.Authority) {
-	at.roots = authority.Pool()
-	at.ca = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(at.ca, authority.PEM, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // login is how an account logs in.
 func (at *ground) login(t testing.TB, name string) config.Account {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, []byte(at.passwords[name]), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(passwordOf(name)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return config.Account{JID: name + "@" + at.domain, PasswordFile: file, Address: at.c2s, CAFile: at.ca, Bot: "adminbot@" + at.domain}
+	return config.Account{JID: name + "@" + at.Domain, PasswordFile: file, Address: at.Addr, CAFile: at.ca, Bot: "adminbot@" + at.Domain}
 }
 
 // serving runs something until the test ends.

@@ -20,10 +20,7 @@ import (
 
 // An evilHost plays the agent of a host in the roster: it answers what is needed
 // to be known, and then whatever the test says.
-type evilHost struct {
-	*intruder
-	reply string // to every call but those of a host that comes: see reply
-}
+type evilHost struct{ *intruder }
 
 var (
 	idIn     = regexp.MustCompile(` id=['"]([^'"]*)['"]`)
@@ -35,7 +32,7 @@ var (
 // its facts.
 func (in *installation) beEvil(t testing.TB) *evilHost {
 	t.Helper()
-	e := &evilHost{intruder: in.asClient(t, "evil01", "agent", "")}
+	e := &evilHost{in.asClient(t, "evil01", "agent", "")}
 	e.will("<struct/>")
 	e.send("<presence><status>Happy</status><priority>-1</priority></presence>")
 	in.until("the bot knows evil01", func() bool {
@@ -204,7 +201,7 @@ func hostileHosts(t *testing.T, site *installation) {
 	}()
 	values := evilValues()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if site.kind != "embedded" && !slices.Contains(carriedOtherwise, name) {
+		if site.Kind != "embedded" && !slices.Contains(carriedOtherwise, name) {
 			continue // what the bot makes of it does not depend on who carried it
 		}
 		value := values[name]

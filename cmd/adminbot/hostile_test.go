@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"adminbot/internal/servertest"
 )
 
 // An attack is what an intruder sends after its login, and what it sees of it;
@@ -28,7 +30,7 @@ func (a attack) want(kind string) string {
 }
 
 // outcome is what an intruder saw: silence, the condition of the error it was
-// answered with, result, or the condition of the stream error that ended its
+// answered with, result, failure, or the condition of the stream error that ended its
 // stream.
 func outcome(came []string, err error) string {
 	last := ""
@@ -44,6 +46,8 @@ func outcome(came []string, err error) string {
 			last = "error: " + conditionIn(e)
 		case strings.HasPrefix(e, "<iq"):
 			last = "result"
+		case strings.HasPrefix(e, "<failure"):
+			last = "failure"
 		case strings.HasPrefix(e, "<message"):
 			last, _, _ = strings.Cut("says: "+bodyOf(e), "\n")
 		default:
@@ -80,12 +84,11 @@ func unescapeXML(s string) string { return html.UnescapeString(s) }
 // TestHostile lets intruders into three servers and has them do their worst to
 // an installation.
 func TestHostile(t *testing.T) {
-	for _, g := range grounds {
-		t.Run(g.kind, func(t *testing.T) {
-			site := g.open(t).install(t)
-			t.Run("nothing", site.holds)
-			t.Run("stanzas", func(t *testing.T) { hostileStanzas(t, site) })
-			t.Run("hosts", func(t *testing.T) { hostileHosts(t, site) })
-		})
-	}
+	servertest.Each(t, groundOptions, func(t *testing.T, srv *servertest.Server) {
+		site := newGround(t, srv).install(t)
+		t.Run("nothing", site.holds)
+		t.Run("stanzas", func(t *testing.T) { hostileStanzas(t, site) })
+		t.Run("component", func(t *testing.T) { hostileComponent(t, site) })
+		t.Run("hosts", func(t *testing.T) { hostileHosts(t, site) })
+	})
 }

@@ -47,9 +47,9 @@ const patience = 60 * time.Second
 // the header of its stream.
 func (at *ground) asClient(t testing.TB, account, resource, scope string) *intruder {
 	t.Helper()
-	conn := at.dial(t, at.c2s)
-	in := &intruder{domain: at.domain, ended: make(chan struct{}), more: make(chan struct{}, 1)}
-	header := fmt.Sprintf("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='%s' version='1.0' %s>", at.domain, scope)
+	conn := dial(t, at.Addr)
+	in := &intruder{domain: at.Domain, ended: make(chan struct{}), more: make(chan struct{}, 1)}
+	header := fmt.Sprintf("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='%s' version='1.0' %s>", at.Domain, scope)
 	r := newCutter(conn)
 	write := func(s string) {
 		t.Helper()
@@ -69,13 +69,13 @@ func (at *ground) asClient(t testing.TB, account, resource, scope string) *intru
 	expect("starttls")
 	write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
 	expect("<proceed")
-	secure := tls.Client(conn, &tls.Config{RootCAs: at.roots, ServerName: at.domain})
+	secure := tls.Client(conn, &tls.Config{RootCAs: at.Authority.Pool(), ServerName: at.Domain})
 	conn = secure
 	r = newCutter(conn)
 	write(header)
 	expect("PLAIN")
 	write("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" +
-		base64.StdEncoding.EncodeToString([]byte("\x00"+account+"\x00"+at.passwords[account])) + "</auth>")
+		base64.StdEncoding.EncodeToString([]byte("\x00"+account+"\x00"+passwordOf(account))) + "</auth>")
 	expect("<success")
 	r = newCutter(conn)
 	write(header)
@@ -91,23 +91,23 @@ var jidIn = regexp.MustCompile(`<jid>([^<]*)</jid>`)
 // asComponent logs in as the component of the site (XEP-0114).
 func (at *ground) asComponent(t testing.TB) *intruder {
 	t.Helper()
-	conn := at.dial(t, at.component)
-	fmt.Fprintf(conn, "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='%s'>", at.componentName)
+	conn := dial(t, at.Component)
+	fmt.Fprintf(conn, "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='%s'>", at.Name)
 	r := newCutter(conn)
 	id, err := r.header()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "<handshake>%x</handshake>", sha1.Sum([]byte(id+at.componentSecret)))
+	fmt.Fprintf(conn, "<handshake>%x</handshake>", sha1.Sum([]byte(id+at.Secret)))
 	if got, err := r.next(); err != nil || !strings.HasPrefix(got, "<handshake") {
 		t.Fatalf("handshake: %s (%v)", got, err)
 	}
-	in := &intruder{domain: at.domain, full: at.componentName, ended: make(chan struct{}), more: make(chan struct{}, 1)}
+	in := &intruder{domain: at.Domain, full: at.Name, ended: make(chan struct{}), more: make(chan struct{}, 1)}
 	in.start(t, conn, r)
 	return in
 }
 
-func (at *ground) dial(t testing.TB, addr string) net.Conn {
+func dial(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
