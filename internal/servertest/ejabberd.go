@@ -19,6 +19,7 @@ import (
 	"strings"
 	"testing"
 
+	"adminbot/docs"
 	"adminbot/internal/account"
 )
 
@@ -63,7 +64,9 @@ func StartEjabberd(t testing.TB, o Options) *Server {
 		e.ports = ports
 		s.Addr, s.DirectTLS = loopback(ports[0]), loopback(ports[1])
 		s.Component, e.api = loopback(ports[len(ejabberdPorts)]), loopback(ports[len(ejabberdPorts)+1])
-		s.write(t, "ejabberd.yml", []byte(e.config(string(shipped), o)))
+		s.write(t, "ejabberd.yml", []byte(e.config(t, string(shipped), o)))
+		s.write(t, "adminbot.yml", []byte(e.more(t, o)))
+		s.write(t, "ejabberdctl.cfg", fmt.Appendf(nil, "ERL_DIST_PORT=%d\nINET_DIST_INTERFACE=127.0.0.1\n", ports[len(ports)-1]))
 	})
 	if err := e.load(t, withRoles(o.Accounts)); err != nil {
 		t.Fatalf("servertest: accounts: %v\n%s", err, s.Log())
@@ -75,8 +78,8 @@ func StartEjabberd(t testing.TB, o Options) *Server {
 var ejabberdPorts = []int{5222, 5223, 5269, 5443, 5280, 3478, 1883}
 
 // config is the shipped configuration with what differs on every machine and
-// what an administrator adds for AdminBot.
-func (e *ejabberd) config(text string, o Options) string {
+// what docs/ejabberd.md tells an administrator to change in it.
+func (e *ejabberd) config(t testing.TB, text string, o Options) string {
 	for i, port := range ejabberdPorts {
 		text = strings.Replace(text, fmt.Sprintf("port: %d\n", port), fmt.Sprintf("port: %d\n", e.ports[i]), 1)
 	}
@@ -88,41 +91,25 @@ func (e *ejabberd) config(text string, o Options) string {
 	text = addTo(text, "listen", fmt.Sprintf(`  -
     port: %s
     ip: "127.0.0.1"
-    module: ejabberd_service
-    hosts:
-      %q:
-        password: %q
-  -
-    port: %s
-    ip: "127.0.0.1"
     module: ejabberd_http
     request_handlers:
       /api: mod_http_api
-`, portOf(e.s.Component), e.s.Name, e.s.Secret, portOf(e.api)))
+`, portOf(e.api)))
 	text = addTo(text, "api_permissions", `  "tests":
     who:
       ip: 127.0.0.1/32
-    what: [load, register, srg_create, srg_user_add]
+    what: [load, register, srg_user_add]
 `)
-	if o.Limits != Shipped {
-		text += "\nauth_scram_hash: sha256\n"
-	}
+	const file = "# /etc/ejabberd/ejabberd.yml"
+	page := func(where string) string { return block(t, docs.Ejabberd, file+", "+where) }
 	switch o.Limits {
 	case Recommended:
-		text = replaceSection(text, "shaper_rules", `  max_user_sessions: 10
-  max_user_offline_messages:
-    5000: admin
-    100: all
-  c2s_shaper:
-    - none: admin
-    - none: adminbot
-    - fast: all
-  s2s_shaper: fast
-`)
-		text = addTo(text, "modules", "  mod_time: {}\n")
-		text = addTo(text, "acl", "  adminbot:\n    user:\n"+e.bots(o))
+		text = replaceEntry(t, text, page("in place of the section shaper_rules"))
+		text = replaceEntry(t, text, page("under modules in place of mod_ping"))
+		text = replaceEntry(t, text, page("under modules in place of mod_stream_mgmt"))
 	case Unlimited:
-		text = replaceSection(text, "shaper_rules", `  max_user_sessions: 1000000
+		text = replaceEntry(t, text, `shaper_rules:
+  max_user_sessions: 1000000
   max_user_offline_messages: 1000000
   c2s_shaper: none
   s2s_shaper: none
@@ -132,22 +119,27 @@ func (e *ejabberd) config(text string, o Options) string {
 		text = strings.Replace(text, "starttls_required: true", "starttls: true", 1)
 	}
 	if o.Resume > 0 {
-		text = strings.Replace(text, "  mod_stream_mgmt:\n", fmt.Sprintf("  mod_stream_mgmt:\n    resume_timeout: %d\n", int(o.Resume.Seconds())), 1)
+		text = replaceEntry(t, text, fmt.Sprintf("  mod_stream_mgmt:\n    resend_on_timeout: if_offline\n    resume_timeout: %d\n", int(o.Resume.Seconds())))
 	}
-	return text
+	return text + strings.Replace(page("one more line"), "/etc/ejabberd/adminbot.yml", e.file("adminbot.yml"), 1)
 }
 
-func (e *ejabberd) bots(o Options) string {
-	var b strings.Builder
-	for _, a := range o.Accounts {
-		if a.Role == account.Bot {
-			fmt.Fprintf(&b, "      - %q\n", a.Name+"@"+o.Domain)
-		}
+// more is the file that docs/ejabberd.md tells an administrator to write.
+func (e *ejabberd) more(t testing.TB, o Options) string {
+	const file = "# /etc/ejabberd/adminbot.yml"
+	text := block(t, docs.Ejabberd, file) + block(t, docs.Ejabberd, file+", for workgroups")
+	switch o.Limits {
+	case Recommended:
+		text += block(t, docs.Ejabberd, file+", in addition")
+	case Unlimited:
+		text += "auth_scram_hash: sha256\n"
 	}
-	if b.Len() == 0 {
-		return "      - \"\"\n"
-	}
-	return b.String()
+	return strings.NewReplacer(
+		"adminbot@example.net", botOf(o.Accounts)+"@"+o.Domain,
+		"example.net", o.Domain,
+		"port: 5347", "port: "+portOf(e.s.Component),
+		"a long random secret", e.s.Secret,
+	).Replace(text)
 }
 
 // addTo puts lines at the beginning of a section of a YAML file.
@@ -155,10 +147,17 @@ func addTo(text, section, lines string) string {
 	return strings.Replace(text, "\n"+section+":\n", "\n"+section+":\n"+lines, 1)
 }
 
-// replaceSection gives a section of a YAML file other lines.
-func replaceSection(text, section, lines string) string {
-	was := regexp.MustCompile(`(?m)^` + section + `:\n(([ #].*)?\n)*`)
-	return was.ReplaceAllLiteralString(text, section+":\n"+lines+"\n")
+// replaceEntry replaces the entry of a YAML file that has the key and the depth
+// of the first line of lines.
+func replaceEntry(t testing.TB, text, lines string) string {
+	t.Helper()
+	key, _, _ := strings.Cut(lines, ":")
+	deeper := key[:len(key)-len(strings.TrimLeft(key, " "))] + " "
+	was := regexp.MustCompile(`(?m)^` + key + `:.*\n(` + deeper + `.*\n)*`)
+	if !was.MatchString(text) {
+		t.Fatalf("servertest: no %s in %s", key, shippedEjabberd)
+	}
+	return was.ReplaceAllLiteralString(text, lines)
 }
 
 func portOf(addr string) string {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"adminbot/docs"
 	"adminbot/internal/account"
 )
 
@@ -55,7 +56,7 @@ func StartProsody(t testing.TB, o Options) *Server {
 		}
 		before = overridden.ReplaceAllString(before, "")
 		s.write(t, "prosody.cfg.lua", []byte(before+p.here(ports, o)+"\nVirtualHost \"localhost\"\n"+after))
-		s.write(t, "conf.d/adminbot.cfg.lua", []byte(p.site(o)))
+		s.write(t, "conf.d/adminbot.cfg.lua", []byte(p.site(t, o)))
 	})
 }
 
@@ -92,29 +93,29 @@ log = { info = "*console" }
 	return b.String()
 }
 
-// site is what an administrator adds for AdminBot.
-func (p *prosody) site(o Options) string {
-	var b strings.Builder
-	if o.Limits != Shipped {
-		b.WriteString("password_hash = \"SHA-256\"\n")
-	}
-	if o.Limits == Recommended {
-		b.WriteString("limits = { c2s = { rate = \"256kb/s\" } }\n")
-		for _, a := range o.Accounts {
-			if a.Role == account.Bot {
-				fmt.Fprintf(&b, "unlimited_jids = { \"%s@%s\" }\n", a.Name, o.Domain)
-			}
+// site is what docs/prosody.md tells an administrator to add.
+func (p *prosody) site(t testing.TB, o Options) string {
+	const file = "-- /etc/prosody/conf.d/adminbot.cfg.lua"
+	text := block(t, docs.Prosody, file) + block(t, docs.Prosody, file+", at its end")
+	limits := block(t, docs.Prosody, file+", above VirtualHost")
+	switch o.Limits {
+	case Recommended:
+		if o.Resume > 0 {
+			limits = hibernation.ReplaceAllString(limits, "")
 		}
+		text = limits + text
+	case Unlimited:
+		text = "password_hash = \"SHA-256\"\n" + text
 	}
-	fmt.Fprintf(&b, `
-VirtualHost %q
-  modules_enabled = { "groups" }
-  groups_file = %q
-Component %q
-  component_secret = %q
-`, o.Domain, p.file("groups.txt"), p.s.Name, p.s.Secret)
-	return b.String()
+	return strings.NewReplacer(
+		"adminbot@example.net", botOf(o.Accounts)+"@"+o.Domain,
+		"example.net", o.Domain,
+		"/etc/prosody/adminbot-groups.txt", p.file("groups.txt"),
+		"a long random secret", p.s.Secret,
+	).Replace(text)
 }
+
+var hibernation = regexp.MustCompile(`(?m)^smacks_hibernation_time = .*\n`)
 
 // contacts writes who sees whom: with few accounts into the groups file, with
 // many into the contact lists of the bot and of the people.

@@ -24,8 +24,8 @@
 // ejabberd the people too. On Prosody with up to a hundred accounts, everybody
 // sees everybody: that is what its groups file can do.
 //
-// The others are configured as Debian ships them, plus what docs/prosody.md
-// and docs/ejabberd.md tell an administrator to add.
+// Prosody and ejabberd are configured as Debian ships them, but for addresses
+// and paths, and with the blocks of docs/prosody.md and docs/ejabberd.md.
 package servertest
 
 import (
@@ -38,6 +38,7 @@ import (
 	"testing"
 	"time"
 
+	"adminbot/docs"
 	"adminbot/internal/account"
 )
 
@@ -78,7 +79,7 @@ type Limits int
 // The limits.
 const (
 	Recommended Limits = iota // what docs/ tells administrators to set
-	Shipped                   // as Debian ships them; passwords are kept as SCRAM-SHA-1 then
+	Shipped                   // as Debian ships them; passwords are kept as SCRAM-SHA-1 then, contacts are as in docs/
 	Unlimited                 // none; for measurements
 )
 
@@ -237,6 +238,27 @@ func withRoles(all []Account) []Account {
 		out = append(out, a)
 	}
 	return out
+}
+
+// block is a block of a page; without it the page has changed and this package
+// has not.
+func block(t testing.TB, page, title string) string {
+	t.Helper()
+	text := docs.Block(page, title)
+	if text == "" {
+		t.Fatalf("servertest: no block %q in the page", title)
+	}
+	return text
+}
+
+// botOf is the name of the account of the bot.
+func botOf(all []Account) string {
+	for _, a := range all {
+		if a.Role == account.Bot {
+			return a.Name
+		}
+	}
+	return "adminbot"
 }
 
 // write writes a file of the server's directory.

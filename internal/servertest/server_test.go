@@ -59,6 +59,25 @@ func groups(t *testing.T, s *link.Session) map[string][]string {
 	return got
 }
 
+// contacts are who sees whom, in words.
+type contacts []struct{ name, password, want string }
+
+// check logs everybody in and compares their contact lists.
+func (all contacts) check(t *testing.T, s *servertest.Server) {
+	t.Helper()
+	for _, a := range all {
+		t.Run(a.name, func(t *testing.T) {
+			got := groups(t, connect(t, s, a.name+"@"+s.Domain+"/test", a.password))
+			for want := range strings.SplitSeq(a.want, "; ") {
+				group, names, _ := strings.Cut(want, ": ")
+				if has := strings.Join(got[group], ", "); has != names {
+					t.Errorf("has in %s %s, want %s", group, has, names)
+				}
+			}
+		})
+	}
+}
+
 // TestContacts looks at who is on whose contact list, on every server, before
 // and after it was restarted and killed.
 func TestContacts(t *testing.T) {
@@ -68,27 +87,40 @@ func TestContacts(t *testing.T) {
 		{Name: "web01", Password: "pw 1"},
 		{Name: "web02", Password: "pw 2", Role: account.Host},
 	}}, func(t *testing.T, s *servertest.Server) {
-		check := func(t *testing.T) {
-			for _, tt := range []struct{ name, password, want string }{
-				{"adminbot", "pw b", "Hosts: web01 (both), web02 (both); People: alice (both)"},
-				{"alice", "pw a", "AdminBot: adminbot (both); Hosts: web01 (both), web02 (both)"},
-				{"web01", "pw 1", "AdminBot: adminbot (both)"},
-			} {
-				got := groups(t, connect(t, s, tt.name+"@localhost/test", tt.password))
-				for want := range strings.SplitSeq(tt.want, "; ") {
-					group, names, _ := strings.Cut(want, ": ")
-					if has := strings.Join(got[group], ", "); has != names {
-						t.Errorf("%s has in %s %s, want %s", tt.name, group, has, names)
-					}
-				}
-			}
+		t.Parallel()
+		all := contacts{
+			{"adminbot", "pw b", "Hosts: web01 (both), web02 (both); People: alice (both)"},
+			{"alice", "pw a", "AdminBot: adminbot (both); Hosts: web01 (both), web02 (both)"},
+			{"web01", "pw 1", "AdminBot: adminbot (both)"},
 		}
-		t.Run("started", check)
-		t.Run("stopped and started", func(t *testing.T) { s.Stop(t); s.Start(t); check(t) })
-		t.Run("killed and started", func(t *testing.T) { s.Kill(t); s.Start(t); check(t) })
+		t.Run("started", func(t *testing.T) { all.check(t, s) })
+		t.Run("stopped and started", func(t *testing.T) { s.Stop(t); s.Start(t); all.check(t, s) })
+		t.Run("killed and started", func(t *testing.T) { s.Kill(t); s.Start(t); all.check(t, s) })
 		t.Run("another account", func(t *testing.T) {
 			s.AddAccounts(t, servertest.Account{Name: "web03", Password: "pw 3"})
 			connect(t, s, "web03@localhost/agent", "pw 3")
 		})
+	})
+}
+
+// TestManyContacts has more hosts than a groups file is good for.
+func TestManyContacts(t *testing.T) {
+	const hosts = 1000
+	servertest.Each(t, servertest.Options{Accounts: append(servertest.Hosts(hosts, "pw h"),
+		servertest.Account{Name: "adminbot", Password: "pw b", Role: account.Bot},
+		servertest.Account{Name: "alice", Password: "pw a", Role: account.User},
+	)}, func(t *testing.T, s *servertest.Server) {
+		host := groups(t, connect(t, s, "host00500@localhost/agent", "pw h"))
+		bot := groups(t, connect(t, s, "adminbot@localhost/bot", "pw b"))
+		alice := groups(t, connect(t, s, "alice@localhost/phone", "pw a"))
+		if len(host["Hosts"]) != 0 || len(host["AdminBot"]) != 1 {
+			t.Errorf("a host has %d hosts and %d bots", len(host["Hosts"]), len(host["AdminBot"]))
+		}
+		if len(bot["Hosts"]) != hosts || bot["Hosts"][499] != "host00500 (both)" || len(bot["People"]) != 1 {
+			t.Errorf("the bot has %d hosts and %d people", len(bot["Hosts"]), len(bot["People"]))
+		}
+		if len(alice["Hosts"]) != hosts || len(alice["AdminBot"]) != 1 {
+			t.Errorf("alice has %d hosts and %d bots", len(alice["Hosts"]), len(alice["AdminBot"]))
+		}
 	})
 }
