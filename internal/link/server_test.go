@@ -70,6 +70,7 @@ func once(t testing.TB, cfg link.Config) error {
 
 // everyServer is what works the same on all of them.
 func everyServer(t *testing.T, p *servertest.Server) {
+	t.Parallel()
 	t.Run("round trips between two sessions", func(t *testing.T) {
 		host := link.New(config(t, p, "web01@localhost/agent", hostPassword))
 		host.HandleIQ(xml.Name{Space: "urn:test", Local: "echo"}, func(_ context.Context, iq stanza.IQ, r xml.TokenReader) (xml.TokenReader, error) {
