@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,4 +267,54 @@ func TestPanic(t *testing.T) {
 	a.send(t, "<iq type='get' id='1'><query xmlns='jabber:iq:private'><x xmlns='u'/></query></iq>")
 	a.expect(t, "<stream:error><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
 	b.settle(t)
+}
+
+// TestDeadHost has a host fall silent: the bot learns of it within a minute,
+// with stream management and without.
+func TestDeadHost(t *testing.T) {
+	for _, managed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			st := newStage(t, nil)
+			st.store.add(t, "web01", account.Host)
+			st.store.add(t, "bot", account.Bot)
+			host := st.login(t, "web01", "agent")
+			ask := "<iq type='get' id='{}' from='example.org' to='web01@example.org/agent'><ping xmlns='urn:xmpp:ping'/></iq>"
+			after := 45 * time.Second
+			if managed {
+				host.manage(t)
+				ask, after = string(askForAck), time.Minute
+			}
+			bot := st.login(t, "bot", "bot")
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() { // lives
+				for {
+					select {
+					case <-ctx.Done():
+						return
+					case <-time.After(20 * time.Second):
+					}
+					bot.c.SetWriteDeadline(time.Time{}) // of the last send
+					io.WriteString(bot.c, " ")
+				}
+			})
+			bot.send(t, "<presence/>")
+			bot.settle(t)
+			host.send(t, "<presence/>")
+			host.settle(t)
+			bot.expect(t, "<presence to='bot@example.org' from='web01@example.org/agent'/>")
+			begin := time.Now()
+			if got := host.later(t); !matches(ask, got) {
+				t.Errorf("got %s", got)
+			}
+			if got := bot.later(t); got != "<presence to='bot@example.org' from='web01@example.org/agent' type='unavailable'/>" {
+				t.Errorf("got %s", got)
+			}
+			if d := time.Since(begin); d != after {
+				t.Errorf("the host was dead for %v", d)
+			}
+			cancel()
+			wg.Wait()
+		})
+	}
 }

@@ -86,8 +86,11 @@ type Limits struct {
 	UnauthedShare int           // of these, from one address; half of them
 	Sessions      int           // resources of one account; 20
 	WriteTimeout  time.Duration // for 64 KiB to leave; 20 s
-	IdlePing      time.Duration // silence before the server pings; 5 min
+	IdlePing      time.Duration // silence of a person before the server pings; 5 min
 	IdleCut       time.Duration // silence after the ping; 1 min
+	MachinePing   time.Duration // silence of a host or bot before the server pings; 30 s
+	MachineCut    time.Duration // silence after the ping; 15 s
+	Vanished      time.Duration // for TCP to find out that a machine is gone; 1 min
 
 	// Of stream management (XEP-0198).
 	Unacked        int           // bytes beyond Queue that a client may not have acknowledged; 1 MiB
@@ -127,6 +130,9 @@ func (l Limits) withDefaults() Limits {
 	d(&l.WriteTimeout, 20*time.Second)
 	d(&l.IdlePing, 5*time.Minute)
 	d(&l.IdleCut, time.Minute)
+	d(&l.MachinePing, 30*time.Second)
+	d(&l.MachineCut, 15*time.Second)
+	d(&l.Vanished, time.Minute)
 	n(&l.Unacked, 1<<20)
 	n(&l.UnackedStanzas, 20000)
 	d(&l.Hibernate, time.Minute)
@@ -343,6 +349,9 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 			return fmt.Errorf("xmppd: accept: %w", err)
 		}
 		pause = 0
+		if t, ok := c.(*net.TCPConn); ok {
+			keepAlive(t, s.cfg.Limits.Vanished)
+		}
 		se := newSession(s, c, kind)
 		s.mu.Lock()
 		if s.ending {

@@ -221,11 +221,7 @@ func (s *session) fill() error {
 		if s.domain != "" {
 			s.raw.SetReadDeadline(time.Time{}) // components may be silent
 		} else if s.bound() {
-			wait := s.srv.cfg.Limits.IdlePing
-			if s.pinged {
-				wait = s.srv.cfg.Limits.IdleCut
-			}
-			s.raw.SetReadDeadline(time.Now().Add(wait))
+			s.raw.SetReadDeadline(time.Now().Add(s.patience()))
 		}
 		if s.over.Load() {
 			return errCut
@@ -250,6 +246,22 @@ func (s *session) fill() error {
 		}
 		s.pinged = true
 	}
+}
+
+// patience is how long the client may be silent. Hosts and bots ping anyway,
+// and who talks to them must learn soon that they are gone; a phone sleeps, and
+// is not to be woken but by what TCP does for [Limits.Vanished].
+func (s *session) patience() time.Duration {
+	l := &s.srv.cfg.Limits
+	switch {
+	case s.role.Person() && s.pinged:
+		return l.IdleCut
+	case s.role.Person():
+		return l.IdlePing
+	case s.pinged:
+		return l.MachineCut
+	}
+	return l.MachinePing
 }
 
 // upgrade starts TLS after <starttls/> was answered. What the client sent
