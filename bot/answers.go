@@ -53,6 +53,7 @@ type kept struct {
 	asker  jid.JID
 	room   jid.JID
 	rest   []line // what the last page left
+	alone  bool   // that is for the asker alone
 	at     time.Time
 	weight int
 }
@@ -138,12 +139,12 @@ func (as *answers) get(id string, asker jid.JID) (kept, bool) {
 	return *k, true
 }
 
-// left notes what a page did not show.
-func (as *answers) left(id string, rest []line) {
+// left notes what a page did not show, and whether only the asker may see it.
+func (as *answers) left(id string, rest []line, alone bool) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	if k := as.byID[id]; k != nil {
-		k.rest = rest
+		k.rest, k.alone = rest, alone
 	}
 }
 

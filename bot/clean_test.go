@@ -91,9 +91,9 @@ func FuzzRender(f *testing.F) {
 		} {
 			step := Step{Method: method, Args: map[string]any{"unit": text}, Hosts: []string{"web01"}}
 			r := report{id: "7f3", plan: Plan{Steps: []Step{step}}, results: [][]Result{results}}
-			out, _ := page(r.render(), chatLines, r.id)
+			out, _ := page(r.render(), chatRoom, r.id)
 			checkReply(t, out, chatLines)
-			out, _ = page(r.everything(), chatLines, r.id)
+			out, _ = page(r.everything(), chatRoom, r.id)
 			if strings.Count(out, "```")%2 != 0 || !utf8.ValidString(out) {
 				t.Errorf("%q", out)
 			}

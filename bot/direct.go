@@ -26,6 +26,6 @@ func Text(spec agentapi.Spec, args map[string]any, dryRun bool, results []Result
 		s.Hosts = append(s.Hosts, r.Host)
 	}
 	report := report{plan: Plan{Steps: []Step{s}}, results: [][]Result{results}, took: took, w: when{now: time.Now(), zone: time.Local}}
-	text, _ := page(report.lines(), 1<<20, "")
+	text, _ := page(report.lines(), room{}, "")
 	return text
 }

@@ -25,6 +25,7 @@ type face struct {
 	wide     bool     // lines of text: no columns, wider than a table
 	brief    bool     // one says it all
 	count    bool     // of several rows, say how many instead of the worst
+	group    bool     // of very many hosts, only the first part of one is told
 }
 
 // faces is the table of faces, by method.
@@ -41,11 +42,11 @@ var faces = map[string]face{
 	"proc.list":        {noun: "processes", one: "{name} {cpu_percent}", list: "processes", cols: []string{"{name} ({pid})", "{cpu_percent}", "{rss_bytes}"}},
 	"proc.signal":      {do: "send {signal} to process {pid}", done: "{signal} sent to process {pid}", one: "still running {still_running}"},
 	"service.list":     {noun: "{state} services", list: "units", cols: []string{"{unit}", "{active}", "{sub}"}, tally: "active", worst: "active"},
-	"service.status":   {noun: "{unit}", one: "{active} ({sub}), since {since}"},
-	"service.start":    {do: "start {unit}", done: "{unit} started", one: "{after}, pid {main_pid}"},
+	"service.status":   {noun: "{unit}", one: "{active} ({sub}), since {since}", group: true},
+	"service.start":    {do: "start {unit}", done: "{unit} started", one: "{after}, pid {main_pid}", group: true},
 	"service.stop":     {do: "stop {unit}", done: "{unit} stopped", one: "{after}"},
-	"service.restart":  {do: "restart {unit}", done: "{unit} restarted", one: "{after}, pid {main_pid}"},
-	"service.reload":   {do: "reload {unit}", done: "{unit} reloaded", one: "{after}, pid {main_pid}"},
+	"service.restart":  {do: "restart {unit}", done: "{unit} restarted", one: "{after}, pid {main_pid}", group: true},
+	"service.reload":   {do: "reload {unit}", done: "{unit} reloaded", one: "{after}, pid {main_pid}", group: true},
 	"pkg.list":         {noun: "packages", count: true, one: "{name} {version}", list: "packages", cols: []string{"{name}", "{version}"}, worst: "name"},
 	"pkg.refresh":      {do: "refresh the package lists", done: "package lists refresh", accepted: true},
 	"patch.list":       {noun: "updates", one: "{count} pending, {security_count} security", list: "upgrades", cols: []string{"{name}", "{to}"}, worst: "-security_count"},

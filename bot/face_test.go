@@ -97,12 +97,12 @@ func TestEveryMethodRenders(t *testing.T) {
 				step.Hosts = append(step.Hosts, r.Host)
 			}
 			r := report{id: "7f3", plan: Plan{Steps: []Step{step}}, results: [][]Result{results}, w: when{now: time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)}}
-			text, _ := page(r.render(), chatLines, r.id)
+			text, _ := page(r.render(), chatRoom, r.id)
 			checkReply(t, text, chatLines)
 			if strings.Contains(text, "{") || strings.Contains(text, "map[") || strings.Contains(text, "%!") {
 				t.Errorf("%s: %s", s.Name, text)
 			}
-			page(r.everything(), chatLines, r.id)
+			page(r.everything(), chatRoom, r.id)
 			if testing.Verbose() && len(results) == 1 && results[0].Outcome == OK && results[0].Value != nil {
 				t.Logf("%s\n%s", s.Name, text)
 			}

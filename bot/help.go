@@ -36,7 +36,7 @@ func (b *Bot) help(t *turn, topic string) Reply {
 	} else {
 		lines = b.topicHelp(t, topic, verbs)
 	}
-	text, _ := page(asLines(lines), chatLines, "help")
+	text, _ := page(asLines(lines), chatRoom, "help")
 	return Reply{Text: text, Private: true, Data: Answer{Text: text}}
 }
 

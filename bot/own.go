@@ -42,6 +42,12 @@ var ownMethods = map[string]ownMethod{
 	"bot.more": {agentapi.Read, grammar.Verb{Help: "Shows the rest of a long answer.",
 		Words: []string{"more, show more, next page, the rest"}, Args: []grammar.Arg{idArg},
 	}},
+	"bot.csv": {agentapi.Read, grammar.Verb{Help: "Shows an answer as CSV, a line for each host or thing.",
+		Words: []string{"csv, as csv"}, Args: []grammar.Arg{idArg},
+	}},
+	"bot.json": {agentapi.Read, grammar.Verb{Help: "Shows an answer as JSON, a line for each host.",
+		Words: []string{"json, as json"}, Args: []grammar.Arg{idArg},
+	}},
 	"bot.retry": {agentapi.Read, grammar.Verb{Help: "Asks again the hosts that were not ok; a change needs a yes again.",
 		Words: []string{"retry, retry failed, try again"}, Args: []grammar.Arg{idArg},
 	}},
@@ -68,6 +74,10 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 		return b.details(t, id)
 	case "bot.more":
 		return b.more(t, id)
+	case "bot.csv":
+		return b.export(t, id, "csv", report.asCSV)
+	case "bot.json":
+		return b.export(t, id, "json", report.asJSON)
 	case "bot.retry":
 		return b.retry(ctx, t, id)
 	case "bot.repeat":
@@ -111,6 +121,10 @@ func control(line string, known func(string) bool) (grammar.Command, bool) {
 		method = "bot.details"
 	case "more":
 		method = "bot.more"
+	case "csv":
+		method = "bot.csv"
+	case "json":
+		method = "bot.json"
 	case "retry":
 		method = "bot.retry"
 		if len(rest) > 0 && rest[0] == "failed" {
@@ -206,9 +220,23 @@ func (b *Bot) more(t *turn, id string) error {
 	if len(k.rest) == 0 {
 		return t.say(tell(ExitOK, "✔ That was all of "+k.id+"."))
 	}
-	text, rest := page(k.rest, t.lines(), k.id)
-	b.answers.left(k.id, rest)
-	return t.say(Reply{Text: text, ID: k.id, Data: Answer{ID: k.id, Text: text}})
+	head := line{text: "✔ more of " + k.id}
+	text, rest := page(append([]line{head}, k.rest...), t.room(), k.id)
+	b.answers.left(k.id, rest, k.alone)
+	return t.say(Reply{Text: text, ID: k.id, Private: k.alone, Data: Answer{ID: k.id, Text: text}})
+}
+
+// export shows an answer as data that other programs read.
+func (b *Bot) export(t *turn, id, format string, as func(report) []line) error {
+	k, ok := b.answerOf(t, id)
+	if !ok {
+		return t.say(noAnswer(id))
+	}
+	lines := as(k.report)
+	head := line{text: fmt.Sprintf("✔ %s as %s · %s", plural(len(lines), "line"), format, k.id)}
+	text, rest := page(append([]line{head}, lines...), t.room(), k.id)
+	b.answers.left(k.id, rest, true)
+	return t.say(Reply{Text: text, ID: k.id, Private: true, Data: k.report.data(text)})
 }
 
 // details shows an answer host by host.
@@ -219,8 +247,8 @@ func (b *Bot) details(t *turn, id string) error {
 	}
 	k.w = t.w
 	lines := k.report.everything()
-	text, rest := page(lines, t.lines(), k.id)
-	b.answers.left(k.id, rest)
+	text, rest := page(lines, t.room(), k.id)
+	b.answers.left(k.id, rest, true)
 	return t.say(Reply{Text: text, ID: k.id, Private: true, Data: k.report.data(text)})
 }
 
@@ -232,7 +260,7 @@ func (r report) everything() []line {
 		if len(r.plan.Steps) > 1 {
 			out = append(out, line{text: fmt.Sprintf("%d  %s", i+1, s.Method)})
 		}
-		for _, res := range r.results[i] {
+		for _, res := range worstFirst(r.results[i]) {
 			text := res.Host + "  " + res.Outcome.String()
 			if res.Took > 0 {
 				text += "  " + span(res.Took)
@@ -240,9 +268,9 @@ func (r report) everything() []line {
 			if res.Late {
 				text += "  late"
 			}
-			out = append(out, line{text, true})
+			out = append(out, line{text: text, block: true})
 			if why := r.reason(res, s.Changes()); res.Outcome != OK && why != "" {
-				out = append(out, line{"  " + why, true})
+				out = append(out, line{text: "  " + why, block: true})
 			}
 			if top, _ := res.Value.(map[string]any); res.Outcome == OK && top != nil {
 				all := face{list: f.list, cols: f.cols, worst: f.worst, wide: f.wide}
@@ -251,7 +279,7 @@ func (r report) everything() []line {
 					shown = append(r.members(s.Method, top, f.list, all), shown...)
 				}
 				for _, l := range shown {
-					out = append(out, line{"  " + l.text, true})
+					out = append(out, line{text: "  " + l.text, block: true})
 				}
 			}
 		}
@@ -338,12 +366,4 @@ func (b *Bot) history(t *turn, s *Step) error {
 	}
 	text := strings.Join(lines, "\n")
 	return t.say(Reply{Text: text, Private: true, Data: Answer{Text: text}})
-}
-
-// lines is how many lines one message may have here.
-func (t *turn) lines() int {
-	if t.u.Room.String() != "" {
-		return roomLines
-	}
-	return chatLines
 }

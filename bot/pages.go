@@ -11,21 +11,44 @@ const (
 	roomLines = 12
 )
 
+// room is what one message may have; nothing in it is no limit.
+type room struct{ lines, bytes int }
+
+// A server may refuse stanzas of more than 10,000 bytes (RFC 6120 13.12), and
+// text grows when it is written as XML.
+var (
+	chatRoom  = room{chatLines, 7 << 10}
+	groupRoom = room{roomLines, 4 << 10}
+	onceRoom  = room{chatLines, sayBytes / 2} // an answer of bot.say, beside its data
+)
+
+// room is what a message may have here.
+func (t *turn) room() room {
+	switch {
+	case t.u.Room.String() != "":
+		return groupRoom
+	case t.u.Once:
+		return onceRoom
+	}
+	return chatRoom
+}
+
 // page writes the first lines that fit into one message, fences around block
 // lines, and returns what is left. id names the answer in the line that says
-// so.
-func page(lines []line, budget int, id string) (text string, rest []line) {
-	if lineCount(lines) > budget {
-		n := len(lines)
-		for n > 1 && lineCount(lines[:n])+1 > budget {
-			n--
+// so. The last line, if it says what can be said next, is on the first page.
+func page(lines []line, r room, id string) (text string, rest []line) {
+	if n := fitting(lines, r); n < len(lines) {
+		next := "details " + id
+		if last := lines[len(lines)-1]; last.next {
+			next, lines = last.text, lines[:len(lines)-1]
+			n = min(n, len(lines))
 		}
 		lines, rest = lines[:n:n], lines[n:]
-		more := fmt.Sprintf("… %d more lines: more · details %s", len(rest), id)
-		if len(rest) == 1 {
-			more = "… 1 more line: more · details " + id
+		say := next
+		if len(rest) > 0 {
+			say = fmt.Sprintf("… %s: more · %s", plural(len(rest), "more line"), next)
 		}
-		lines = append(lines, line{text: more})
+		lines = append(lines, line{text: say})
 	}
 	var b strings.Builder
 	block := false
@@ -43,6 +66,24 @@ func page(lines []line, budget int, id string) (text string, rest []line) {
 		b.WriteString("\n```")
 	}
 	return strings.TrimPrefix(b.String(), "\n"), rest
+}
+
+// fitting is how many of the lines have room, with one more that says how many
+// are left; at least one.
+func fitting(lines []line, r room) int {
+	n := len(lines)
+	if r.lines > 0 && lineCount(lines) > r.lines {
+		for n > 1 && lineCount(lines[:n])+1 > r.lines {
+			n--
+		}
+	}
+	size := 0
+	for i, l := range lines[:n] {
+		if size += len(l.text) + 1; r.bytes > 0 && size > r.bytes {
+			return max(i, 1)
+		}
+	}
+	return n
 }
 
 // lineCount counts lines with their fences.
@@ -70,7 +111,7 @@ func narrowed(lines []line) []line {
 			continue
 		}
 		for _, text := range wrap(l.text, blockWidth) {
-			out = append(out, line{text, true})
+			out = append(out, line{text: text, block: true})
 		}
 	}
 	return out

@@ -74,7 +74,7 @@ func (r report) detail(s Step, f face, top map[string]any) []line {
 		if n, ok := number(top["total"]); ok && n > 0 {
 			text = fmt.Sprintf("cut by the host: %s in all", plainNumber(n))
 		}
-		out = append(out, line{text, true})
+		out = append(out, line{text: text, block: true})
 	}
 	return out
 }
@@ -148,7 +148,7 @@ func (r report) members(method string, top map[string]any, list string, f face) 
 	}
 	var out []line
 	for i := range keys {
-		out = append(out, line{keys[i] + strings.Repeat(" ", wide-width(keys[i])) + "  " + cut(values[i], max(12, 2*blockWidth-wide)), true})
+		out = append(out, line{text: keys[i] + strings.Repeat(" ", wide-width(keys[i])) + "  " + cut(values[i], max(12, 2*blockWidth-wide)), block: true})
 	}
 	return out
 }
@@ -189,7 +189,7 @@ func (r report) text(top map[string]any) []line {
 			continue
 		}
 		for _, l := range cleanLines(s, 500, wideWidth) {
-			out = append(out, line{l, true})
+			out = append(out, line{text: l, block: true})
 		}
 	}
 	return out
@@ -248,7 +248,7 @@ func (r report) rows(rows []map[string]any, cols []string, wide bool) []line {
 				b.WriteString(strings.Repeat(" ", max(0, widths[j]-width(cell))))
 			}
 		}
-		out = append(out, line{strings.TrimRight(b.String(), " "), true})
+		out = append(out, line{text: strings.TrimRight(b.String(), " "), block: true})
 	}
 	return out
 }
@@ -298,7 +298,7 @@ func (r report) several(s Step, f face, results []Result, c Counts) section {
 		}
 		if c.OK < c.Asked {
 			sec.mark = "⚠"
-			sec.head += c.troubles()
+			sec.head = c.beside(sec.head)
 		} else if names := someHosts(hosts, headWidth); len(hosts) > 0 && width(sec.head)+width(names) < headWidth-20 {
 			sec.head += " (" + names + ")"
 		}
@@ -369,7 +369,7 @@ func (r report) dryRun(s Step, f face, results []Result, c Counts) section {
 	if yes < c.Asked && sec.mark == "✔" {
 		sec.mark = "⚠"
 	}
-	sec.head += c.troubles()
+	sec.head = c.beside(sec.head)
 	sec.lines = append(r.troubles(s, results, false), grouped(rows, false)...)
 	return append1(sec, line{text: "Nothing was run."})
 }
@@ -397,11 +397,17 @@ func append1(sec section, l line) section {
 // fleet is the answer to fleet.hosts: who is there, worst first.
 func (r report) fleet(s Step, results []Result) section {
 	moods := map[string]int{}
+	var names []string
 	var rows []cells
 	for _, res := range results {
+		if res.Outcome != OK {
+			continue
+		}
 		top, _ := res.Value.(map[string]any)
-		mood := word(top["mood"])
-		moods[mood]++
+		mood := clean(word(top["mood"]), 16)
+		if moods[mood]++; moods[mood] == 1 {
+			names = append(names, mood)
+		}
 		key := mood
 		if text, _ := top["status"].(string); text != "" && mood != "happy" {
 			key += "  " + clean(text, 60)
@@ -413,24 +419,27 @@ func (r report) fleet(s Step, results []Result) section {
 		}
 		rows = append(rows, cells{key: key, host: res.Host, weight: mood})
 	}
-	sec := section{mark: "✔"}
+	slices.SortFunc(names, func(a, b string) int { return compareBad(a, b) })
 	var parts []string
-	for _, mood := range []string{"dead", "sad", "happy"} {
-		if n := moods[mood]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, mood))
-		}
+	for _, mood := range names {
+		parts = append(parts, fmt.Sprintf("%d %s", moods[mood], mood))
 	}
-	sec.head = plural(len(results), "host") + ": " + strings.Join(parts, ", ")
-	if len(results) == 0 {
+	c := count(results)
+	sec := section{mark: "✔"}
+	switch {
+	case c.Asked == 0:
 		sec.head = "no host is like that"
-	}
-	if len(results) == 1 {
-		sec.head = fmt.Sprintf("%s is %s", results[0].Host, parts[0])
-		sec.head = strings.Replace(sec.head, "is 1 ", "is ", 1)
-		if key := rows[0].key; key == "happy" {
+	case c.OK == 0:
+		sec.mark, sec.head = "✖", c.beside(plural(c.Asked, "host"))
+	case c.Asked == 1:
+		sec.head = fmt.Sprintf("%s is %s", cut(results[0].Host, 40), names[0])
+		if rows[0].key == "happy" {
 			return sec
 		}
+	default:
+		sec.head = c.beside(plural(c.Asked, "host") + ": " + strings.Join(parts, ", "))
 	}
-	sec.lines = grouped(rows, false)
+	sec.lines = r.troubles(s, results, false)
+	sec.lines = append(sec.lines, grouped(rows, false)...)
 	return sec
 }

@@ -22,12 +22,14 @@ type report struct {
 type line struct {
 	text  string
 	block bool
+	next  bool // what can be said about the answer
 }
 
 const (
 	headWidth  = 70 // R1: what a phone's notification shows
 	blockWidth = 40 // R4
 	wideWidth  = 160
+	eachLimit  = 8 // of more hosts a reply does not say what each did by itself
 )
 
 // render is a report as lines for a phone.
@@ -54,7 +56,7 @@ func (r report) lines() []line {
 		}
 	}
 	if next := r.next(); next != "" {
-		lines = append(lines, line{text: next})
+		lines = append(lines, line{text: next, next: true})
 	}
 	return lines
 }
@@ -113,10 +115,19 @@ func (r report) next() string {
 	for i := range r.plan.Steps {
 		total = total.plus(count(r.results[i]))
 	}
-	if total.Asked == total.OK || r.id == "" {
+	if r.id == "" {
 		return ""
 	}
-	return "retry failed " + r.id + " · details " + r.id
+	say := "details " + r.id
+	if total.Asked > total.OK {
+		say = "retry failed " + r.id + " · " + say
+	} else if total.Asked <= eachLimit {
+		return ""
+	}
+	if total.Asked > eachLimit {
+		say += " · csv " + r.id
+	}
+	return say
 }
 
 // section is the answer to one step.
@@ -174,7 +185,7 @@ func (r report) change(s Step, f face, results []Result, c Counts) section {
 		if c.OK == 0 {
 			sec.mark = "✖"
 		}
-		sec.head = fmt.Sprintf("%s on %d/%d%s", done, c.OK, c.Asked, c.troublesWithin(headWidth-10-width(done)-len(fmt.Sprint(c.OK, c.Asked))-4))
+		sec.head = c.beside(fmt.Sprintf("%s on %d/%d", done, c.OK, c.Asked))
 	}
 	sec.lines = append(r.troubles(s, results, true), r.table(s, f, results)...)
 	return sec
@@ -220,23 +231,47 @@ func (r report) single(what string, res Result, write bool) string {
 
 // table lists what the hosts that are ok answered: identical answers once.
 func (r report) table(s Step, f face, results []Result) []line {
-	var rows []cells
-	for _, res := range results {
-		if res.Outcome != OK {
-			continue
-		}
-		rows = append(rows, cells{key: r.summary(s, f, res), host: res.Host, weight: r.weight(f, res)})
-	}
-	if len(rows) == 1 && rows[0].key == "" {
+	rows, distinct := r.cells(s, f, results)
+	switch brief, _, _ := strings.Cut(f.one, ", "); {
+	case len(rows) == 1 && rows[0].key == "":
 		return nil
+	case distinct > eachLimit && f.group:
+		// Process ids and times are of interest where they can be read.
+		f.one = brief
+		rows, distinct = r.cells(s, f, results)
+	case s.Changes() && len(rows) > 1 && distinct == len(rows):
+		for i := range rows {
+			if took := rows[i].took; took >= 100*time.Millisecond {
+				rows[i].key += "  " + span(took.Round(100*time.Millisecond))
+			}
+		}
+	}
+	if s.Changes() && distinct == 1 && len(rows) > eachLimit && len(rows) < len(results) {
+		return nil // R3: the smaller side is listed
 	}
 	return grouped(rows, strings.HasPrefix(f.worst, "-"))
 }
 
+// cells are the answers of the hosts that are ok, and how many differ.
+func (r report) cells(s Step, f face, results []Result) (rows []cells, distinct int) {
+	seen := map[string]bool{}
+	for _, res := range results {
+		if res.Outcome != OK {
+			continue
+		}
+		key := r.summary(s, f, res)
+		seen[key] = true
+		rows = append(rows, cells{key: key, host: res.Host, weight: r.weight(f, res), took: res.Took})
+	}
+	return rows, len(seen)
+}
+
+// cells are one line of a table before hosts are folded into it.
 type cells struct {
 	key    string
 	host   string
 	weight any
+	took   time.Duration
 }
 
 // grouped folds hosts with the same text into one line: host first while every
@@ -274,7 +309,7 @@ func grouped(rows []cells, down bool) []line {
 	var out []line
 	for i, key := range order {
 		text := fmt.Sprintf("%s%s  %s", names[i], strings.Repeat(" ", max(0, wide-width(names[i]))), key)
-		out = append(out, line{strings.TrimRight(cut(text, wideWidth), " "), true})
+		out = append(out, line{text: strings.TrimRight(cut(text, wideWidth), " "), block: true})
 	}
 	return out
 }

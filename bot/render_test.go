@@ -109,7 +109,7 @@ func TestRender(t *testing.T) {
 					c.Lines = chatLines
 				}
 				r := c.report(t, name)
-				text, _ := page(r.render(), c.Lines, r.id)
+				text, _ := page(r.render(), room{lines: c.Lines}, r.id)
 				out.Files = append(out.Files, txtar.File{Name: name + ".reply", Data: []byte(text + "\n")})
 				checkReply(t, text, c.Lines)
 				if !*update && text != want[name] {

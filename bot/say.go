@@ -20,8 +20,8 @@ func (b *Bot) rendered(t *turn, r report) Reply {
 		echo := line{text: "= " + cut(r.plan.Sentence, 300)}
 		lines = append(lines[:1:1], append([]line{echo}, lines[1:]...)...)
 	}
-	text, rest := page(lines, t.lines(), r.id)
-	b.answers.left(r.id, rest)
+	text, rest := page(lines, t.room(), r.id)
+	b.answers.left(r.id, rest, private(r.plan))
 	if !t.u.Once {
 		b.talks.shown(t.key, r.id, r.matched())
 	}

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -32,7 +33,7 @@ func (r report) selection(s Step, f face, results []Result, c Counts) section {
 		}
 		if c.OK < c.Asked {
 			sec.mark = "⚠"
-			sec.head += c.troubles()
+			sec.head = c.beside(sec.head)
 		}
 		sec.lines = append(sec.lines, r.troubles(s, results, false)...)
 		return sec
@@ -162,7 +163,7 @@ func (r report) matches(matched []hit, f Filter) []line {
 	var order []string
 	for _, h := range matched {
 		v, _ := h.field(f.Field)
-		key := quantity(f.Field, v, r.w)
+		key := roughly(f.Field, v, r.w)
 		g := groups[key]
 		if g == nil {
 			g = &group{value: v, rows: map[string][]string{}}
@@ -193,15 +194,30 @@ func (r report) matches(matched []hit, f Filter) []line {
 		var places []string
 		for _, name := range g.names {
 			hosts := foldHosts(g.rows[name])
+			if width(hosts) > wideWidth/2 {
+				hosts = someHosts(g.rows[name], wideWidth/2)
+			}
 			if name != "" {
 				hosts = strings.ReplaceAll(hosts, " ", ":"+name+" ") + ":" + name
 			}
 			places = append(places, hosts)
 		}
 		slices.SortFunc(places, natural)
-		out = append(out, line{cut(key+strings.Repeat(" ", max(0, wide-width(key)))+"  "+strings.Join(places, "  "), wideWidth), true})
+		if len(places) > 6 { // so many different things: details has them
+			places = append(places[:5:5], fmt.Sprintf("+%d", len(places)-5))
+		}
+		out = append(out, line{text: key + strings.Repeat(" ", max(0, wide-width(key))) + "  " + strings.Join(places, "  "), block: true})
 	}
 	return out
+}
+
+// roughly is a value as hosts are grouped by it: percents without their
+// fractions, so that 8.1% and 8.4% are one line.
+func roughly(name string, v any, w when) string {
+	if n, ok := number(v); ok && n >= 1 && (name == "percent" || strings.HasSuffix(name, "_percent")) {
+		return percent(math.Floor(n))
+	}
+	return quantity(name, v, w)
 }
 
 // ranking lists hits in their order, one a line.
@@ -215,7 +231,7 @@ func (r report) ranking(matched []hit, field string) []line {
 	out := make([]line, len(matched))
 	for i, h := range matched {
 		v, _ := h.field(field)
-		out[i] = line{places[i] + strings.Repeat(" ", wide-width(places[i])) + "  " + quantity(field, v, r.w), true}
+		out[i] = line{text: places[i] + strings.Repeat(" ", wide-width(places[i])) + "  " + quantity(field, v, r.w), block: true}
 	}
 	return out
 }

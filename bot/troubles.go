@@ -3,6 +3,7 @@ package bot
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,14 @@ func (c Counts) troubles() string {
 		}
 	}
 	return b.String()
+}
+
+// beside is a first line with the counts of what is not ok. The counts come
+// before the words when there is no room for both.
+func (c Counts) beside(head string) string {
+	room := headWidth - width("✔ ") - width(" · 7f3x")
+	counts := c.troublesWithin(room - width(head))
+	return cut(head, room-width(counts)) + counts
 }
 
 // troublesWithin is troubles in at most limit characters: kinds that a reader
@@ -55,41 +64,64 @@ func (r report) troubles(s Step, results []Result, write bool) []line {
 		}
 		groups[k] = append(groups[k], res.Host)
 	}
-	rank := map[Outcome]int{Failed: 0, Refused: 1, NoAnswer: 2, Expired: 3, Unreachable: 4, Skipped: 5}
 	slices.SortStableFunc(order, func(a, b kind) int {
-		return cmp.Or(rank[a.outcome]-rank[b.outcome], len(groups[b])-len(groups[a]), strings.Compare(a.why, b.why))
+		return cmp.Or(a.outcome.rank()-b.outcome.rank(), len(groups[b])-len(groups[a]), strings.Compare(a.why, b.why))
 	})
 	var out []line
 	if len(results) == 1 { // the first line has said who and how
 		if k := order; len(k) == 1 && k[0].why != "" && k[0].outcome != Unreachable {
-			out = append(out, line{cut(k[0].why, wideWidth), true})
+			out = append(out, line{text: cut(k[0].why, wideWidth), block: true})
 		}
 		return out
 	}
+	var rows [][3]string
 	for _, k := range order {
-		word := strings.ToUpper(k.outcome.String())
+		rows = append(rows, [3]string{fmt.Sprintf("%s %d", k.outcome.loud(write), len(groups[k])), k.why, someHosts(groups[k], 60)})
+	}
+	// In columns where all of it has room beside each other.
+	var wide [2]int
+	for _, row := range rows {
+		wide[0], wide[1] = max(wide[0], width(row[0])), max(wide[1], width(row[1]))
+	}
+	aligned := !slices.ContainsFunc(rows, func(row [3]string) bool { return row[1] == "" || wide[0]+wide[1]+width(row[2])+4 > blockWidth })
+	for _, row := range rows {
 		switch {
-		case k.outcome == Unreachable && !write:
-			word = "OFFLINE"
-		case k.outcome == Unreachable:
-			word = "NOT SENT"
-		case k.outcome == Skipped:
-			word = "NOT STARTED"
-		case k.outcome == Expired:
-			word = "NOT RUN"
-		}
-		head := fmt.Sprintf("%s %d", word, len(groups[k]))
-		hosts := someHosts(groups[k], 60)
-		if width(head)+width(k.why)+width(hosts)+4 <= blockWidth {
-			out = append(out, line{join(head, k.why, hosts), true})
-			continue
-		}
-		out = append(out, line{join(head, hosts), true})
-		if k.why != "" {
-			out = append(out, line{"  " + cut(k.why, wideWidth), true})
+		case aligned:
+			out = append(out, line{text: fmt.Sprintf("%-*s  %-*s  %s", wide[0], row[0], wide[1], row[1], row[2]), block: true})
+		case width(row[0])+width(row[1])+width(row[2])+4 <= blockWidth:
+			out = append(out, line{text: join(row[0], row[1], row[2]), block: true})
+		default:
+			out = append(out, line{text: join(row[0], row[2]), block: true})
+			if row[1] != "" {
+				out = append(out, line{text: "  " + cut(row[1], wideWidth), block: true})
+			}
 		}
 	}
 	return out
+}
+
+// rank orders outcomes by how much they matter to whoever reads (R5).
+func (o Outcome) rank() int {
+	return slices.Index([]Outcome{Failed, Refused, NoAnswer, Expired, Unreachable, Skipped, OK}, o)
+}
+
+func worstFirst(results []Result) []Result {
+	return slices.SortedStableFunc(slices.Values(results), func(a, b Result) int { return a.Outcome.rank() - b.Outcome.rank() })
+}
+
+// loud is the outcome as it stands before hosts that are not ok.
+func (o Outcome) loud(write bool) string {
+	switch {
+	case o == Unreachable && !write:
+		return "OFFLINE"
+	case o == Unreachable:
+		return "NOT SENT"
+	case o == Skipped:
+		return "NOT STARTED"
+	case o == Expired:
+		return "NOT RUN"
+	}
+	return strings.ToUpper(o.String())
 }
 
 func join(parts ...string) string {
@@ -98,7 +130,7 @@ func join(parts ...string) string {
 
 // reason says why a host is not ok.
 func (r report) reason(res Result, write bool) string {
-	why := clean(res.Why, wideWidth)
+	why := clean(printed(res.Why), wideWidth)
 	switch res.Outcome {
 	case Failed:
 		if why == "" {
@@ -118,3 +150,11 @@ func (r report) reason(res Result, write bool) string {
 	}
 	return why
 }
+
+// failedScript is how a host agent begins to say that an init script failed; what
+// the script itself printed follows on the next lines.
+var failedScript = regexp.MustCompile(`^[a-z]+ of \S+ failed: exit status \d+\n`)
+
+// printed is what a fault says beyond what its reply has said: of a script that
+// failed, what it printed.
+func printed(why string) string { return failedScript.ReplaceAllString(why, "") }
