@@ -115,7 +115,7 @@ func natural(a, b string) int {
 func someHosts(names []string, limit int) string {
 	sorted := slices.Clone(names)
 	slices.SortFunc(sorted, natural)
-	if s := strings.Join(sorted, " "); len(names) <= 6 && width(s) <= limit {
+	if s := strings.Join(sorted, " "); len(names) <= 3 && width(s) <= limit {
 		return s
 	}
 	s := foldHosts(names)

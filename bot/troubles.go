@@ -81,12 +81,14 @@ func (r report) troubles(s Step, results []Result, write bool) []line {
 	// In columns where all of it has room beside each other.
 	var wide [2]int
 	for _, row := range rows {
-		wide[0], wide[1] = max(wide[0], width(row[0])), max(wide[1], width(row[1]))
+		if row[1] != "" {
+			wide[0], wide[1] = max(wide[0], width(row[0])), max(wide[1], width(row[1]))
+		}
 	}
-	aligned := !slices.ContainsFunc(rows, func(row [3]string) bool { return row[1] == "" || wide[0]+wide[1]+width(row[2])+4 > blockWidth })
+	aligned := !slices.ContainsFunc(rows, func(row [3]string) bool { return row[1] != "" && wide[0]+wide[1]+width(row[2])+4 > blockWidth })
 	for _, row := range rows {
 		switch {
-		case aligned:
+		case aligned && row[1] != "":
 			out = append(out, line{text: fmt.Sprintf("%-*s  %-*s  %s", wide[0], row[0], wide[1], row[1], row[2]), block: true})
 		case width(row[0])+width(row[1])+width(row[2])+4 <= blockWidth:
 			out = append(out, line{text: join(row[0], row[1], row[2]), block: true})

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/xml"
 	"fmt"
 	"maps"
@@ -30,7 +31,7 @@ import (
 //	hosts: what init scripts were asked to do since the last such line
 //
 // Commands: hear NAME (an answer to an earlier line); asked HOST ACTION (waits
-// until an init script was); kill HOST; hang HOST (its process is stopped);
+// until an init script was); csv NAME (the last answer, all its pages); kill HOST; hang HOST (its process is stopped);
 // wake HOST; fails HOST SERVICE TEXT; hangs HOST SERVICE; works HOST SERVICE;
 // bot away; bot back; encrypted, correct, late DURATION (of the next line).
 //
@@ -60,6 +61,16 @@ func TestTalk(t *testing.T) {
 		hosts[6].frozen, hosts[7].away = true, true
 		return append(hosts, &talkHost{name: "db01", facts: "role=db"})
 	}
+	large := func() []*talkHost {
+		var hosts []*talkHost
+		for i := range 300 {
+			h := &talkHost{name: fmt.Sprintf("app%03d", i+1), facts: "role=app env=demo", services: []string{"worker"}}
+			h.away = i >= 295
+			hosts = append(hosts, h)
+		}
+		hosts[0].services, hosts[1].services = append(hosts[0].services, "real nginx"), append(hosts[1].services, "real nginx")
+		return append(hosts, &talkHost{name: "db01", facts: "role=db"})
+	}
 	t.Run("embedded", func(t *testing.T) {
 		t.Run("small", func(t *testing.T) {
 			t.Parallel()
@@ -67,6 +78,11 @@ func TestTalk(t *testing.T) {
 			s := openTalk(t, embedded(t, talkAccounts(hosts)), nil, hosts)
 			playFile(t, "testdata/talk/small.txtar", s)
 			playFile(t, "testdata/talk/late-embedded.txtar", s)
+		})
+		t.Run("large", func(t *testing.T) {
+			t.Parallel()
+			hosts := large()
+			playFile(t, "testdata/talk/large.txtar", openTalk(t, embedded(t, talkAccounts(hosts)), impatient, hosts))
 		})
 		t.Run("partly", func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +141,7 @@ func (p *play) run(script string) string {
 		l := lines[i]
 		switch {
 		case l == "", strings.HasPrefix(l, "bot"), strings.HasPrefix(l, "     "):
+		case strings.HasPrefix(l, "csv: "):
 		case strings.HasPrefix(l, "hosts:"):
 			p.out = append(p.out, strings.TrimSpace("hosts: "+s.changes()))
 		case strings.HasPrefix(l, "! "):
@@ -205,8 +222,10 @@ var (
 	timeIn = regexp.MustCompile(`\b\d\d:\d\d\b`)
 	lateIn = regexp.MustCompile(`rrived (\d+ (ms|s|m)|\d+\.\d s|\d+ m \d+ s) late`)
 	waitIn = regexp.MustCompile(`no answer in \d+ s`)
-	eachIn = regexp.MustCompile(`(?m)^(\S+  (?:ok|failed|refused|no answer)|\S+ · .*)(?:  | · )[\d.]+ m?s$`)
+	eachIn = regexp.MustCompile(`(?m)^(\S+  (?:ok|failed|refused|no answer|unreachable)|\S+ · .*)(?:  | · )[\d.]+ m?s$`)
 	mainIn = regexp.MustCompile(`main pid  \d+`)
+	doneIn = regexp.MustCompile(`(?m)(, pid 4112)  [\d.]+ m?s$`)
+	diskIn = regexp.MustCompile(`(?m)^( *)\d+%  `)
 )
 
 // told is a reply as the files have it.
@@ -229,6 +248,7 @@ func (p *play) told(body string) string {
 	}
 	body = pidsIn.ReplaceAllString(body, "pid 4112")
 	body = mainIn.ReplaceAllString(eachIn.ReplaceAllString(body, "$1"), "main pid  4112")
+	body = diskIn.ReplaceAllString(doneIn.ReplaceAllString(body, "$1"), "${1}82%  ")
 	body = timeIn.ReplaceAllString(body, "14:02")
 	body = lateIn.ReplaceAllString(body, "rrived 14 m late")
 	return waitIn.ReplaceAllString(body, "no answer in 30 s")
@@ -298,6 +318,8 @@ func (p *play) happen(f []string) {
 	switch arg(0) {
 	case "hear":
 		p.hear(arg(1), arg(1))
+	case "csv":
+		p.out = append(p.out, p.csv(arg(1)))
 	case "asked":
 		h := host()
 		s.until(arg(1)+" is asked to "+arg(2), func() bool {
@@ -343,6 +365,46 @@ func (p *play) happen(f []string) {
 	}
 }
 
+// csv asks for the last answer as CSV, page after page, and says what is in it.
+func (p *play) csv(who string) string {
+	s, t := p.site, p.site.t
+	t.Helper()
+	var whole strings.Builder
+	for line := "csv"; ; line = "more" {
+		s.say(s.person(who), fmt.Sprintf("%s-csv-%d", t.Name(), p.next), line)
+		p.next++
+		var body string
+		select {
+		case body = <-s.person(who).heard:
+		case <-time.After(within):
+			t.Fatal("no csv")
+		}
+		_, page, _ := strings.Cut(body, "\n```\n")
+		page, end, ok := strings.Cut(page, "```")
+		if !ok || strings.Count(body, "\n") > 24 {
+			t.Fatalf("no page of CSV: %s", body)
+		}
+		whole.WriteString(page)
+		if !strings.Contains(end, "more") {
+			break
+		}
+	}
+	records, err := csv.NewReader(strings.NewReader(whole.String())).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes, hosts := map[string]int{}, map[string]bool{}
+	for _, r := range records[1:] {
+		hosts[r[0]] = true
+		outcomes[r[1]]++
+	}
+	var counts []string
+	for _, o := range slices.Sorted(maps.Keys(outcomes)) {
+		counts = append(counts, fmt.Sprintf("%d %s", outcomes[o], o))
+	}
+	return fmt.Sprintf("csv: %d hosts, %s", len(hosts), strings.Join(counts, ", "))
+}
+
 // changes are what init scripts were asked to do since the last call: the hosts
 // of each, folded as people read them.
 func (s *talkSite) changes() string {
@@ -354,7 +416,11 @@ func (s *talkSite) changes() string {
 	}
 	var out []string
 	for _, c := range slices.Sorted(maps.Keys(by)) {
-		out = append(out, c+" on "+strings.Join(by[c], " "))
+		names := by[c]
+		if len(names) > 12 {
+			names = []string{names[0], "…", names[len(names)-1], fmt.Sprintf("(%d)", len(names))}
+		}
+		out = append(out, c+" on "+strings.Join(names, " "))
 	}
 	return strings.Join(out, ", ")
 }

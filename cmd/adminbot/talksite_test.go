@@ -281,7 +281,7 @@ stop() { alive && kill "$(cat %[2]s.pid)"; rm -f %[2]s.pid; }
 start() { setsid sleep 100000 </dev/null >/dev/null 2>&1 & echo $! > %[2]s.pid; }
 case "$1" in
 status) alive && exit 0; exit 3 ;;
-restart|stop|start)
+restart|stop|start|reload)
 	if [ -s fails ]; then cat fails; exit 1; fi
 	if [ -e hangs ]; then echo $$ > hanging.pid; exec sleep 100000; fi ;;
 esac
