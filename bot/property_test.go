@@ -73,7 +73,7 @@ var counted = regexp.MustCompile(`· (\d+) (failed|refused|NOT reached|no answer
 // counts that add up, and nothing of a host's text outside its block.
 func TestAnyReport(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for i := range 1500 {
+	for i := range 400 {
 		rep := anyReport(r)
 		lines := chatLines
 		space := chatRoom
@@ -157,7 +157,7 @@ func outside(text string) (out []string) {
 // stays in its block, and holds no formula and no line that confirms anything.
 func TestExports(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 60 {
+	for range 20 {
 		rep := anyReport(r)
 		table, documents := rep.asCSV(), rep.asJSON()
 		for _, l := range slices.Concat(table, documents) {
