@@ -25,6 +25,8 @@ type frame struct {
 	// day is the day that an order without a time of day was for, when the
 	// line may answer "At what time?".
 	day time.Time
+	// lacks is the argument that the line before was asked for.
+	lacks string
 	// lean makes a question without hosts be about the hosts named before.
 	lean bool
 	// lend gives what the clause lacks from its neighbour ("disk and memory on db03").

@@ -110,7 +110,7 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 			lend = &a.pending[0]
 			lf.remember(r.lx, a.pending)
 		}
-		lf.lend = lend
+		lf.lend, lf.lean = lend, false
 		b := r.clauseHalf(right, to, lf)
 		if b.Status != OK {
 			continue

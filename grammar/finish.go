@@ -10,14 +10,14 @@ import (
 func (b *binding) finish() *outcome {
 	o := &outcome{v: b.v, write: b.vb.Write}
 	found, words := b.phrasesFound()
-	if b.fr.edit && len(found) > 0 && b.vb.Write {
-		return nil // a sentence with a verb of its own inherits nothing
+	if b.fr.edit && b.vb.Write && slices.ContainsFunc(found, func(p *phrase) bool { return p.set[b.fr.lacks] == "" }) {
+		return nil // a sentence with a verb of its own inherits nothing, but for the answer to a question
 	}
 	for _, p := range found {
 		b.carry(p)
 	}
 	if b.fr.edit {
-		if b.vb.Write && !b.filled {
+		if b.vb.Write && !b.filled && len(found) == 0 {
 			return nil // "it" alone changes nothing
 		}
 		o.changed = b.filled || len(found) > 0 && slices.ContainsFunc(found, func(p *phrase) bool { return len(p.set) > 0 })
@@ -176,6 +176,9 @@ func (b *binding) fillers(o *outcome) {
 				}
 				ok = taken(k)
 				if !b.vb.Write {
+					if t.is("det") && !ok {
+						b.soft++ // those what?
+					}
 					ok = ok || t.is("det") || t.is("rel") || t.is("ask") || t.is("prep") && (taken(i-1) || i+1 < n && b.toks[i+1].is("ask")) || t.is("all") || t.is("only")
 				} else if t.is("all") || t.is("rel") || t.is("only") || t.is("last") || t.is("next") {
 					ok = false

@@ -12,7 +12,10 @@ func (r *reader) frame() frame {
 			cmds = p.pending
 		}
 		fr.remember(r.lx, cmds)
-		fr.day = time.Time{}
+		fr.day, fr.lacks = time.Time{}, ""
+		if p.Status == Incomplete && len(cmds) == 1 {
+			fr.lacks = p.missing
+		}
 		if p.Status == Incomplete && p.missing == "time" && len(cmds) == 1 {
 			fr.day = cmds[0].At.In(r.lx.zone)
 		}

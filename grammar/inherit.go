@@ -73,6 +73,9 @@ func (b *binding) inherit() {
 			}
 		}
 	}
+	if b.pron == "it" && !b.filledBefore {
+		b.soft++ // "it" is rather something that the verb takes
+	}
 	if b.pron == "them" && len(b.vb.Args) > 0 {
 		if a := b.vb.Args[0]; a.List && !a.Required {
 			if v, ok := fr.objects[a.Kind].([]string); ok && len(b.args) == 0 {

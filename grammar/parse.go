@@ -165,7 +165,7 @@ const (
 func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	f, t := r.trim(from, to)
 	follows := f > from && r.marked(from) || r.then
-	fr.lean = follows
+	fr.lean = follows || r.verbless(from, to)
 	outs := r.outcomes(from, to, fr, false)
 	best := choose(outs)
 	if (best.Status == OK || best.Status == Ambiguous) && !(r.fragment(from, best, fr)) {
@@ -255,7 +255,7 @@ func (r *reader) fragment(from int, best choice, fr frame) bool {
 		return false
 	}
 	// "disk over 10%" behind a question about disks names its subject again.
-	if c.Method == fr.last.Method {
+	if c.Method == fr.last.Method && !r.isClass(from, "top") && !r.isClass(from, "sortby") {
 		for _, m := range r.la.matches[from] {
 			for _, t := range m.n.terms {
 				if int(t.verb) == v && t.role == roleHead && t.b == 0 && len(r.lx.verbs[v].phrases[t.a].set) == 0 {
@@ -265,6 +265,31 @@ func (r *reader) fragment(from int, best choice, fr frame) bool {
 		}
 	}
 	return true
+}
+
+// verbless reports whether the words are a bare noun phrase of a question, like
+// "memory" behind "disk on web01": it asks the same of other things.
+func (r *reader) verbless(from, to int) bool {
+	i := max(from, r.skipPolite())
+	if i >= to || len(r.la.matches[i]) == 0 || r.isClass(i, "top") {
+		return false
+	}
+	head := false
+	for _, t := range r.la.matches[i][0].n.terms {
+		if r.lx.verbs[t.verb].Write {
+			return false
+		}
+		head = head || t.role == roleHead && t.b == 0
+	}
+	for ; i < to && head; i++ {
+		head = !r.isClass(i, "ask") && !r.isClass(i, "noun") && !r.isClass(i, "all") && !r.isClass(i, "allhosts") && !r.isHosts(i)
+	}
+	return head
+}
+
+// isHosts reports whether hosts are named at i.
+func (r *reader) isHosts(i int) bool {
+	return r.la.shapes[i].class == tAtom || slices.ContainsFunc(r.la.matches[i], func(m match) bool { return len(m.n.atoms) > 0 })
 }
 
 // asks reports whether the line ends in a question mark.

@@ -50,6 +50,9 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 		}
 		found = append(found, p)
 		words -= made
+		if slices.Contains(p.needs, "kin") {
+			words += 3 // goes on with what was talked about
+		}
 		for _, piece := range p.pieces {
 			if b.pron == "" && slices.Contains(piece, "them") {
 				b.pron = "them" // install them

@@ -292,8 +292,12 @@ behind:
 	}
 	// In a question also right before its noun: "the openssl version", "java
 	// processes", "is curl installed".
-	if !b.vb.Write && at+1 < len(b.toks) && b.toks[at+1].class == tTerm {
-		for _, x := range b.toks[at+1].terms {
+	next := at + 1
+	for next < len(b.toks) && b.toks[next].class == tWord && b.toks[next].is("det") {
+		next++
+	}
+	if !b.vb.Write && next < len(b.toks) && b.toks[next].class == tTerm {
+		for _, x := range b.toks[next].terms {
 			if int(x.verb) == b.v && (x.role == roleArg && int(x.a) == i || x.role == roleHead && slices.Contains(b.vb.phrases[x.a].needs, b.vb.Args[i].Name)) {
 				return i, t.text, true
 			}

@@ -139,6 +139,7 @@ var dayParts = map[string]struct {
 	day, from, end int
 }{
 	"tonight": {"night", 0, 20, 30}, "evening": {"pm", 0, 18, 24}, "morning": {"am", 0, 6, 12}, "afternoon": {"pm", 0, 12, 18}, "lastnight": {"night", -1, 20, 30},
+	"week": {"", 0, 0, 7 * 24}, "month": {"", 0, 0, 31 * 24},
 }
 
 // day is midnight of a day word: today, tomorrow, monday; and the part of the
@@ -150,7 +151,13 @@ func (c clockReader) day(r *ref, ahead bool) (time.Time, string, bool) {
 	switch t.class {
 	case tDay:
 		v := t.closedValue("day")
-		if p, ok := dayParts[v]; ok {
+		p, ok := dayParts[v]
+		switch {
+		case v == "week": // it began on Monday
+			return at(-(int(c.now.Weekday()) + 6) % 7), v, true
+		case v == "month":
+			return at(1 - d), v, true
+		case ok:
 			return at(p.day), v, true
 		}
 		n, err := strconv.Atoi(v)
