@@ -339,7 +339,11 @@ func (r *reader) statement() bool {
 			}
 		}
 	}
-	for k := i; k < len(ws); k++ {
+	end := len(ws)
+	if r.gates.at > i {
+		end = r.gates.at // what a condition says is not what the line says
+	}
+	for k := i; k < end; k++ {
 		switch {
 		case k > i && slices.Contains([]string{"that", "which", "who", "whose"}, ws[k].text):
 			return false // hosts that are ...: a name for something

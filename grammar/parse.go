@@ -17,8 +17,8 @@ type reader struct {
 	// strict readers only read: they neither guess nor suggest.
 	strict bool
 	stats  Stats
-	hints  [][]Command      // plans near to what was said
-	trace  *strings.Builder // for Explain
+	hints  [][]Command // plans near to what was said
+	trace  *trace      // for Explain
 }
 
 // Stats counts the work that one line took.

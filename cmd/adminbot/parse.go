@@ -13,7 +13,8 @@ import (
 )
 
 type parseCmd struct {
-	Inventory string `type:"existingfile" help:"JSON file with hosts, groups and the like; its now fixes the clock."`
+	Inventory string   `type:"existingfile" help:"JSON file with hosts, groups and the like; its now fixes the clock."`
+	Explain   []string `sep:"none" placeholder:"LINE" help:"Instead of reading lines, show word by word how this one is read. Given more than once: the lines of a conversation, of which the last is explained."`
 }
 
 // parseCase is one conversation on a line of JSON.
@@ -40,6 +41,13 @@ func (c parseCmd) Run(std streams) error {
 	now := inv.Now
 	if now.IsZero() {
 		now = time.Now()
+	}
+	if n := len(c.Explain); n > 0 {
+		var before []grammar.Reading
+		for _, line := range c.Explain[:n-1] {
+			before = append(before, lexicon.Parse(before, line, now))
+		}
+		return lexicon.Explain(std.out, before, c.Explain[n-1], now)
 	}
 	lines := bufio.NewScanner(std.in)
 	lines.Buffer(nil, 1<<20)
