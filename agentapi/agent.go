@@ -6,38 +6,36 @@ import "time"
 var (
 	AgentInfo = Define[AgentInfoArgs, AgentInfoResult](Spec{
 		Name: "agent.info", Permission: "agent.read", Class: Read, Timeout: 10 * time.Second, Built: true,
-		Help:  "Says which host agent this is, what it uses and how its connection has been.",
-		Words: []string{"agent info", "agent version", "agent", "agent status", "version of the agent", "adminbot version"},
+		Help: "Says which host agent this is, what it uses and how its connection has been.",
 	})
 	AgentReload = Define[NoArgs, AgentReloadResult](Spec{
 		Name: "agent.reload", Permission: "agent.admin", Class: Admin, Timeout: 30 * time.Second, Built: true,
-		Help:  "Makes the host agent read its configuration and policy again; on an error it keeps the old.",
-		Words: []string{"agent reload", "reload the agent", "reload agent", "reload agent config"},
+		Help: "Makes the host agent read its configuration and policy again; on an error it keeps the old.",
 	})
 )
 
 func agentMethods() []Spec { return []Spec{AgentInfo.Spec, AgentReload.Spec} }
 
 type AgentInfoArgs struct {
-	Metrics bool `rpc:"metrics,omitempty" words:"with metrics" help:"also all counters as Prometheus text"`
+	Metrics bool `rpc:"metrics,omitempty" help:"also all counters as Prometheus text"`
 }
 
 type AgentInfoResult struct {
 	Common
-	Version        string     `rpc:"version" words:"version,agent version"`
-	Go             string     `rpc:"go" words:"go version"`
-	Commit         string     `rpc:"commit,omitempty" words:"commit"`
-	StartedAt      time.Time  `rpc:"started_at" words:"started" least:"oldest"`
-	RSSBytes       int64      `rpc:"rss_bytes" words:"agent memory,memory" most:"fattest" agg:"avg,max"`
-	Goroutines     int32      `rpc:"goroutines" words:"goroutines" agg:"max"`
-	CPUPercent     float64    `rpc:"cpu_percent" words:"agent cpu" agg:"avg,max" help:"of one processor, over the agent's life"`
+	Version        string     `rpc:"version"`
+	Go             string     `rpc:"go"`
+	Commit         string     `rpc:"commit,omitempty"`
+	StartedAt      time.Time  `rpc:"started_at"`
+	RSSBytes       int64      `rpc:"rss_bytes" agg:"avg,max"`
+	Goroutines     int32      `rpc:"goroutines" agg:"max"`
+	CPUPercent     float64    `rpc:"cpu_percent" agg:"avg,max" help:"of one processor, over the agent's life"`
 	CPUSeconds     float64    `rpc:"cpu_seconds" agg:"sum" help:"processor time the agent has used"`
-	ConnectedSince time.Time  `rpc:"connected_since,omitempty" words:"connected since"`
-	Reconnects     int32      `rpc:"reconnects" words:"reconnects" agg:"sum,max"`
+	ConnectedSince time.Time  `rpc:"connected_since,omitempty"`
+	Reconnects     int32      `rpc:"reconnects" agg:"sum,max"`
 	Spool          *SpoolInfo `rpc:"spool,omitempty"`
 	CodeSets       []string   `rpc:"code_sets,omitempty"`
-	PolicyHash     string     `rpc:"policy_hash,omitempty" words:"policy"`
-	ClockOffsetMS  *float64   `rpc:"clock_offset_ms,omitempty" words:"clock offset" help:"against the server's clock"`
+	PolicyHash     string     `rpc:"policy_hash,omitempty"`
+	ClockOffsetMS  *float64   `rpc:"clock_offset_ms,omitempty" help:"against the server's clock"`
 	Limits         LimitsInfo `rpc:"limits"`
 	LastLimitHit   string     `rpc:"last_limit_hit,omitempty"`
 	Demo           bool       `rpc:"demo,omitempty" help:"another name for a machine that has its own host agent"`

@@ -43,9 +43,6 @@ func TestTable(t *testing.T) {
 				if _, ok := reflect.New(s.Result).Interface().(Stamper); !ok {
 					t.Errorf("result %v does not embed Common", s.Result)
 				}
-				if len(s.Words) == 0 && s.Name != "rpc.check" { // said as "dry run" of another
-					t.Error("no words")
-				}
 			}
 			names := map[string]bool{}
 			for _, f := range s.ArgFields() {
@@ -56,11 +53,6 @@ func TestTable(t *testing.T) {
 			for _, f := range s.ResultFields() {
 				checkField(t, f, names)
 			}
-			for _, say := range s.Sayings {
-				if _, _, err := s.Bind(withRequired(s, say.Args)); err != nil {
-					t.Errorf("saying %q: %v", say.Words, err)
-				}
-			}
 			if got, ok := Lookup(s.Name); !s.Bot && (!ok || got.Name != s.Name) {
 				t.Errorf("Lookup finds %q, %v", got.Name, ok)
 			}
@@ -68,8 +60,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// withRequired adds an example for each needed argument that say leaves out.
-func withRequired(s Spec, say map[string]any) map[string]any {
+// withRequired is an example for each needed argument.
+func withRequired(s Spec) map[string]any {
 	args := map[string]any{}
 	for _, f := range s.ArgFields() {
 		if f.Required {
@@ -77,12 +69,9 @@ func withRequired(s Spec, say map[string]any) map[string]any {
 		}
 	}
 	for _, f := range s.ArgFields() {
-		if strings.Contains(s.Args.FieldByIndex(f.index).Tag.Get("validate"), "required_without") && len(say) == 0 {
+		if strings.Contains(s.Args.FieldByIndex(f.index).Tag.Get("validate"), "required_without") {
 			args[f.Name] = Example(f)
 		}
-	}
-	for k, v := range say {
-		args[k] = v
 	}
 	return args
 }
@@ -104,18 +93,6 @@ func checkField(t *testing.T, f Field, names map[string]bool) {
 	}
 	if f.Type == "array" && f.Elem == "" || f.Elem == "array" && f.Fields != nil {
 		t.Errorf("%s: array of what?", f.Name)
-	}
-	for _, w := range slices.Concat(f.Words, f.Most, f.Least) {
-		if w == "" || w != strings.ToLower(strings.TrimSpace(w)) {
-			t.Errorf("%s: word %q", f.Name, w)
-		}
-	}
-	if f.Enum != nil {
-		for v, says := range f.Values {
-			if !slices.Contains(f.Enum, v) || len(says) == 0 {
-				t.Errorf("%s: spoken names %q for %q, which is none of %q", f.Name, says, v, f.Enum)
-			}
-		}
 	}
 	inner := map[string]bool{}
 	for _, m := range f.Fields {
@@ -153,26 +130,6 @@ func checkDefault(t *testing.T, s Spec, f Field) {
 	}
 }
 
-// A phrase that names two methods tells a reader nothing.
-func TestWordsNameOneMethod(t *testing.T) {
-	owner := map[string]string{}
-	for _, s := range everything() {
-		phrases := slices.Clone(s.Words)
-		for _, say := range s.Sayings {
-			phrases = append(phrases, say.Words...)
-		}
-		for _, p := range phrases {
-			if p != strings.ToLower(strings.Join(strings.Fields(p), " ")) || p == "" {
-				t.Errorf("%s: phrase %q is not in plain lower case", s.Name, p)
-			}
-			if other, taken := owner[p]; taken {
-				t.Errorf("%q is said for %s and for %s", p, other, s.Name)
-			}
-			owner[p] = s.Name
-		}
-	}
-}
-
 func TestExamplesBind(t *testing.T) {
 	for _, s := range everything() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -182,13 +139,13 @@ func TestExamplesBind(t *testing.T) {
 					all[f.Name] = Example(f)
 				}
 			}
-			if args := withRequired(s, nil); !slices.ContainsFunc(s.ArgFields(), func(f Field) bool { return f.Required && f.Elem == "struct" }) {
+			if args := withRequired(s); !slices.ContainsFunc(s.ArgFields(), func(f Field) bool { return f.Required && f.Elem == "struct" }) {
 				if _, _, err := s.Bind(args); err != nil {
 					t.Errorf("%v: %v", args, err)
 				}
 			}
 			for name, v := range all {
-				args := withRequired(s, nil)
+				args := withRequired(s)
 				args[name] = v
 				if name == "path" {
 					delete(args, "unit") // one or the other

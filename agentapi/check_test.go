@@ -158,7 +158,8 @@ func FuzzBind(f *testing.F) {
 		if !ok {
 			return
 		}
-		in := withRequired(s, map[string]any{name: value})
+		in := withRequired(s)
+		in[name] = value
 		_, wire, err := s.Bind(in)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "agentapi: "+s.Name+": argument ") {

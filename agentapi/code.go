@@ -8,27 +8,22 @@ var (
 		Name: "agent.update", Permission: "agent.update", Class: Admin, Lane: LaneHost, Timeout: 10 * time.Minute, Job: true,
 		Privilege: "helper that keeps two versions and goes back by itself",
 		Help:      "Puts another version of the host agent in place; it goes back if that one does not come up.",
-		Words:     []string{"update the agent", "update agent", "upgrade the agent", "upgrade agent", "agent update"},
 	})
 	CodeList = Define[NoArgs, CodeListResult](Spec{
 		Name: "code.list", Permission: "code.read", Class: Read, Timeout: 10 * time.Second,
-		Help:  "Lists the code sets that are installed.",
-		Words: []string{"code sets", "code list", "list code", "plugins", "installed code", "which code"},
+		Help: "Lists the code sets that are installed.",
 	})
 	CodeSync = Define[CodeSyncArgs, CodeSyncResult](Spec{
 		Name: "code.sync", Permission: "code.sync", Class: Admin, Lane: LaneCode, Timeout: 10 * time.Minute, Job: true,
-		Help:  "Fetches the code sets that the signed list names.",
-		Words: []string{"sync code", "code sync", "sync plugins", "update code", "pull code", "deploy code"},
+		Help: "Fetches the code sets that the signed list names.",
 	})
 	CodeRollback = Define[CodeRollbackArgs, CodeRollbackResult](Spec{
 		Name: "code.rollback", Permission: "code.sync", Class: Admin, Lane: LaneCode, Timeout: time.Minute,
-		Help:  "Puts the previous version of a code set back.",
-		Words: []string{"roll back", "rollback", "code rollback", "revert code", "roll back code"},
+		Help: "Puts the previous version of a code set back.",
 	})
 	AuditTail = Define[AuditTailArgs, AuditTailResult](Spec{
 		Name: "audit.tail", Permission: "audit.read", Class: Sensitive, Timeout: 15 * time.Second,
-		Help:  "Shows the host's record of calls: who, what, and how it was decided.",
-		Words: []string{"audit", "audit log", "audit trail", "who did what", "what was done", "recent calls", "who did that"},
+		Help: "Shows the host's record of calls: who, what, and how it was decided.",
 	})
 )
 
@@ -37,9 +32,9 @@ func codeMethods() []Spec {
 }
 
 type AgentUpdateArgs struct {
-	Version string `rpc:"version" validate:"required,id" words:"to,version"`
-	SHA256  string `rpc:"sha256,omitempty" validate:"omitempty,sha256hex" words:"sha256"`
-	Source  string `rpc:"source,omitempty" validate:"max=2048" words:"from" help:"a JID or URL"`
+	Version string `rpc:"version" validate:"required,id"`
+	SHA256  string `rpc:"sha256,omitempty" validate:"omitempty,sha256hex"`
+	Source  string `rpc:"source,omitempty" validate:"max=2048" help:"a JID or URL"`
 }
 
 type AgentUpdateResult struct {
@@ -57,21 +52,21 @@ type CodeListResult struct {
 }
 
 type CodeSet struct {
-	Name        string    `rpc:"name" words:"code set,name"`
-	Version     string    `rpc:"version" words:"version"`
-	SHA256      string    `rpc:"sha256" words:"sha256"`
-	Signer      string    `rpc:"signer" words:"signer,signed by"`
-	Active      bool      `rpc:"active" words:"active"`
-	Previous    string    `rpc:"previous,omitempty" words:"previous"`
-	InstalledAt time.Time `rpc:"installed_at" words:"installed" most:"newest" least:"oldest"`
-	VerifiedAt  time.Time `rpc:"verified_at,omitempty" words:"verified"`
+	Name        string    `rpc:"name"`
+	Version     string    `rpc:"version"`
+	SHA256      string    `rpc:"sha256"`
+	Signer      string    `rpc:"signer"`
+	Active      bool      `rpc:"active"`
+	Previous    string    `rpc:"previous,omitempty"`
+	InstalledAt time.Time `rpc:"installed_at"`
+	VerifiedAt  time.Time `rpc:"verified_at,omitempty"`
 	Methods     []string  `rpc:"methods,omitempty"`
 	Checks      []string  `rpc:"checks,omitempty"`
 }
 
 type CodeSyncArgs struct {
-	Names []string `rpc:"names,omitempty" validate:"max=64,dive,id" words:"code sets,sets"`
-	Force bool     `rpc:"force,omitempty" words:"force,forcibly" help:"also what is there already"`
+	Names []string `rpc:"names,omitempty" validate:"max=64,dive,id"`
+	Force bool     `rpc:"force,omitempty" help:"also what is there already"`
 }
 
 type CodeSyncResult struct {
@@ -89,7 +84,7 @@ type CodeFailure struct {
 }
 
 type CodeRollbackArgs struct {
-	Name string `rpc:"name" validate:"required,id" words:"code set"`
+	Name string `rpc:"name" validate:"required,id"`
 }
 
 type CodeRollbackResult struct {
@@ -99,9 +94,9 @@ type CodeRollbackResult struct {
 }
 
 type AuditTailArgs struct {
-	Since time.Time `rpc:"since,omitempty" words:"since,in the last"`
-	Limit int32     `rpc:"limit,omitempty" validate:"min=1,max=500" default:"50" words:"last,limit"`
-	Actor string    `rpc:"actor,omitempty" validate:"max=1023" words:"by,actor,of" help:"a bare JID"`
+	Since time.Time `rpc:"since,omitempty"`
+	Limit int32     `rpc:"limit,omitempty" validate:"min=1,max=500" default:"50"`
+	Actor string    `rpc:"actor,omitempty" validate:"max=1023" help:"a bare JID"`
 }
 
 type AuditTailResult struct {
@@ -111,16 +106,16 @@ type AuditTailResult struct {
 }
 
 type AuditEntry struct {
-	At         time.Time `rpc:"at" words:"when"`
+	At         time.Time `rpc:"at"`
 	ID         string    `rpc:"id"`
-	From       string    `rpc:"from" words:"from,caller" help:"the caller's address"`
-	Actor      string    `rpc:"actor,omitempty" words:"actor,who" help:"the person it spoke for"`
-	Method     string    `rpc:"method" words:"method"`
+	From       string    `rpc:"from" help:"the caller's address"`
+	Actor      string    `rpc:"actor,omitempty" help:"the person it spoke for"`
+	Method     string    `rpc:"method"`
 	ArgsDigest string    `rpc:"args_digest"`
-	Class      string    `rpc:"class" words:"class"`
-	Decision   string    `rpc:"decision" words:"decision"`
-	Rule       string    `rpc:"rule,omitempty" words:"rule"`
-	Code       int32     `rpc:"code" words:"code" help:"0, or the fault's"`
+	Class      string    `rpc:"class"`
+	Decision   string    `rpc:"decision"`
+	Rule       string    `rpc:"rule,omitempty"`
+	Code       int32     `rpc:"code" help:"0, or the fault's"`
 	TookMS     int32     `rpc:"took_ms"`
 	PrevHash   string    `rpc:"prev_hash"`
 	Hash       string    `rpc:"hash"`

@@ -45,6 +45,7 @@ has at (when, by the host's clock) and took_ms; a list that was cut has truncate
 Classes: **R** read · **S** sensitive read, redacted and audited · **W** change that can be taken back · **D** disruptive
 or destructive · **A** administration of the host agent. An argument marked with a class raises the call to it.
 Methods marked as not built are described here and by rpc.describe, and answer fault 501.
+How people say them is in [language.md](language.md).
 
 | method | class | permission | |
 |---|---|---|---|
@@ -90,12 +91,6 @@ func writeMethod(b *strings.Builder, s Spec) {
 		facts = append(facts, "needs: "+s.Privilege)
 	}
 	b.WriteString(strings.Join(facts, " · ") + "\n")
-	if len(s.Words) > 0 {
-		fmt.Fprintf(b, "\nSaid as: %s.\n", strings.Join(s.Words, ", "))
-	}
-	for _, say := range s.Sayings {
-		fmt.Fprintf(b, "%s: %v.\n", strings.Join(say.Words, ", "), say.Args)
-	}
 	if args := s.ArgFields(); len(args) > 0 {
 		b.WriteString("\n| argument | type | | |\n|---|---|---|---|\n")
 		for _, f := range args {

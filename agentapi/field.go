@@ -9,9 +9,8 @@ import (
 )
 
 // Field is one argument, result member or member of a list's items, as read from
-// the struct tags: rpc (the name on the wire), validate, default, words (how
-// people say it), most and least (adjectives that sort by it: "busiest"),
-// values (how people say each value), agg, aside, unit, help.
+// the struct tags: rpc (the name on the wire), validate, default, agg, aside,
+// unit, help.
 type Field struct {
 	Name     string
 	Type     string // of XML-RPC: int, double, boolean, string, dateTime.iso8601, base64, array, struct, any
@@ -23,11 +22,7 @@ type Field struct {
 	Pattern  string
 	Help     string
 
-	Words  []string            // spoken names: "free space"
-	Most   []string            // adjectives for the largest values: "fullest"
-	Least  []string            // and for the smallest
-	Values map[string][]string // spoken names of values
-	Agg    []string            // what is worth computing over many hosts: avg, max, min, sum
+	Agg []string // what is worth computing over many hosts: avg, max, min, sum
 
 	Elem   string  // of an array: the type of its items
 	Fields []Field // of a struct, or of an array of structs: their members
@@ -97,9 +92,6 @@ func fieldsOf(t reflect.Type, above ...reflect.Type) []Field {
 			Default: sf.Tag.Get("default"),
 			Help:    sf.Tag.Get("help"),
 			Unit:    unitOf(name, sf.Tag),
-			Words:   list(sf.Tag.Get("words"), ","),
-			Most:    list(sf.Tag.Get("most"), ","),
-			Least:   list(sf.Tag.Get("least"), ","),
 			Agg:     list(sf.Tag.Get("agg"), ","),
 			aside:   sf.Tag.Get("aside") != "",
 			index:   sf.Index,
@@ -107,13 +99,6 @@ func fieldsOf(t reflect.Type, above ...reflect.Type) []Field {
 		}
 		f.Required = opts == "" && f.Default == "" && sf.Type.Kind() != reflect.Pointer
 		f.Type, f.Elem, f.Fields = wireType(sf.Type, append(above, t)...)
-		for _, v := range list(sf.Tag.Get("values"), ";") {
-			value, says, _ := strings.Cut(v, "=")
-			if f.Values == nil {
-				f.Values = map[string][]string{}
-			}
-			f.Values[value] = list(says, "|")
-		}
 		f.bounds(sf.Tag.Get("validate"))
 		out = append(out, f)
 	}

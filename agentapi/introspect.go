@@ -27,8 +27,7 @@ var (
 	})
 	RPCDescribe = Define[RPCDescribeArgs, RPCDescribeResult](Spec{
 		Name: "rpc.describe", Permission: "rpc.introspect", Class: Read, Timeout: 5 * time.Second, Built: true,
-		Help:  "Describes methods: arguments, results, units, bounds, class and permission.",
-		Words: []string{"describe", "describe methods", "method list", "what can it do"},
+		Help: "Describes methods: arguments, results, units, bounds, class and permission.",
 	})
 	RPCCheck = Define[RPCCheckArgs, RPCCheckResult](Spec{
 		Name: "rpc.check", Permission: "rpc.introspect", Class: Read, Timeout: 10 * time.Second, Built: true,
@@ -37,8 +36,6 @@ var (
 	RPCPing = Define[RPCPingArgs, RPCPingResult](Spec{
 		Name: "rpc.ping", Permission: "rpc.ping", Class: Read, Timeout: 5 * time.Second, Built: true,
 		Help: "Answers, and says how long the host agent has been up.",
-		Words: []string{"ping", "is it up", "is it alive", "is it reachable", "alive", "reachable", "up",
-			"answering", "responding", "responsive", "online"},
 	})
 )
 
@@ -95,6 +92,6 @@ type RPCPingResult struct {
 	Common
 	Pong          bool   `rpc:"pong"`
 	Nonce         string `rpc:"nonce,omitempty"`
-	Version       string `rpc:"version" words:"version" help:"the host agent's version"`
-	UptimeSeconds int64  `rpc:"uptime_seconds" words:"agent uptime" help:"how long the host agent has run"`
+	Version       string `rpc:"version" help:"the host agent's version"`
+	UptimeSeconds int64  `rpc:"uptime_seconds" help:"how long the host agent has run"`
 }

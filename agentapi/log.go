@@ -8,40 +8,26 @@ var (
 		Name: "log.query", Permission: "log.read", Class: Sensitive, Timeout: 30 * time.Second, Built: true,
 		Privilege: "group systemd-journal or adm",
 		Help:      "Shows lines of the journal, of a service's log or of a log file, secrets cut out.",
-		Words: []string{"log", "logs", "journal", "log lines", "show the log", "grep", "syslog lines", "what does the log say",
-			"journalctl", "last lines"},
-		Sayings: []Saying{
-			{Words: []string{"errors", "error log", "errors in the log", "log errors"}, Args: map[string]any{"priority": "err"}},
-			{Words: []string{"warnings", "warnings in the log"}, Args: map[string]any{"priority": "warning"}},
-			{Words: []string{"syslog"}, Args: map[string]any{"path": "/var/log/syslog"}},
-		},
 	})
 	LogTail = Define[LogTailArgs, LogTailResult](Spec{
 		Name: "log.tail", Permission: "log.read", Class: Sensitive, Timeout: 10 * time.Second,
 		Privilege: "group systemd-journal or adm",
 		Help:      "Follows a log for a while; lines come as they are written.",
-		Words:     []string{"follow", "tail", "tail -f", "follow the log", "stream the log", "live log"},
 	})
 	LogCount = Define[LogCountArgs, LogCountResult](Spec{
 		Name: "log.count", Permission: "log.count", Class: Read, Timeout: 30 * time.Second,
 		Privilege: "group systemd-journal or adm",
 		Help:      "Counts log lines that match, over time and by what they say.",
-		Words:     []string{"count", "how many lines", "how often", "count lines", "log count", "number of lines", "count errors"},
 	})
 	LogLevelGet = Define[LogLevelGetArgs, LogLevelGetResult](Spec{
 		Name: "log.level.get", Permission: "loglevel.read", Class: Read, Timeout: 15 * time.Second,
 		Privilege: "the application's own hook",
 		Help:      "Says at which level an application logs.",
-		Words:     []string{"log level", "which log level", "what log level", "loglevel", "log level of"},
 	})
 	LogLevelSet = Define[LogLevelSetArgs, LogLevelSetResult](Spec{
 		Name: "log.level.set", Permission: "loglevel.write", Class: Write, Timeout: 15 * time.Second,
 		Privilege: "the application's own hook",
 		Help:      "Changes an application's log level for a while; it always goes back.",
-		Words:     []string{"set log level", "set loglevel", "change log level", "set level", "log at"},
-		Sayings: []Saying{
-			{Words: []string{"turn on debug", "enable debug", "debug logging"}, Args: map[string]any{"level": "debug"}},
-		},
 	})
 )
 
@@ -50,14 +36,14 @@ func logMethods() []Spec {
 }
 
 type LogQueryArgs struct {
-	Source   string    `rpc:"source,omitempty" validate:"omitempty,oneof=journal file" words:"source" help:"without it: file when path is given, else the journal where there is one, else the unit's files"`
-	Unit     string    `rpc:"unit,omitempty" validate:"omitempty,unit,excluded_with=Path" words:"unit,service,of"`
-	Path     string    `rpc:"path,omitempty" validate:"omitempty,abspath" words:"file,path,in"`
-	Since    time.Time `rpc:"since,omitempty" words:"since,after,from,in the last"`
-	Until    time.Time `rpc:"until,omitempty" words:"until,before,to"`
-	Priority string    `rpc:"priority,omitempty" validate:"omitempty,oneof=emerg alert crit err warning notice info debug" words:"priority,level,severity" values:"err=error|errors|err;warning=warning|warnings|warn;crit=critical|crit;debug=debug;info=info" help:"this and graver"`
-	Match    string    `rpc:"match,omitempty" validate:"omitempty,re2" words:"matching,containing,with,that say,mentioning,about" help:"a regular expression over the text"`
-	Limit    int32     `rpc:"limit,omitempty" validate:"min=1,max=500" default:"100" words:"last,lines,limit"`
+	Source   string    `rpc:"source,omitempty" validate:"omitempty,oneof=journal file" help:"without it: file when path is given, else the journal where there is one, else the unit's files"`
+	Unit     string    `rpc:"unit,omitempty" validate:"omitempty,unit,excluded_with=Path"`
+	Path     string    `rpc:"path,omitempty" validate:"omitempty,abspath"`
+	Since    time.Time `rpc:"since,omitempty"`
+	Until    time.Time `rpc:"until,omitempty"`
+	Priority string    `rpc:"priority,omitempty" validate:"omitempty,oneof=emerg alert crit err warning notice info debug" help:"this and graver"`
+	Match    string    `rpc:"match,omitempty" validate:"omitempty,re2" help:"a regular expression over the text"`
+	Limit    int32     `rpc:"limit,omitempty" validate:"min=1,max=500" default:"100"`
 	Before   int32     `rpc:"before,omitempty" validate:"min=0,max=5" default:"0" help:"lines of context before each match"`
 	After    int32     `rpc:"after,omitempty" validate:"min=0,max=5" default:"0" help:"and after"`
 	Cursor   string    `rpc:"cursor,omitempty" validate:"max=512" help:"go on before this line: next of an earlier answer"`
@@ -68,27 +54,27 @@ type LogQueryResult struct {
 	Page
 	Source       string    `rpc:"source" help:"journal, or the files that were read"`
 	Lines        []LogLine `rpc:"lines" help:"oldest first"`
-	MatchedTotal int32     `rpc:"matched_total" words:"matches" agg:"sum"`
+	MatchedTotal int32     `rpc:"matched_total" agg:"sum"`
 	Scanned      int32     `rpc:"scanned"`
 }
 
 // LogLine is one line, cleaned to what XML 1.0 can carry.
 type LogLine struct {
-	At       time.Time `rpc:"at,omitempty" words:"time,when" help:"absent where the line does not say"`
-	Unit     string    `rpc:"unit,omitempty" words:"unit,service"`
-	Priority string    `rpc:"priority,omitempty" words:"priority,severity"`
-	Text     string    `rpc:"text" words:"text,message,line"`
+	At       time.Time `rpc:"at,omitempty" help:"absent where the line does not say"`
+	Unit     string    `rpc:"unit,omitempty"`
+	Priority string    `rpc:"priority,omitempty"`
+	Text     string    `rpc:"text"`
 	Cursor   string    `rpc:"cursor,omitempty"`
 	Context  bool      `rpc:"context,omitempty" help:"shown only beside a match"`
 }
 
 type LogTailArgs struct {
 	Source     string `rpc:"source,omitempty" validate:"omitempty,oneof=journal file"`
-	Unit       string `rpc:"unit,omitempty" validate:"required_without=Path,omitempty,unit,excluded_with=Path" words:"unit,service,of"`
-	Path       string `rpc:"path,omitempty" validate:"omitempty,abspath" words:"file,path"`
-	Priority   string `rpc:"priority,omitempty" validate:"omitempty,oneof=emerg alert crit err warning notice info debug" words:"priority,level" values:"err=error|errors|err;warning=warning|warnings"`
-	Match      string `rpc:"match,omitempty" validate:"omitempty,re2" words:"matching,containing,with"`
-	TTLSeconds int32  `rpc:"ttl_seconds,omitempty" validate:"min=10,max=900" default:"120" words:"for"`
+	Unit       string `rpc:"unit,omitempty" validate:"required_without=Path,omitempty,unit,excluded_with=Path"`
+	Path       string `rpc:"path,omitempty" validate:"omitempty,abspath"`
+	Priority   string `rpc:"priority,omitempty" validate:"omitempty,oneof=emerg alert crit err warning notice info debug"`
+	Match      string `rpc:"match,omitempty" validate:"omitempty,re2"`
+	TTLSeconds int32  `rpc:"ttl_seconds,omitempty" validate:"min=10,max=900" default:"120"`
 	Rate       int32  `rpc:"rate,omitempty" validate:"min=1,max=50" default:"20" unit:"per_s" help:"lines a second at most"`
 }
 
@@ -101,47 +87,47 @@ type LogTailResult struct {
 
 type LogCountArgs struct {
 	Source string `rpc:"source,omitempty" validate:"omitempty,oneof=journal file"`
-	Unit   string `rpc:"unit,omitempty" validate:"required_without=Path,omitempty,unit,excluded_with=Path" words:"unit,service,of"`
-	Path   string `rpc:"path,omitempty" validate:"omitempty,abspath" words:"file,path,in"`
-	Match  string `rpc:"match" validate:"required,re2" words:"matching,containing,with"`
-	Group  string `rpc:"group,omitempty" validate:"omitempty,re2" words:"by,grouped by" help:"its first parenthesis is the key"`
-	Window int32  `rpc:"window,omitempty" validate:"dur" default:"600" unit:"seconds" words:"last,in the last,over"`
-	Bucket int32  `rpc:"bucket,omitempty" validate:"dur" default:"60" unit:"seconds" words:"every,per"`
+	Unit   string `rpc:"unit,omitempty" validate:"required_without=Path,omitempty,unit,excluded_with=Path"`
+	Path   string `rpc:"path,omitempty" validate:"omitempty,abspath"`
+	Match  string `rpc:"match" validate:"required,re2"`
+	Group  string `rpc:"group,omitempty" validate:"omitempty,re2" help:"its first parenthesis is the key"`
+	Window int32  `rpc:"window,omitempty" validate:"dur" default:"600" unit:"seconds"`
+	Bucket int32  `rpc:"bucket,omitempty" validate:"dur" default:"60" unit:"seconds"`
 }
 
 type LogCountResult struct {
 	Common
-	Total   int32       `rpc:"total" words:"total,count" agg:"sum,max"`
-	PerS    float64     `rpc:"per_s" words:"rate" agg:"sum,max"`
+	Total   int32       `rpc:"total" agg:"sum,max"`
+	PerS    float64     `rpc:"per_s" agg:"sum,max"`
 	Buckets []LogBucket `rpc:"buckets"`
 	Groups  []LogGroup  `rpc:"groups,omitempty"`
 }
 
 type LogBucket struct {
 	At    time.Time `rpc:"at"`
-	Count int32     `rpc:"count" words:"count"`
+	Count int32     `rpc:"count"`
 }
 
 type LogGroup struct {
-	Key   string `rpc:"key" words:"key"`
-	Count int32  `rpc:"count" words:"count"`
+	Key   string `rpc:"key"`
+	Count int32  `rpc:"count"`
 }
 
 type LogLevelGetArgs struct {
-	App string `rpc:"app" validate:"required,id" words:"app,application,of"`
+	App string `rpc:"app" validate:"required,id"`
 }
 
 type LogLevelGetResult struct {
 	Common
-	Level     string    `rpc:"level" words:"level"`
-	Since     time.Time `rpc:"since,omitempty" words:"since"`
+	Level     string    `rpc:"level"`
+	Since     time.Time `rpc:"since,omitempty"`
 	RevertsAt time.Time `rpc:"reverts_at,omitempty"`
 }
 
 type LogLevelSetArgs struct {
-	App     string `rpc:"app" validate:"required,id" words:"app,application,of"`
-	Level   string `rpc:"level" validate:"required,oneof=debug info warn error" words:"to,level" values:"debug=debug|verbose;info=info|normal;warn=warn|warning|warnings;error=error|errors"`
-	Seconds int32  `rpc:"seconds,omitempty" validate:"min=60,max=86400" default:"3600" words:"for,until"`
+	App     string `rpc:"app" validate:"required,id"`
+	Level   string `rpc:"level" validate:"required,oneof=debug info warn error"`
+	Seconds int32  `rpc:"seconds,omitempty" validate:"min=60,max=86400" default:"3600"`
 }
 
 type LogLevelSetResult struct {

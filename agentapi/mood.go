@@ -40,9 +40,9 @@ type Mood struct {
 
 // MoodReason is one thing that is wrong, and how much that weighs.
 type MoodReason struct {
-	Check  string `rpc:"check" words:"check"`
-	Points int32  `rpc:"points" words:"points"`
-	Text   string `rpc:"text" words:"reason" help:"short: need more CPU"`
+	Check  string `rpc:"check"`
+	Points int32  `rpc:"points"`
+	Text   string `rpc:"text" help:"short: need more CPU"`
 }
 
 // Limits of the payload: presence goes to every contact.

@@ -6,35 +6,21 @@ import "time"
 var (
 	PkgList = Define[PkgListArgs, PkgListResult](Spec{
 		Name: "pkg.list", Permission: "pkg.read", Class: Read, Timeout: 30 * time.Second,
-		Help:  "Lists installed packages and their versions.",
-		Words: []string{"packages", "installed packages", "package list", "list packages", "which version of", "package version", "dpkg"},
-		Sayings: []Saying{
-			{Words: []string{"held packages"}, Args: map[string]any{"held": true}},
-		},
+		Help: "Lists installed packages and their versions.",
 	})
 	PkgRefresh = Define[NoArgs, PkgRefreshResult](Spec{
 		Name: "pkg.refresh", Permission: "pkg.refresh", Class: Write, Lane: LanePackages, Timeout: 10 * time.Minute, Job: true,
 		Privilege: "helper that runs apt-get update",
 		Help:      "Fetches the package lists anew.",
-		Words:     []string{"refresh packages", "refresh package lists", "apt update", "apt-get update", "update package lists", "refresh the package lists"},
 	})
 	PatchList = Define[PatchListArgs, PatchListResult](Spec{
 		Name: "patch.list", Permission: "patch.read", Class: Read, Timeout: time.Minute,
 		Help: "Lists the updates that wait to be installed.",
-		Words: []string{"patches", "pending patches", "pending updates", "available updates", "updates", "upgrades", "list updates",
-			"outdated packages", "upgradable packages"},
-		Sayings: []Saying{
-			{Words: []string{"security updates", "security patches", "pending security updates"}, Args: map[string]any{"security_only": true}},
-		},
 	})
 	PatchApply = Define[PatchApplyArgs, PatchApplyResult](Spec{
 		Name: "patch.apply", Permission: "patch.apply", Class: Disrupt, Lane: LanePackages, Timeout: time.Hour, Job: true,
 		Privilege: "helper that runs apt-get with old configuration files kept",
 		Help:      "Installs waiting updates, security ones unless told otherwise.",
-		Words:     []string{"patch", "apply patches", "apply updates", "install updates", "upgrade", "apply security updates", "install patches"},
-		Sayings: []Saying{
-			{Words: []string{"apply all updates", "apply all pending updates", "install all updates", "upgrade everything"}, Args: map[string]any{"security_only": false}},
-		},
 	})
 )
 
@@ -43,9 +29,9 @@ func packageMethods() []Spec {
 }
 
 type PkgListArgs struct {
-	Name  string `rpc:"name,omitempty" validate:"omitempty,glob" words:"package,named,of"`
-	Held  *bool  `rpc:"held,omitempty" words:"held" help:"only those held back, or only those not"`
-	Limit int32  `rpc:"limit,omitempty" validate:"min=1,max=1000" default:"100" words:"limit,first"`
+	Name  string `rpc:"name,omitempty" validate:"omitempty,glob"`
+	Held  *bool  `rpc:"held,omitempty" help:"only those held back, or only those not"`
+	Limit int32  `rpc:"limit,omitempty" validate:"min=1,max=1000" default:"100"`
 	Next  string `rpc:"next,omitempty" validate:"max=128"`
 }
 
@@ -56,12 +42,12 @@ type PkgListResult struct {
 }
 
 type Package struct {
-	Name        string    `rpc:"name" words:"package,name"`
-	Version     string    `rpc:"version" words:"version"`
-	Arch        string    `rpc:"arch" words:"architecture"`
-	Status      string    `rpc:"status" words:"status"`
-	Held        bool      `rpc:"held,omitempty" words:"held"`
-	InstalledAt time.Time `rpc:"installed_at,omitempty" words:"installed" most:"newest" least:"oldest"`
+	Name        string    `rpc:"name"`
+	Version     string    `rpc:"version"`
+	Arch        string    `rpc:"arch"`
+	Status      string    `rpc:"status"`
+	Held        bool      `rpc:"held,omitempty"`
+	InstalledAt time.Time `rpc:"installed_at,omitempty"`
 }
 
 type PkgRefreshResult struct {
@@ -72,8 +58,8 @@ type PkgRefreshResult struct {
 }
 
 type PatchListArgs struct {
-	SecurityOnly bool   `rpc:"security_only,omitempty" words:"security,security only,security updates only"`
-	Limit        int32  `rpc:"limit,omitempty" validate:"min=1,max=1000" default:"100" words:"limit,first"`
+	SecurityOnly bool   `rpc:"security_only,omitempty"`
+	Limit        int32  `rpc:"limit,omitempty" validate:"min=1,max=1000" default:"100"`
 	Next         string `rpc:"next,omitempty" validate:"max=128"`
 }
 
@@ -81,30 +67,30 @@ type PatchListResult struct {
 	Common
 	Page
 	Upgrades          []Upgrade `rpc:"upgrades"`
-	Count             int32     `rpc:"count" words:"updates,pending updates,count" most:"most outdated" agg:"sum,max"`
-	SecurityCount     int32     `rpc:"security_count" words:"security updates,security count" agg:"sum,max"`
-	HeldCount         int32     `rpc:"held_count" words:"held" agg:"sum"`
-	OldestPendingDays *int32    `rpc:"oldest_pending_days,omitempty" words:"oldest pending" agg:"max"`
+	Count             int32     `rpc:"count" agg:"sum,max"`
+	SecurityCount     int32     `rpc:"security_count" agg:"sum,max"`
+	HeldCount         int32     `rpc:"held_count" agg:"sum"`
+	OldestPendingDays *int32    `rpc:"oldest_pending_days,omitempty" agg:"max"`
 	ListsAt           time.Time `rpc:"lists_at,omitempty"`
-	ListsAgeSeconds   float64   `rpc:"lists_age_seconds" words:"age of the lists" agg:"max"`
+	ListsAgeSeconds   float64   `rpc:"lists_age_seconds" agg:"max"`
 	RebootRequired    bool      `rpc:"reboot_required"`
 	ServicesToRestart []string  `rpc:"services_to_restart,omitempty"`
 }
 
 type Upgrade struct {
-	Name      string   `rpc:"name" words:"package,name"`
-	From      string   `rpc:"from" words:"from"`
-	To        string   `rpc:"to" words:"to"`
-	Security  bool     `rpc:"security,omitempty" words:"security"`
-	Origin    string   `rpc:"origin,omitempty" words:"origin"`
-	SizeBytes *float64 `rpc:"size_bytes,omitempty" words:"size"`
+	Name      string   `rpc:"name"`
+	From      string   `rpc:"from"`
+	To        string   `rpc:"to"`
+	Security  bool     `rpc:"security,omitempty"`
+	Origin    string   `rpc:"origin,omitempty"`
+	SizeBytes *float64 `rpc:"size_bytes,omitempty"`
 }
 
 type PatchApplyArgs struct {
-	Names         []string `rpc:"names,omitempty" validate:"max=200,dive,id" words:"packages,package" help:"only these packages"`
-	SecurityOnly  *bool    `rpc:"security_only,omitempty" default:"true" words:"security only"`
+	Names         []string `rpc:"names,omitempty" validate:"max=200,dive,id" help:"only these packages"`
+	SecurityOnly  *bool    `rpc:"security_only,omitempty" default:"true"`
 	HoldConfig    string   `rpc:"hold_config,omitempty" validate:"oneof=old" default:"old" help:"which configuration files win"`
-	WindowSeconds int32    `rpc:"window_seconds,omitempty" validate:"omitempty,dur" words:"within" help:"begin nothing new after this"`
+	WindowSeconds int32    `rpc:"window_seconds,omitempty" validate:"omitempty,dur" help:"begin nothing new after this"`
 }
 
 type PatchApplyResult struct {

@@ -1,7 +1,8 @@
 // Package agentapi is the contract between a bot and a host agent: one table of
 // methods, each with its name, permission, class, lane, timeout, arguments and
 // results, from which validation, rpc.describe, help, documents and forms are
-// made. It has no network and no goroutines.
+// made. It has no network and no goroutines. What people say for a method is no
+// part of it: the bot's vocabulary has the words.
 //
 // A caller looks a method up with [Lookup] (or names it: [DiskUsage]), turns
 // words or a map into checked arguments with [Spec.Bind], and sends them. A
@@ -69,9 +70,6 @@ type Spec struct {
 	Help       string        // one sentence
 	Privilege  string        // what the host must grant beyond an ordinary user; empty: nothing
 
-	Words   []string // phrases that name the method with no arguments: "disk usage", "df"
-	Sayings []Saying // phrases that name it with some arguments
-
 	Args   reflect.Type // a struct type
 	Result reflect.Type // a struct type, or a slice for system.*
 
@@ -82,13 +80,6 @@ type Spec struct {
 	Bot        bool // lives in the bot, not on hosts
 	Wire       bool // of a bot's method: also answered as Jabber-RPC on the bot's own JID
 	Deprecated string
-}
-
-// Saying is a phrase that names a method and some of its arguments at once:
-// "failed services" is service.list with state=failed.
-type Saying struct {
-	Words []string
-	Args  map[string]any
 }
 
 // Method is a Spec whose argument and result types the compiler knows.
@@ -163,7 +154,7 @@ type Stamper interface {
 // Page is what a result that lists things says about the list.
 type Page struct {
 	Truncated bool   `rpc:"truncated,omitempty" help:"the list was cut"`
-	Total     int32  `rpc:"total,omitempty" words:"how many,number,count" help:"how many there are in all"`
+	Total     int32  `rpc:"total,omitempty" help:"how many there are in all"`
 	Next      string `rpc:"next,omitempty" help:"cursor for the rest"`
 }
 

@@ -27,13 +27,9 @@ var topics = []struct{ name, resources, about string }{
 // help answers "help" and "help disk" out of the vocabulary. Every example is a
 // sentence that the grammar reads in this fleet.
 func (b *Bot) help(t *turn, topic string) Reply {
-	verbs, err := Vocabulary()
-	var lines []string
-	if err != nil {
-		lines = []string{"✖ My vocabulary is broken: " + err.Error()}
-	} else if topic == "" {
-		lines = b.firstHelp(t, verbs)
-	} else {
+	verbs := t.fleet.Lexicon.Verbs()
+	lines := b.firstHelp(t, verbs)
+	if topic != "" {
 		lines = b.topicHelp(t, topic, verbs)
 	}
 	text, _ := page(asLines(lines), chatRoom, "help")

@@ -11,48 +11,22 @@ import (
 	"adminbot/grammar"
 )
 
-// ownMethod is a method that the bot answers itself.
-type ownMethod struct {
-	class agentapi.Class
-	verb  grammar.Verb
-}
-
-var (
-	idArg    = grammar.Arg{Name: "id", Kind: grammar.KindID, Words: []string{"card", "answer", "number"}}
-	someID   = grammar.Arg{Name: "id", Kind: grammar.KindID, Required: true, Ask: "Which one? Say its id."}
-	countArg = grammar.Arg{Name: "hosts", Kind: grammar.KindPopulation}
-)
-
-// ownMethods is the table of the bot's own methods and what they are called in
-// sentences. answerOwn says what they do. It is never written to.
-var ownMethods = map[string]ownMethod{
-	"fleet.hosts": {agentapi.Read, grammar.Verb{Hosts: true, Help: "Lists hosts with their mood."}},
-	"bot.help":    {agentapi.Read, grammar.Verb{Help: "Says what I can do, and how to say it."}},
-	"bot.confirm": {agentapi.Write, grammar.Verb{Write: true, Help: "Runs a plan that waits for a yes."}},
-	"bot.cancel":  {agentapi.Write, grammar.Verb{Write: true, Help: "Drops a plan that waits for a yes."}},
-	"bot.approve": {agentapi.Write, grammar.Verb{Write: true, Help: "Agrees to somebody else's plan, as the second person.",
-		Words: []string{"approve"}, Args: []grammar.Arg{someID, countArg},
-	}},
-	"bot.decline": {agentapi.Write, grammar.Verb{Write: true, Help: "Refuses somebody else's plan.",
-		Words: []string{"decline"}, Args: []grammar.Arg{someID},
-	}},
-	"bot.details": {agentapi.Read, grammar.Verb{Help: "Shows everything about an answer, host by host.",
-		Words: []string{"details"}, Args: []grammar.Arg{idArg},
-	}},
-	"bot.more": {agentapi.Read, grammar.Verb{Help: "Shows the rest of a long answer.",
-		Words: []string{"more, show more, next page, the rest"}, Args: []grammar.Arg{idArg},
-	}},
-	"bot.csv": {agentapi.Read, grammar.Verb{Help: "Shows an answer as CSV, a line for each host or thing.",
-		Words: []string{"csv, as csv"}, Args: []grammar.Arg{idArg},
-	}},
-	"bot.json": {agentapi.Read, grammar.Verb{Help: "Shows an answer as JSON, a line for each host.",
-		Words: []string{"json, as json"}, Args: []grammar.Arg{idArg},
-	}},
-	"bot.retry": {agentapi.Read, grammar.Verb{Help: "Asks again the hosts that were not ok; a change needs a yes again.",
-		Words: []string{"retry, retry failed, try again"}, Args: []grammar.Arg{idArg},
-	}},
-	"bot.repeat":  {agentapi.Read, grammar.Verb{Help: "Does the last plan again; a change needs a yes again."}},
-	"bot.history": {agentapi.Read, grammar.Verb{Help: "Lists your last answers."}},
+// ownMethods are the methods that the bot answers itself, with their classes;
+// answerOwn says what they do. It is never written to.
+var ownMethods = map[string]agentapi.Class{
+	"fleet.hosts": agentapi.Read,
+	"bot.help":    agentapi.Read,
+	"bot.confirm": agentapi.Write,
+	"bot.cancel":  agentapi.Write,
+	"bot.approve": agentapi.Write,
+	"bot.decline": agentapi.Write,
+	"bot.details": agentapi.Read,
+	"bot.more":    agentapi.Read,
+	"bot.csv":     agentapi.Read,
+	"bot.json":    agentapi.Read,
+	"bot.retry":   agentapi.Read,
+	"bot.repeat":  agentapi.Read,
+	"bot.history": agentapi.Read,
 }
 
 // answerOwn answers a method of the bot itself.

@@ -77,8 +77,8 @@ func bind(c grammar.Command, inv *grammar.Inventory) (Step, error) {
 	for _, f := range c.Where {
 		s.Where = append(s.Where, Filter(f))
 	}
-	if spec, ok := ownMethods[c.Method]; ok {
-		s.Own, s.Class = true, spec.class
+	if class, ok := ownMethods[c.Method]; ok {
+		s.Own, s.Class = true, class
 		s.Permission = c.Method
 		return s, nil
 	}

@@ -13,16 +13,23 @@ import (
 // or field that can be said but does not exist would be a plan nobody can carry
 // out.
 func TestVocabulary(t *testing.T) {
-	verbs, err := Vocabulary()
+	vocabulary, err := Vocabulary()
 	if err != nil {
 		t.Fatal(err)
 	}
+	verbs := vocabulary.Verbs
 	said := map[string]bool{}
 	for _, v := range verbs {
 		if said[v.Method] {
 			t.Errorf("%s is there twice", v.Method)
 		}
 		said[v.Method] = true
+		if n := len(v.Help); n < 11 || n > 100 || !strings.ContainsAny(v.Help[n-1:], ".?") {
+			t.Errorf("%s: help is no sentence: %q", v.Method, v.Help)
+		}
+		if len(v.Words) == 0 {
+			t.Errorf("%s has no words", v.Method)
+		}
 		spec, ok := agentapi.Lookup(v.Method)
 		if !ok {
 			continue

@@ -448,6 +448,16 @@ func spokenSeconds(n int64) string {
 // Sentence writes commands as one canonical sentence, as [Reading.Canonical] does.
 func (lx *Lexicon) Sentence(cmds []Command) string { return lx.sentence(cmds) }
 
+// Verbs lists what can be said, in the order of the vocabulary. It must not be
+// written to.
+func (lx *Lexicon) Verbs() []Verb {
+	out := make([]Verb, len(lx.verbs))
+	for i := range lx.verbs {
+		out[i] = lx.verbs[i].Verb
+	}
+	return out
+}
+
 // Methods lists the methods that can be spoken.
 func (lx *Lexicon) Methods() []string {
 	out := make([]string, 0, len(lx.verbs))

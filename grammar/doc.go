@@ -4,7 +4,7 @@
 // clock are arguments.
 //
 // A caller describes what can be said as a list of [Verb], in Go or as text
-// for [ReadVerbs], and what there is to talk about as an [Inventory]. [Compile]
+// for [ReadVocabulary], and what there is to talk about as an [Inventory]. [Compile]
 // makes a [Lexicon] of both, once for each snapshot of the inventory. Then
 // [Lexicon.Parse] reads lines, each in the light of the readings before it, and
 // answers with a [Reading]: one plan to run, several to choose from, a question

@@ -12,7 +12,7 @@ import (
 
 const words = `
 method service.restart write hosts
-say restart, bounce
+say restart, bounce, give ... a kick
 arg unit unit required
 ask Which service?
 
@@ -20,6 +20,8 @@ method disk.usage hosts
 say disk usage, disk, df
 field free_percent: free, disk free
 field used_percent main: full, used
+
+alias frobnicate = restart
 `
 
 func fleet() *grammar.Inventory {
@@ -31,11 +33,11 @@ func fleet() *grammar.Inventory {
 }
 
 func Example() {
-	verbs, err := grammar.ReadVerbs(words)
+	vocabulary, err := grammar.ReadVocabulary(words)
 	if err != nil {
 		log.Fatal(err)
 	}
-	lexicon, err := grammar.Compile(verbs, fleet())
+	lexicon, err := vocabulary.Compile(fleet())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,6 +48,7 @@ func Example() {
 		"and on web01",
 		"restart nginx",
 		"restrat nginx on web01",
+		"frobnicate nginx on web01",
 		"don't restart nginx on web01",
 	} {
 		r := lexicon.Parse(prev, line, time.Now())
@@ -58,6 +61,7 @@ func Example() {
 	// ok: restart nginx on web01
 	// incomplete: On which hosts?
 	// unknown: restart nginx on web01
+	// ok: restart nginx on web01
 	// not_a_command: -
 }
 

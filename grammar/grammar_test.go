@@ -22,11 +22,11 @@ func testVerbs(t testing.TB) []Verb {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verbs, err := ReadVerbs(string(b))
+	v, err := ReadVocabulary(string(b))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return verbs
+	return v.Verbs
 }
 
 // lexiconOf compiles the test vocabulary for an inventory file.

@@ -15,7 +15,9 @@ type Lexicon struct {
 	verbs  []verb
 	byName map[string]int
 	root   *node
-	syntax *syntax
+	// aliases are sorted by their first word, longer ones first.
+	aliases map[string][]alias
+	syntax  *syntax
 
 	hosts    []string // sorted, as written
 	lower    []string // same order, lower case

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestReadVerbsErrors(t *testing.T) {
+func TestReadVocabularyErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"say x", "no method yet"},
 		{"method", "method without a name"},
@@ -19,8 +19,11 @@ func TestReadVerbsErrors(t *testing.T) {
 		{"method a.b\nmore: older", "before a field"},
 		{"method a.b\nask what", "ask before"},
 		{"method a.b\nfrobnicate x", "unknown entry"},
+		{"alias frobnicate", "want alias"},
+		{"alias a = b\nalias a = c", "twice"},
+		{"method a.b\narg x text: (y", "want ')'"},
 	} {
-		if _, err := ReadVerbs(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ReadVocabulary(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %q", c.text, err, c.want)
 		}
 	}
@@ -34,11 +37,11 @@ func TestCompileErrors(t *testing.T) {
 		{"method a.b\nsay x | y", "want name=value"},
 		{"method a.b\nsay x,,y", "empty phrase"},
 	} {
-		verbs, err := ReadVerbs(c.text)
+		v, err := ReadVocabulary(c.text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Compile(verbs, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := v.Compile(nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %q", c.text, err, c.want)
 		}
 	}
@@ -47,12 +50,12 @@ func TestCompileErrors(t *testing.T) {
 // TestNewMethod: a method that is only data can be spoken, by its name, its
 // words, its arguments and its fields.
 func TestNewMethod(t *testing.T) {
-	verbs, err := ReadVerbs("method x.mysql.replication hosts\nsay replication\narg channel name: channel\nfield behind_seconds main: behind, lag\n" +
+	v, err := ReadVocabulary("method x.mysql.replication hosts\nsay replication\narg channel name: channel\nfield behind_seconds main: behind, lag\n" +
 		"method x.mysql.skip write hosts\nsay skip transaction\narg count int required: transactions\nask How many?\nmethod fleet.hosts hosts\nsay {noun}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	lx, err := Compile(verbs, testLexicon(t).Inventory())
+	lx, err := v.Compile(testLexicon(t).Inventory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +121,7 @@ func TestOddNames(t *testing.T) {
 		Groups: map[string][]string{"Front Ends": {"Web01", "WEB02", "gone"}},
 		Checks: []string{"HTTP"},
 	}
-	lx, err := Compile(testLexicon(t).source(), inv)
+	lx, err := Compile(testLexicon(t).Verbs(), inv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,15 +145,6 @@ func TestOddNames(t *testing.T) {
 			t.Errorf("%q: %q reads back as %s %s", line, r.Canonical, again.Status, again.Canonical)
 		}
 	}
-}
-
-// source is the vocabulary that the lexicon was compiled of.
-func (lx *Lexicon) source() []Verb {
-	var out []Verb
-	for _, v := range lx.verbs {
-		out = append(out, v.Verb)
-	}
-	return out
 }
 
 // TestConcurrent: a Lexicon is shared by everyone who talks.

@@ -47,7 +47,7 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 		return Reading{Status: Unknown, Question: "That line is too long. Can you say it in fewer words?"}, Stats{Refused: true}
 	}
 	k := normalise(line)
-	words := scan(k)
+	words := lx.replace(scan(k))
 	if len(words) > maxWords {
 		return Reading{Status: Unknown, Question: "That is too much for one line. Can you say it in fewer words?"}, Stats{Words: len(words), Refused: true}
 	}

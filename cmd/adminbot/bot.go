@@ -92,12 +92,12 @@ func newBot(s botSetup) (*botPart, error) {
 	s.login.DiscoNode = "urn:adminbot:bot:0"
 	p.session = link.New(s.login)
 	client := &rpc.Client{Transport: p.session, Now: serverClock(p.session), Timeout: methodTimeout}
-	verbs, err := bot.Vocabulary()
+	vocabulary, err := bot.SiteVocabulary(s.conf.Vocabulary...)
 	if err != nil {
-		return nil, err
+		return nil, exit(exitUsage, err)
 	}
 	p.fleet, err = fleet.New(fleet.Config{
-		Compile:    func(inv *grammar.Inventory) (*grammar.Lexicon, error) { return grammar.Compile(verbs, inv) },
+		Compile:    vocabulary.Compile,
 		Fetch:      fleet.Ask(client),
 		Groups:     s.conf.Groups,
 		HostsGroup: s.conf.HostGroup,

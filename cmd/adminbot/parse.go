@@ -13,8 +13,9 @@ import (
 )
 
 type parseCmd struct {
-	Inventory string   `type:"existingfile" help:"JSON file with hosts, groups and the like; its now fixes the clock."`
-	Explain   []string `sep:"none" placeholder:"LINE" help:"Instead of reading lines, show word by word how this one is read. Given more than once: the lines of a conversation, of which the last is explained."`
+	Inventory  string   `type:"existingfile" help:"JSON file with hosts, groups and the like; its now fixes the clock."`
+	Vocabulary []string `type:"existingfile" placeholder:"FILE" help:"A site's own words, as in the bot's configuration; may be repeated."`
+	Explain    []string `sep:"none" placeholder:"LINE" help:"Instead of reading lines, show word by word how this one is read. Given more than once: the lines of a conversation, of which the last is explained."`
 }
 
 // parseCase is one conversation on a line of JSON.
@@ -30,11 +31,11 @@ func (c parseCmd) Run(std streams) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	verbs, err := bot.Vocabulary()
+	vocabulary, err := bot.SiteVocabulary(c.Vocabulary...)
 	if err != nil {
-		return err
+		return exit(exitUsage, err)
 	}
-	lexicon, err := grammar.Compile(verbs, inv)
+	lexicon, err := vocabulary.Compile(inv)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ type Bot struct {
 	Policy     string              `toml:"policy" comment:"Who may do what (TOML). Without it nobody may do anything."`
 	Admins     []string            `toml:"admins" comment:"Bare JIDs: they may confirm class A, and their word counts where an administrator is needed."`
 	HostGroup  string              `toml:"host_group" comment:"The roster group whose contacts are hosts."`
+	Vocabulary []string            `toml:"vocabulary" comment:"Files with this site's own words: alias frobnicate = restart, and more (docs/language.md)."`
 	SecondOver int                 `toml:"second_over" comment:"Disruptive work on more hosts than this needs a second person."`
 	Groups     map[string][]string `toml:"groups" comment:"Host groups by name: each a list of host names or globs."`
 }
@@ -102,6 +103,9 @@ func Load(path string) (Config, error) {
 	for _, p := range []*string{&c.State, &c.Account.CAFile, &c.Account.PasswordFile, &c.Bot.Policy, &c.Agent.Policy, &c.Agent.InitDir, &c.Server.Certificate, &c.Server.Key} {
 		*p = within(dir, *p)
 	}
+	for i, p := range c.Bot.Vocabulary {
+		c.Bot.Vocabulary[i] = within(dir, p)
+	}
 	for name, p := range c.Server.Components {
 		c.Server.Components[name] = within(dir, p)
 	}
@@ -154,6 +158,7 @@ func Describe(w io.Writer) error {
 	c.Account = Account{JID: "adminbot@example.net", PasswordFile: "password"}
 	c.Bot.Policy = "policy.toml"
 	c.Bot.Admins = []string{"alice@example.net"}
+	c.Bot.Vocabulary = []string{"words.txt"}
 	c.Bot.Groups = map[string][]string{"frontends": {"web*", "lb01"}}
 	c.Agent.Policy = "policy.toml"
 	c.Agent.Bots = []string{"adminbot@example.net"}
