@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -134,16 +135,20 @@ func examples(t *turn, verbs []grammar.Verb) []grammar.Command {
 	return out
 }
 
-// exampleOf makes a command of a verb with names that this fleet has. Its
-// arguments come from the table's own example values.
+// exampleOf makes a command of a verb with names that this fleet has.
 func exampleOf(t *turn, v grammar.Verb) grammar.Command {
-	c := grammar.Command{Method: v.Method, Args: map[string]any{}}
 	host := exampleHost(t)
+	h, _ := t.fleet.Host(host)
+	return example(v, host, h.Facts.Services, t.fleet.Inventory)
+}
+
+// example makes a command of a verb for a host with some services. Where the
+// verb needs what the inventory does not have, there is none.
+func example(v grammar.Verb, host string, services []string, inv *grammar.Inventory) grammar.Command {
+	c := grammar.Command{Method: v.Method, Args: map[string]any{}}
 	if v.Hosts && host != "" {
 		c.Hosts, c.On = []string{host}, grammar.Names(host)
 	}
-	h, _ := t.fleet.Host(host)
-	inv := t.fleet.Inventory
 	for _, a := range v.Args {
 		if !a.Required {
 			continue
@@ -151,10 +156,10 @@ func exampleOf(t *turn, v grammar.Verb) grammar.Command {
 		var value any
 		switch a.Kind {
 		case grammar.KindUnit:
-			if len(h.Facts.Services) == 0 {
+			if len(services) == 0 {
 				return grammar.Command{}
 			}
-			value = agentapi.UnitName(h.Facts.Services[0])
+			value = agentapi.UnitName(services[0])
 		case grammar.KindPath:
 			value = "/var/log"
 		case grammar.KindCheck:
@@ -169,6 +174,8 @@ func exampleOf(t *turn, v grammar.Verb) grammar.Command {
 			value = first(inv.FailoverGroups)
 		case grammar.KindWorkgroup:
 			value = first(inv.Workgroups)
+		case grammar.KindPerson:
+			value = first(inv.People)
 		case grammar.KindDomain:
 			value = "example.net"
 		case grammar.KindEndpoint:
@@ -180,13 +187,17 @@ func exampleOf(t *turn, v grammar.Verb) grammar.Command {
 		case grammar.KindID:
 			value = "8841"
 		case grammar.KindEnum:
-			if len(a.Values) > 0 {
+			if value = carried(v, a.Name); len(a.Values) > 0 {
 				value = a.Values[0].Value
 			}
+		case grammar.KindRegexp:
+			value = "timeout"
 		case grammar.KindInt:
 			value = int64(8841)
-		case grammar.KindName, grammar.KindCodeSet:
+		case grammar.KindName:
 			value = "nginx"
+		case grammar.KindCodeSet:
+			value = cmp.Or(first(inv.CodeSets), "site-hooks")
 		}
 		if value == nil || value == "" {
 			return grammar.Command{}
@@ -197,6 +208,16 @@ func exampleOf(t *turn, v grammar.Verb) grammar.Command {
 		c.Args[a.Name] = value
 	}
 	return c
+}
+
+// carried is a value that some phrase of a verb carries for an argument.
+func carried(v grammar.Verb, arg string) any {
+	for _, entry := range v.Words {
+		if _, value, ok := strings.Cut(entry, "| "+arg+"="); ok {
+			return value
+		}
+	}
+	return nil
 }
 
 func first(names []string) string {
