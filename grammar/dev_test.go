@@ -125,9 +125,8 @@ func sentences(t testing.TB) []string {
 // TestCanonical: what a plan is written as reads back as the same plan, and
 // everything that is offered is itself a plan.
 func TestCanonical(t *testing.T) {
-	lx := testLexicon(t)
-	now := lx.Inventory().Now
-	check := func(from string, r Reading) {
+	check := func(lx *Lexicon, from string, r Reading) {
+		now := lx.Inventory().Now
 		if r.Status == OK {
 			again := lx.Parse(nil, r.Canonical, now)
 			if again.Status != OK || !reflect.DeepEqual(plain(t, again.Commands), plain(t, r.Commands)) {
@@ -151,10 +150,17 @@ func TestCanonical(t *testing.T) {
 			}
 		}
 	}
+	lx := testLexicon(t)
 	for _, c := range devCases(t) {
-		check(strings.Join(c.Turns, " / "), turns(lx, c.Turns...))
+		check(lx, strings.Join(c.Turns, " / "), turns(lx, c.Turns...))
 	}
 	for _, l := range sentences(t) {
-		check(l, lx.Parse(nil, l, now))
+		check(lx, l, lx.Parse(nil, l, lx.Inventory().Now))
+	}
+	for _, set := range strangerSets {
+		lx, cases := strangers(t, set)
+		for _, c := range cases {
+			check(lx, c.ID, turns(lx, c.Turns...))
+		}
 	}
 }

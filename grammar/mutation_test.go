@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,11 @@ type mutant struct {
 	line  string
 	never bool // no write at all may come of it
 }
+
+var (
+	verbs = regexp.MustCompile(`(?i)\b(restart|stop|start|reload|reboot|bounce|kick|drain|pause|resume|silence|patch|upgrade|update|sync|promote|demote|watch)\b`)
+	units = regexp.MustCompile(`(?i)\b(minutes?|mins?|hours?|days?|weeks?)\b`)
+)
 
 // mutants changes a line in the ways in which lines go wrong.
 func mutants(line string, rng *rand.Rand) []mutant {
@@ -62,6 +68,10 @@ func mutants(line string, rng *rand.Rand) []mutant {
 		{"stray", line + " frobnicate", true},
 		{"stray", "sudo " + line, true},
 		{"stray", replace(k, words[k]+"x"), false},
+		{"verb", verbs.ReplaceAllString(line, "demolish"), verbs.MatchString(line)},
+		{"verb", verbs.ReplaceAllString(line, "${0}ify"), verbs.MatchString(line)},
+		{"unit", units.ReplaceAllString(line, "parsecs"), units.MatchString(line)},
+		{"unit", units.ReplaceAllString(line, "GB"), units.MatchString(line)},
 		{"unknown host", strings.NewReplacer("web01", "wbe01", "mail", "mial", "db01", "bd01", "lb01", "lb99", "web03", "web33").Replace(line), false},
 		{"double", cut(append(slices.Clone(words[:k+1]), words[k:]...)), false},
 		{"drop", cut(without(k)), false},
@@ -98,8 +108,15 @@ func TestMutations(t *testing.T) {
 			all = append(all, conversation{dev, p.name, p.lines})
 		}
 	}
+	for _, set := range strangerSets {
+		lx, cases := strangers(t, set)
+		for _, c := range cases {
+			all = append(all, conversation{lx, c.ID, c.Turns})
+		}
+	}
 	rng := rand.New(rand.NewPCG(20261120, 1))
-	n, refused := 0, 0
+	n, refused, ofWrites := 0, 0, 0
+	kinds := map[string]int{}
 	for _, c := range all {
 		lx := c.lx
 		var prev []Reading
@@ -113,9 +130,14 @@ func TestMutations(t *testing.T) {
 			allowed[writeKey(cmd, true)] = true
 			allowed[writeKey(cmd, false)] = true
 		}
+		writes := slices.ContainsFunc(base.Commands, func(cmd Command) bool { return lx.write(cmd.Method) })
 		for range 2 {
 			for _, m := range mutants(last, rng) {
 				n++
+				if writes && m.line != last {
+					ofWrites++
+					kinds[m.name]++
+				}
 				r := lx.Parse(prev, m.line, lx.Inventory().Now)
 				if r.Status != OK {
 					refused++
@@ -125,15 +147,15 @@ func TestMutations(t *testing.T) {
 					if !lx.write(cmd.Method) || cmd.DryRun || cmd.Method == methodCancel {
 						continue
 					}
-					if base.Status == NotACommand && m.name == "drop" {
-						continue // the word may have been the negation
+					if (base.Status == NotACommand || base.Status == Ambiguous) && m.name == "drop" {
+						continue // the word may have been the negation, or the "or"
 					}
 					loose := m.name == "drop" || m.name == "swap"
 					if len(c.turn) > 1 && m.name == "drop" || base.Status == Incomplete && m.name == "drop" {
 						continue // half a follow-up may be another, and what was too much may have gone
 					}
-					if m.name == "stray" && (cmd.Args["version"] != nil || cmd.Args["names"] != nil) {
-						continue // any identifier may be a version or a package
+					if m.name == "stray" && (cmd.Args["version"] != nil || cmd.Args["names"] != nil || cmd.Args["path"] != nil) {
+						continue // any identifier may be a version or a package, and any path a path
 					}
 					if (strings.Contains(last, "reason:") || strings.Contains(last, "because")) && (m.name == "stray" || m.name == "double") {
 						continue // a reason is free text
@@ -148,10 +170,16 @@ func TestMutations(t *testing.T) {
 			}
 		}
 	}
-	if n < 20000 {
-		t.Errorf("only %d mutants", n)
+	// Mutants of questions cannot fail: only those of lines that change something count.
+	if ofWrites < 8000 {
+		t.Errorf("only %d mutants of lines that change something", ofWrites)
 	}
-	t.Logf("%d mutants, %d held back", n, refused)
+	for _, kind := range []string{"negation", "condition", "question", "quotes", "take-back", "past", "log", "lookalike", "invisible", "stray", "verb", "unit", "unknown host", "double", "drop", "swap", "everything"} {
+		if kinds[kind] < 20 {
+			t.Errorf("only %d mutants of kind %s", kinds[kind], kind)
+		}
+	}
+	t.Logf("%d mutants, %d of lines that change something, %d held back: %v", n, ofWrites, refused, kinds)
 }
 
 // writeKey identifies a write: with its hosts and times, or only by what it

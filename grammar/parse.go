@@ -70,7 +70,7 @@ func (r *reader) read(words []word, odd bool) Reading {
 	fr := r.frame()
 	var result Reading
 	var plans []Command
-	for i, c := range clauses {
+	for _, c := range clauses {
 		f := fr
 		f.dry = f.dry || r.dryClause(c)
 		out := r.clause(c[0], c[1], f, len(clauses) == 1)
@@ -85,13 +85,31 @@ func (r *reader) read(words []word, odd bool) Reading {
 		}
 		plans = append(plans, out.Commands...)
 		fr.remember(r.lx, out.Commands)
-		_ = i
+	}
+	if r.repeats(plans) {
+		return r.refuse(Reading{Status: Unknown})
 	}
 	if len(plans) == 0 {
 		return r.refuse(Reading{Status: NotACommand})
 	}
 	result = Reading{Status: OK, Commands: plans, Canonical: r.lx.sentence(plans)}
 	return r.guard(result)
+}
+
+// repeats reports whether one line would do the same change at two times: a
+// time said twice, not two orders.
+func (r *reader) repeats(plans []Command) bool {
+	for i := 1; i < len(plans); i++ {
+		a, b := plans[i-1], plans[i]
+		if a.At.Equal(b.At) || !r.lx.write(a.Method) {
+			continue
+		}
+		a.At, b.At = time.Time{}, time.Time{}
+		if planKey([]Command{a}) == planKey([]Command{b}) {
+			return true
+		}
+	}
+	return false
 }
 
 // isNot reads "isn't nginx running?" as the question it is.
