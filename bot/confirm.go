@@ -38,9 +38,7 @@ func (b *Bot) cardReply(c card, t *turn) Reply {
 	if prod := b.production(hosts); len(prod) > 0 && len(prod) < len(hosts) {
 		lines = append(lines, "in production: "+someHosts(prod, 54))
 	}
-	if away := b.away(hosts); away != "" {
-		lines = append(lines, away)
-	}
+	lines = append(lines, b.away(hosts)...)
 	lines = append(lines, "= "+cut(c.plan.Sentence, 400))
 	var expires time.Time
 	if c.id != "" {
@@ -95,17 +93,24 @@ func (b *Bot) production(hosts []string) []string {
 }
 
 // away says which of the hosts would not be reached now.
-func (b *Bot) away(hosts []string) string {
-	var off []string
+func (b *Bot) away(hosts []string) []string {
+	var off, unseen []string
 	for _, name := range hosts {
-		if h, ok := b.cfg.Fleet.Find(name); !ok || !h.Online {
+		switch h, ok := b.cfg.Fleet.Find(name); {
+		case h.Unseen():
+			unseen = append(unseen, name)
+		case !ok || !h.Online:
 			off = append(off, name)
 		}
 	}
-	if len(off) == 0 {
-		return ""
+	var out []string
+	if len(off) > 0 {
+		out = append(out, "offline now: "+someHosts(off, 56))
 	}
-	return "offline now: " + someHosts(off, 56)
+	if len(unseen) > 0 {
+		out = append(out, notBack+": "+someHosts(unseen, 28))
+	}
+	return out
 }
 
 // life is how long the card may be answered: somebody else needs longer.

@@ -319,20 +319,17 @@ func (b *Bot) call(ctx context.Context, c *call) Result {
 	}
 	env := rpc.Envelope{TTL: b.ttl(c.s), Key: c.key, Actor: c.actor, Reason: c.reason}
 	for try := 0; ; try++ {
-		h, ok := b.cfg.Fleet.Find(c.host)
-		if !ok || !h.Online {
-			r.Outcome, r.Since = Unreachable, h.Since
+		if h, ok := b.cfg.Fleet.Find(c.host); !ok || !h.Online {
+			r = r.offline(h)
+		} else {
+			r.Since = time.Time{}
+			r = r.answered(b.client.Do(ctx, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env}))
+		}
+		if !r.apart() || try == len(comesBack) {
 			break
 		}
-		v, err := b.client.Do(ctx, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env})
-		r = r.answered(v, err)
-		if r.Outcome != Unreachable || rpc.Sent(err) || try == 2 {
-			break
-		}
-		// It never left: the session was just away. A few seconds later it may be
-		// back, and nothing can have been done twice.
 		select {
-		case <-time.After(time.Duration(1+2*try) * time.Second):
+		case <-time.After(comesBack[try]):
 			continue
 		case <-ctx.Done():
 		}
@@ -380,7 +377,7 @@ func (r Result) answered(v rpc.Value, err error) Result {
 			r.Why = rpc.FaultName(fault.Code)
 		}
 	case !rpc.Sent(err):
-		r.Outcome, r.Why = Unreachable, "not sent: no connection"
+		r.Outcome, r.Why = Unreachable, noConnection
 	case errors.As(err, &se):
 		return r.bounced(se)
 	default:

@@ -136,6 +136,7 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 	id := b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
 	r := report{id: id, plan: plan, w: t.w}
 	var results []Result
+	unseen := 0
 	for _, name := range s.Hosts {
 		if why, no := v.partly[hostKey(0, name)]; no {
 			results = append(results, Result{Host: name, Outcome: Refused, Why: why})
@@ -144,6 +145,9 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 		h, ok := t.fleet.Host(name)
 		if !ok {
 			continue
+		}
+		if h.Unseen() {
+			unseen++
 		}
 		value := map[string]any{"name": h.Name, "mood": h.Mood, "online": h.Online, "score": float64(h.Score), "jid": h.Address().String()}
 		if h.Status != "" {
@@ -163,7 +167,11 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 	}
 	r.results = [][]Result{results}
 	b.answers.keep(t.person, t.u.Room, r)
-	return t.say(b.rendered(t, r), b.record(ctx, t, plan, v, "run", id))
+	reply := b.rendered(t, r)
+	if missing := unseenLine(t.fleet.Unseen, unseen); missing != "" && strings.Contains(s.Sentence, "mood=") {
+		reply.Text += "\n" + missing
+	}
+	return t.say(reply, b.record(ctx, t, plan, v, "run", id))
 }
 
 // answerOf finds the answer that "details", "more" and "retry" mean.

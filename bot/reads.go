@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"adminbot/agentapi"
+	"adminbot/internal/fleet"
 )
 
 // one is the answer of the one host that was asked, with its numbers.
@@ -412,9 +413,9 @@ func (r report) fleet(s Step, results []Result) section {
 		if text, _ := top["status"].(string); text != "" && mood != "happy" {
 			key += "  " + clean(text, 60)
 		}
-		if mood == "dead" {
+		if mood == "dead" || mood == fleet.Unknown {
 			if since, ok := top["since"]; ok {
-				key = "dead  since " + quantity("since", since, r.w)
+				key = mood + "  since " + quantity("since", since, r.w)
 			}
 		}
 		rows = append(rows, cells{key: key, host: res.Host, weight: mood})

@@ -211,7 +211,10 @@ func (r report) single(what string, res Result, write bool) string {
 		return fmt.Sprintf("%s refused by %s", what, host)
 	case Unreachable:
 		s := fmt.Sprintf("%s: %s is not reachable", what, host)
-		if !res.Since.IsZero() {
+		switch {
+		case res.apart():
+			return fmt.Sprintf("%s: not sent to %s", what, host)
+		case !res.Since.IsZero():
 			s = fmt.Sprintf("%s: %s is offline since %s", what, host, r.w.moment(res.Since))
 		}
 		if write {

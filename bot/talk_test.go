@@ -28,7 +28,8 @@ import (
 // fails HOST TEXT; denies HOST; full HOST PERCENT; add HOST FACTS SERVICE;
 // sad HOST TEXT; hosts N; late DURATION (of the next line); encrypted;
 // correct (the line before the next one); again (the next line has the id of the
-// one before it); audit broken.
+// one before it); audit broken; cut (the bot's connection is broken), resumed; lost
+// (so is its session), back (it has a new one and looked who is there).
 func TestTalk(t *testing.T) {
 	files, err := filepath.Glob("testdata/talk/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -192,6 +193,14 @@ func (w *world) happen(command, before string) []xml.Token {
 		return append(list, endTag(nsOMEMO, "encrypted"))
 	case "correct":
 		return element(nsCorrect, "replace", "id", before)
+	case "cut", "resumed":
+		w.cut.Store(arg(0) == "cut")
+	case "lost":
+		w.cut.Store(true)
+		w.fleet.Down()
+	case "back":
+		w.cut.Store(false)
+		w.fleet.Back()
 	case "audit":
 		w.log.mu.Lock()
 		w.log.broken = true

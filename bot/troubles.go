@@ -69,14 +69,14 @@ func (r report) troubles(s Step, results []Result, write bool) []line {
 	})
 	var out []line
 	if len(results) == 1 { // the first line has said who and how
-		if k := order; len(k) == 1 && k[0].why != "" && k[0].outcome != Unreachable {
+		if k := order; len(k) == 1 && k[0].why != "" && (k[0].outcome != Unreachable || results[0].apart()) {
 			out = append(out, line{text: cut(k[0].why, wideWidth), block: true})
 		}
 		return out
 	}
 	var rows [][3]string
 	for _, k := range order {
-		rows = append(rows, [3]string{fmt.Sprintf("%s %d", k.outcome.loud(write), len(groups[k])), k.why, someHosts(groups[k], 60)})
+		rows = append(rows, [3]string{fmt.Sprintf("%s %d", k.outcome.loud(write || Result{Outcome: k.outcome, Why: k.why}.apart()), len(groups[k])), k.why, someHosts(groups[k], 60)})
 	}
 	// In columns where all of it has room beside each other.
 	var wide [2]int
@@ -111,7 +111,8 @@ func worstFirst(results []Result) []Result {
 	return slices.SortedStableFunc(slices.Values(results), func(a, b Result) int { return a.Outcome.rank() - b.Outcome.rank() })
 }
 
-// loud is the outcome as it stands before hosts that are not ok.
+// loud is the outcome as it stands before hosts that are not ok: what was not
+// sent to a host says more about the host only if that was what kept it.
 func (o Outcome) loud(write bool) string {
 	switch {
 	case o == Unreachable && !write:

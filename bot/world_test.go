@@ -3,12 +3,14 @@ package bot
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +37,7 @@ type world struct {
 	chat  *Chat
 	fleet *fleet.Fleet
 	log   *memoryAudit
+	cut   atomic.Bool // the bot has no connection
 
 	mu    sync.Mutex
 	hosts map[string]*fakeHost
@@ -272,6 +275,9 @@ func (w *world) RoundTripIQ(ctx context.Context, iq stanza.IQ, payload xml.Token
 	w.mu.Lock()
 	h := w.hosts[iq.To.Localpart()]
 	w.mu.Unlock()
+	if w.cut.Load() {
+		return stanza.IQ{}, nil, notSent{errors.New("not connected")}
+	}
 	gone := stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}
 	if h == nil {
 		return stanza.IQ{}, nil, gone

@@ -27,6 +27,7 @@ func watch(s *link.Session, f *fleet.Fleet, log *slog.Logger, seen func()) {
 			log.ErrorContext(ctx, "no picture of the hosts", "err", err)
 			return
 		}
+		f.Back()
 		if seen != nil {
 			seen()
 		}

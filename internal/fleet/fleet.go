@@ -74,13 +74,17 @@ type Host struct {
 	Name   string
 	JID    jid.JID // bare
 	Online bool
-	Mood   string // happy, sad, dnd, drain, dead
+	Mood   string // happy, sad, dnd, drain, dead, or Unknown
 	Show   string // of its presence
 	Status string // as on the buddy list; untrusted text
 	Score  int32
-	Since  time.Time // when it became what it is: its mood, or offline; zero: before the fleet was there to see
+	Since  time.Time // when it became what it is: its mood, offline, unknown; zero: before the fleet was there to see
 	Facts  Facts
 }
+
+// Unseen reports whether nobody knows how the host is: it was there when the bot
+// itself lost its session, and has not been seen since.
+func (h Host) Unseen() bool { return h.Mood == Unknown }
 
 // Address is where calls go: the full address with the fixed resource.
 func (h Host) Address() jid.JID {
@@ -107,6 +111,7 @@ type Snapshot struct {
 	Inventory *grammar.Inventory
 	Lexicon   *grammar.Lexicon
 	Hosts     []Host // sorted by name
+	Unseen    int    // hosts of which nobody knows how they are
 }
 
 // Host finds a host by its name.
@@ -129,6 +134,7 @@ type Fleet struct {
 
 	dirty chan struct{} // something changed: make a snapshot
 	wake  chan struct{} // somebody is to be asked
+	blind blindness
 	snap  atomic.Pointer[Snapshot]
 }
 
@@ -156,7 +162,7 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	f := &Fleet{
 		cfg: cfg, hosts: map[string]*host{}, names: map[string]*host{},
-		dirty: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		dirty: make(chan struct{}, 1), wake: make(chan struct{}, 1), blind: seeing(),
 	}
 	if err := f.Refresh(); err != nil {
 		return nil, err
@@ -264,20 +270,6 @@ func (f *Fleet) remove(bare string) {
 	}
 }
 
-// Down tells the fleet that the bot's own session is gone, and with it all
-// presence: every host counts as not reachable until it is seen again.
-func (f *Fleet) Down() {
-	f.mu.Lock()
-	now := f.cfg.Now()
-	for _, h := range f.hosts {
-		if h.Online {
-			h.Online, h.Mood, h.Since = false, agentapi.Dead, now
-		}
-	}
-	f.mu.Unlock()
-	f.changed()
-}
-
 func (f *Fleet) changed() {
 	select {
 	case f.dirty <- struct{}{}:
@@ -314,6 +306,8 @@ func (f *Fleet) snapshots(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-f.dirty:
+		case <-f.blind.over.C:
+			f.giveUp()
 		}
 		timer.Reset(f.cfg.Debounce)
 		select {
@@ -337,8 +331,12 @@ func (f *Fleet) Refresh() error {
 	inv := f.cfg.Inventory
 	f.mu.Lock()
 	hosts := make([]Host, 0, len(f.hosts))
+	unseen := 0
 	for _, h := range f.hosts {
 		hosts = append(hosts, h.Host)
+		if h.Unseen() {
+			unseen++
+		}
 	}
 	inv.People = merge(inv.People, f.people)
 	f.mu.Unlock()
@@ -363,7 +361,7 @@ func (f *Fleet) Refresh() error {
 	if err != nil {
 		return fmt.Errorf("fleet: vocabulary of %d hosts: %w", len(hosts), err)
 	}
-	f.snap.Store(&Snapshot{Inventory: &inv, Lexicon: lex, Hosts: hosts})
+	f.snap.Store(&Snapshot{Inventory: &inv, Lexicon: lex, Hosts: hosts, Unseen: unseen})
 	return nil
 }
 
@@ -405,8 +403,11 @@ func (f *Fleet) vocabulary(inv *grammar.Inventory, hosts []Host) {
 
 // spoken is the mood as sentences select by it.
 func spoken(mood string) string {
-	if mood == agentapi.DND || mood == agentapi.Drain {
+	switch mood {
+	case agentapi.DND, agentapi.Drain:
 		return agentapi.Happy
+	case Unknown:
+		return ""
 	}
 	return mood
 }

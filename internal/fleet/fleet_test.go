@@ -197,6 +197,58 @@ func TestDown(t *testing.T) {
 	})
 }
 
+// TestBlind: when the bot itself has lost its session, hosts are not dead, until
+// they have had time to come back and have not.
+func TestBlind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, Config{})
+		y.SetRoster([]Contact{contact("web01"), contact("web02"), contact("web03"), contact("web04")})
+		for _, name := range []string{"web01", "web02", "web03"} {
+			y.presence(name+"@hosts.example/agent", stanza.AvailablePresence, nil)
+		}
+		moods := func() string {
+			settle()
+			var out []string
+			for _, h := range y.Snapshot().Hosts {
+				out = append(out, h.Mood)
+			}
+			return fmt.Sprint(strings.Join(out, " "), " ", y.Snapshot().Unseen)
+		}
+		check := func(when, want string) {
+			t.Helper()
+			if got := moods(); got != want {
+				t.Errorf("%s: %s, want %s", when, got, want)
+			}
+		}
+		check("at first", "happy happy happy dead 0")
+		lost := time.Now()
+		y.Down()
+		check("down", "unknown unknown unknown dead 3")
+		time.Sleep(2 * time.Minute)
+		y.Down() // another attempt failed
+		if h, _ := y.Find("web02"); h.Since.Sub(lost) > time.Second {
+			t.Errorf("unknown since %v, lost at %v", h.Since, lost)
+		}
+		y.SetRoster([]Contact{contact("web01"), contact("web02"), contact("web03"), contact("web04")})
+		y.presence("web01@hosts.example/agent", stanza.AvailablePresence, nil)
+		y.Back()
+		check("back", "happy unknown unknown dead 2")
+		time.Sleep(2 * time.Minute)
+		y.presence("web02@hosts.example/agent", stanza.AvailablePresence, nil)
+		check("a little later", "happy happy unknown dead 1")
+		time.Sleep(time.Minute)
+		check("late", "happy happy dead dead 0")
+		if h, _ := y.Find("web03"); !h.Since.IsZero() {
+			t.Errorf("dead since %v, which nobody knows", h.Since)
+		}
+		y.Down()
+		y.presence("web01@hosts.example/agent", stanza.UnavailablePresence, nil)
+		if h, _ := y.Find("web01"); h.Mood != "dead" || h.Since.IsZero() {
+			t.Errorf("the server says that it has gone: %+v", h)
+		}
+	})
+}
+
 func TestTidy(t *testing.T) {
 	f := Facts{Facts: map[string]string{}}
 	for i := range 200 {

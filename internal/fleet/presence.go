@@ -82,7 +82,7 @@ func (f *Fleet) available(bare, show, status string, mood *agentapi.Mood) {
 func (f *Fleet) unavailable(bare string) {
 	f.mu.Lock()
 	h := f.hosts[bare]
-	changed := h != nil && h.Online
+	changed := h != nil && (h.Online || h.Unseen())
 	if changed {
 		h.Online, h.Mood, h.Show, h.Status, h.Score, h.Since = false, agentapi.Dead, "", "", 0, f.cfg.Now()
 	}
