@@ -2,8 +2,8 @@ package bench
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
+	"crypto/sha1"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -13,12 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mellium.im/xmpp/jid"
-
 	"adminbot/agentapi"
 	"adminbot/internal/account"
 	"adminbot/internal/hostagent"
-	"adminbot/internal/link"
 	"adminbot/internal/policy"
 	"adminbot/internal/site"
 	"adminbot/internal/store"
@@ -33,9 +30,9 @@ type Installation struct {
 	Addr    string // of the server, for clients
 	Hosts   []string
 
+	users  []string
 	site   *site.Site
-	roots  *x509.CertPool
-	secret string // of all host accounts
+	secret string // of all accounts but the administrator's
 	server *program
 	silent atomic.Pointer[[]string] // hosts that do not answer, sorted
 }
@@ -44,7 +41,11 @@ type Installation struct {
 const (
 	adminName = "admin"
 	botName   = "adminbot"
-	hostsName = "hosts" // names the secret of all hosts
+
+	somePeople = 32
+
+	salt       = "sixteen bytes of"
+	iterations = 4096 // the least that SCRAM allows
 )
 
 // Install makes an installation with so many host accounts and starts its
@@ -63,14 +64,11 @@ func Install(ctx context.Context, program string, hosts int) (_ *Installation, e
 	if in.site, err = site.Open(filepath.Join(dir, "site"), "", time.Now()); err != nil {
 		return nil, err
 	}
-	pem, err := os.ReadFile(in.site.Path(site.CAFile))
-	if err != nil {
-		return nil, err
-	}
-	in.roots = x509.NewCertPool()
-	in.roots.AppendCertsFromPEM(pem)
 	for i := range hosts {
 		in.Hosts = append(in.Hosts, fmt.Sprintf("host%05d", i))
+	}
+	for i := range somePeople {
+		in.users = append(in.users, fmt.Sprintf("user%02d", i))
 	}
 	if err := in.accounts(ctx); err != nil {
 		return nil, err
@@ -78,38 +76,42 @@ func Install(ctx context.Context, program string, hosts int) (_ *Installation, e
 	return in, in.serve(ctx, "127.0.0.1:0")
 }
 
-// accounts makes an administrator, a bot and the hosts. The hosts share one
-// password, salt included: to derive thousands of keys would take minutes and
-// measure nothing.
+// accounts makes an administrator, the bot, people and the hosts. All but the
+// administrator share one password, salt included: to derive thousands of keys
+// would take minutes and measure nothing.
 func (in *Installation) accounts(ctx context.Context) error {
 	db, err := store.Open(ctx, in.site.Path(site.Accounts))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	var all []account.Account
-	for name, role := range map[string]account.Role{adminName: account.Admin, botName: account.Bot} {
-		secret, err := in.site.Secret(name)
-		if err != nil {
-			return err
-		}
-		a, err := account.New(name, role, secret)
-		if err != nil {
-			return err
-		}
-		all = append(all, a)
-	}
-	if in.secret, err = in.site.Secret(hostsName); err != nil {
-		return err
-	}
-	host, err := account.New(hostsName, account.Host, in.secret)
+	secret, err := in.site.Secret(adminName)
 	if err != nil {
 		return err
 	}
-	for _, name := range in.Hosts {
-		host.Name = name
-		all = append(all, host)
+	admin, err := account.New(adminName, account.Admin, secret)
+	if err != nil {
+		return err
 	}
+	if in.secret, err = in.site.Secret(botName); err != nil {
+		return err
+	}
+	shared := account.Account{Name: botName, Role: account.Bot, Created: time.Now()}
+	var err1, err2 error
+	shared.SHA1, err1 = account.NewCredential(sha1.New, in.secret, []byte(salt), iterations)
+	shared.SHA256, err2 = account.NewCredential(sha256.New, in.secret, []byte(salt), iterations)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	all := []account.Account{admin, shared}
+	add := func(names []string, role account.Role) {
+		for _, name := range names {
+			shared.Name, shared.Role = name, role
+			all = append(all, shared)
+		}
+	}
+	add(in.Hosts, account.Host)
+	add(in.users, account.User)
 	return db.AddAccounts(ctx, all)
 }
 
@@ -162,9 +164,13 @@ func (in *Installation) Swarm() (*swarm.Swarm, error) {
 	if err != nil {
 		return nil, err
 	}
+	login, err := in.Target().login(agentapi.Resource)
+	if err != nil {
+		return nil, err
+	}
 	return swarm.New(swarm.Config{
-		Names: in.Hosts, Link: in.link, Silent: in.isSilent,
-		Agent: hostagent.Config{StateDir: in.site.HostState(hostsName), Policy: rules, Demo: true},
+		Names: in.Hosts, Link: login, Silent: in.isSilent,
+		Agent: hostagent.Config{StateDir: in.site.HostState("swarm"), Policy: rules, Demo: true},
 	})
 }
 
@@ -187,15 +193,15 @@ func (in *Installation) isSilent(name string) bool {
 // usages is what the server and this process, in which the hosts are, have used.
 func (in *Installation) usages() (server, hosts usage, err error) {
 	if server, err = in.server.usage(); err == nil {
-		hosts, err = usageOf(os.Getpid())
+		hosts, err = selfUsage()
 	}
 	return server, hosts, err
 }
 
-// link is how a host logs in.
-func (in *Installation) link(name string) link.Config {
-	return link.Config{
-		JID: jid.MustParse(name + "@" + in.site.Domain + "/" + agentapi.Resource), Addr: in.Addr,
-		Password: func() (string, error) { return in.secret, nil }, TLS: &tls.Config{RootCAs: in.roots},
+// Target is the server as a target.
+func (in *Installation) Target() Target {
+	return Target{
+		Server: "embedded", Domain: in.site.Domain, Address: in.Addr, CAFile: in.site.Path(site.CAFile), Password: in.secret,
+		Bot: botName, Users: in.users, Hosts: in.Hosts, PID: in.server.cmd.Process.Pid,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -124,6 +125,9 @@ type usage struct {
 }
 
 func (p *program) usage() (usage, error) { return usageOf(p.cmd.Process.Pid) }
+
+// selfUsage is what this process has used.
+func selfUsage() (usage, error) { return usageOf(os.Getpid()) }
 
 func usageOf(pid int) (usage, error) {
 	proc, err := procfs.NewProc(pid)

@@ -50,9 +50,10 @@ type Swarm struct {
 	members []*member
 	changed chan struct{} // holds one: a member came or went
 
-	mu   sync.Mutex
-	up   int
-	last error // the last reason why a member was not up
+	mu     sync.Mutex
+	up     int
+	logins int   // since the start
+	last   error // the last reason why a member was not up
 }
 
 // A member is one host.
@@ -128,6 +129,7 @@ func (s *Swarm) note(m *member, up bool, err error) {
 		m.up = up
 		if up {
 			s.up++
+			s.logins++
 		} else {
 			s.up--
 		}
@@ -185,6 +187,14 @@ func (s *Swarm) Up() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.up
+}
+
+// Logins is how often hosts have come since the start: each counts again when it
+// was gone.
+func (s *Swarm) Logins() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logins
 }
 
 // Ready waits until all are logged in and the server has their presence. It may

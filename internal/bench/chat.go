@@ -1,0 +1,185 @@
+package bench
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mellium.im/xmlstream"
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/internal/link"
+)
+
+// Chat says how a question to the bot is measured.
+type Chat struct {
+	Lines int    // questions, one after the other
+	Line  string // the question; its answers begin with ✔
+	Hosts int    // 0: one real adminbot agent; more: so many lean ones
+}
+
+// patience is for one answer.
+const patience = time.Minute
+
+// Run measures from the moment a person's client sends a line to the moment it
+// has the answer: a real bot, a real agent or lean ones, everything with TLS.
+func (c Chat) Run(ctx context.Context, run Run, t Target) (figures []Figure, err error) {
+	if len(t.Hosts) < c.Hosts {
+		return nil, fmt.Errorf("bench: chat: the target has %d hosts", len(t.Hosts))
+	}
+	dir, err := os.MkdirTemp("", "adminbot-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	ask := func(ctx context.Context) error {
+		bot, err := t.startBot(ctx, run.Program, filepath.Join(dir, "bot"))
+		if err != nil {
+			return err
+		}
+		f, err := c.ask(ctx, t)
+		figures = append(figures, f)
+		return joinStop(err, bot)
+	}
+	if c.Hosts == 0 {
+		agent, err := t.startAgent(ctx, run.Program, filepath.Join(dir, "agent"), t.Hosts[0])
+		if err != nil {
+			return nil, err
+		}
+		return t.named(figures, joinStop(ask(ctx), agent))
+	}
+	s, err := t.swarm(filepath.Join(dir, "swarm"), t.Hosts[:c.Hosts])
+	if err != nil {
+		return nil, err
+	}
+	err = beside(ctx, s.Run, func(ctx context.Context) error {
+		run.Progress(fmt.Sprintf("%d hosts log in", c.Hosts))
+		if err := s.Ready(ctx); err != nil {
+			return err
+		}
+		return ask(ctx)
+	})
+	return t.named(figures, err)
+}
+
+// ask asks until the bot knows the host, and then measures.
+func (c Chat) ask(ctx context.Context, t Target) (f Figure, err error) {
+	login, err := t.login("desk")
+	if err != nil {
+		return f, err
+	}
+	bot, err := jid.New(t.Bot, t.Domain, "")
+	if err != nil {
+		return f, err
+	}
+	cfg := login(t.Users[0])
+	cfg.Once = true
+	cfg.Presence = func() (stanza.Presence, xml.TokenReader) { return stanza.Presence{}, nil }
+	s := link.New(cfg)
+	answers := make(chan string, 16)
+	s.HandleMessage(func(_ context.Context, m stanza.Message, r xml.TokenReader) {
+		if body := bodyOf(r); body != "" && m.From.Bare().Equal(bot) {
+			select {
+			case answers <- body:
+			default:
+			}
+		}
+	})
+	err = beside(ctx, s.Run, func(ctx context.Context) error {
+		select {
+		case <-s.Ready():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := c.untilKnown(ctx, s, bot, answers); err != nil {
+			return err
+		}
+		var times []float64
+		for i := range warmupLines + c.Lines {
+			took, _, err := c.say(ctx, s, bot, answers)
+			if err != nil {
+				return err
+			}
+			if i >= warmupLines {
+				times = append(times, milliseconds(took))
+			}
+		}
+		name := "chat line to answer"
+		if c.Hosts > 0 {
+			name = "chat line to answer of all hosts"
+		}
+		f = of(name, "ms", c.Hosts, times...)
+		return nil
+	})
+	return f, err
+}
+
+const warmupLines = 3
+
+// untilKnown asks until the answer comes from all hosts: the bot learns of them
+// when they come.
+func (c Chat) untilKnown(ctx context.Context, s *link.Session, bot jid.JID, answers <-chan string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("bench: the bot gets no answer from the hosts"))
+	defer cancel()
+	for {
+		_, answer, err := c.say(ctx, s, bot, answers)
+		switch {
+		case err != nil:
+			return err
+		case strings.HasPrefix(answer, "✔"):
+			return nil
+		}
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return fmt.Errorf("%w; the last one was: %s", err, answer)
+		}
+	}
+}
+
+// say sends the line and waits for the next answer.
+func (c Chat) say(ctx context.Context, s *link.Session, bot jid.JID, answers <-chan string) (time.Duration, string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("bench: the bot did not answer"))
+	defer cancel()
+	m := stanza.Message{To: bot, Type: stanza.ChatMessage}.Wrap(
+		xmlstream.Wrap(xmlstream.Token(xml.CharData(c.Line)), xml.StartElement{Name: xml.Name{Local: "body"}}))
+	began := time.Now()
+	if err := s.Send(ctx, m); err != nil {
+		return 0, "", err
+	}
+	select {
+	case answer := <-answers:
+		return time.Since(began), answer, nil
+	case <-ctx.Done():
+		return 0, "", context.Cause(ctx)
+	}
+}
+
+// bodyOf is the text of a message's body.
+func bodyOf(r xml.TokenReader) string {
+	var text strings.Builder
+	depth, inBody := 0, false
+	for {
+		tok, err := r.Token()
+		switch t := tok.(type) {
+		case xml.StartElement:
+			depth++
+			inBody = depth == 1 && t.Name.Local == "body"
+		case xml.EndElement:
+			depth--
+			inBody = false
+		case xml.CharData:
+			if inBody {
+				text.Write(t)
+			}
+		}
+		if err == io.EOF || err != nil || tok == nil {
+			return text.String()
+		}
+	}
+}
