@@ -81,6 +81,9 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 		srv.detach(old)
 	}
 	srv.makeWay(s.local)
+	if s.role == account.Bot {
+		s.room = srv.cfg.Limits.BotQueue
+	}
 	s.resource, s.bare = j.Resourcepart(), j.Bare().String()
 	s.fromFull = attribute("from", full)
 	s.fromBare = attribute("from", s.bare)

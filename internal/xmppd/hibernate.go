@@ -135,6 +135,7 @@ func (s *session) resume(ctx context.Context, st *Stanza) error {
 	case high:
 		return tooHigh(h, sent)
 	}
+	s.login.yield()
 	if slept != nil {
 		select {
 		case <-slept:

@@ -34,7 +34,12 @@ func TestLobby(t *testing.T) {
 		t.Helper()
 		s := newSession(srv, fromConn{addr: addr}, clientConn)
 		names[s], byName[name] = name, s
-		if got := names[l.enter(s, all, share)]; got != want {
+		out, ok := l.enter(s, all, share)
+		got := names[out]
+		if !ok {
+			got = "refused"
+		}
+		if got != want {
 			t.Errorf("for %s %q had to go, want %q", name, got, want)
 		}
 	}
@@ -43,7 +48,7 @@ func TestLobby(t *testing.T) {
 	enter("a3", "192.0.2.1:3", "")
 	enter("b1", "[2001:db8::1]:1", "")
 	enter("a4", "192.0.2.1:4", "")
-	byName["a1"].stage.Store(proving)
+	byName["a1"].login.stage.Store(proving)
 	enter("a5", "192.0.2.1:5", "a2") // its address has its share
 	enter("b2", "[2001:db8::2]:1", "")
 	enter("c1", "192.0.2.3:1", "a3") // all are there
@@ -52,6 +57,13 @@ func TestLobby(t *testing.T) {
 	l.leave(byName["b2"])
 	enter("c2", "192.0.2.3:2", "")
 	enter("c3", "192.0.2.3:3", "b1") // a, b and c have as many
+	// Who is being worked on stays: others go, or nobody comes.
+	for name, s := range byName {
+		s.login.busy.Store(name != "c2")
+	}
+	enter("d1", "192.0.2.4:1", "c2")
+	byName["d1"].login.busy.Store(true)
+	enter("d2", "192.0.2.4:2", "refused")
 	for _, s := range byName {
 		l.leave(s)
 	}

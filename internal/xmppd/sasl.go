@@ -164,18 +164,20 @@ func (s *session) claim(ctx context.Context, user string) (account.Account, erro
 
 func (s *session) saslStep(data []byte) error {
 	x := s.scram
-	out, done, err := x.step(data)
-	if err == nil && x.answers == 1 && !s.srv.throttle.allow(s.ip(), normal(x.user)) {
+	// Counted only now that the proof is here: of thousands who come back at
+	// once from one address, many are between the two steps.
+	if x.answers == 1 && !s.srv.throttle.allow(s.ip(), normal(x.user)) {
 		s.scram = nil
 		return s.saslFailure("temporary-auth-failure")
 	}
+	out, done, err := x.step(data)
 	if err != nil {
 		s.scram = nil
 		return s.saslFailure(err.Error())
 	}
 	encoded := base64.StdEncoding.EncodeToString(out)
 	if !done {
-		s.stage.Store(proving)
+		s.login.stage.Store(proving)
 		s.send([]byte("<challenge xmlns='" + NSSASL + "'>" + encoded + "</challenge>"))
 		return nil
 	}
@@ -210,7 +212,7 @@ func (s *session) saslPlain(ctx context.Context, data []byte) error {
 }
 
 func (s *session) saslSuccess(name, data string) error {
-	s.stage.Store(proven)
+	s.login.stage.Store(proven)
 	s.srv.throttle.succeeded(s.ip(), name)
 	s.authed = true
 	s.send([]byte("<success xmlns='" + NSSASL + "'>" + data + "</success>"))

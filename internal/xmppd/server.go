@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,10 +81,12 @@ type Limits struct {
 	Stanza        int           // bytes of one stanza; 256 KiB
 	LoginStanza   int           // the same before login; 10,000
 	Queue         int           // bytes that wait for a slow reader; 4 MiB
+	BotQueue      int           // the same for a bot, to which a whole fleet may talk at once; 16 MiB, or Queue if that is set
 	LoginTime     time.Duration // from connecting to having a resource; 30 s
 	LoginTries    int           // failed logins on one connection; 5
-	Unauthed      int           // connections that have not logged in; 1,000
+	Unauthed      int           // connections that have not logged in; 4,000
 	UnauthedShare int           // of these, from one address; half of them
+	Logins        int           // that are worked on at once; as many as there are processors
 	Sessions      int           // resources of one account; 20
 	WriteTimeout  time.Duration // for 64 KiB to leave; 20 s
 	IdlePing      time.Duration // silence of a person before the server pings; 5 min
@@ -121,11 +124,16 @@ func (l Limits) withDefaults() Limits {
 	}
 	n(&l.Stanza, 256<<10)
 	n(&l.LoginStanza, 10000)
+	if l.BotQueue <= 0 && l.Queue > 0 {
+		l.BotQueue = l.Queue // whoever sets one means all
+	}
 	n(&l.Queue, 4<<20)
+	n(&l.BotQueue, 16<<20)
 	d(&l.LoginTime, 30*time.Second)
 	n(&l.LoginTries, 5)
-	n(&l.Unauthed, 1000)
+	n(&l.Unauthed, 4000)
 	n(&l.UnauthedShare, (l.Unauthed+1)/2)
+	n(&l.Logins, runtime.GOMAXPROCS(0))
 	n(&l.Sessions, 20)
 	d(&l.WriteTimeout, 20*time.Second)
 	d(&l.IdlePing, 5*time.Minute)
@@ -189,6 +197,8 @@ type Server struct {
 
 	wg       sync.WaitGroup // goroutines of connections
 	lobby    lobby
+	gate     gate
+	refusing atomic.Int32 // connections that are told to come again
 	keeping  keeping
 	asleep   atomic.Int64 // bytes kept for lost clients
 	ended    obituary
@@ -254,6 +264,7 @@ func New(cfg Config) (*Server, error) {
 		conns:   make(map[*session]struct{}),
 		changed: make(chan struct{}, 1),
 	}
+	s.gate.free = cfg.Limits.Logins
 	if len(s.secret) == 0 {
 		s.secret = make([]byte, 32)
 		rand.Read(s.secret)
@@ -362,13 +373,18 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, kind connKind) err
 		s.conns[se] = struct{}{}
 		s.wg.Add(1)
 		s.mu.Unlock()
-		if out := s.lobby.enter(se, s.cfg.Limits.Unauthed, s.cfg.Limits.UnauthedShare); out != nil {
+		out, ok := s.lobby.enter(se, s.cfg.Limits.Unauthed, s.cfg.Limits.UnauthedShare)
+		if out != nil {
 			s.log.Debug("xmppd: a connection that had not logged in gives way to a new one", "addr", out.addr)
 			out.cut()
 		}
 		go func() {
 			defer s.wg.Done()
-			se.run(ctx)
+			if ok {
+				se.run(ctx)
+			} else {
+				se.refuse()
+			}
 		}()
 	}
 }

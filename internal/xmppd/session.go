@@ -40,6 +40,7 @@ type session struct {
 	mail     bool     // there may be more kept messages, once these are acknowledged
 	id       string   // of the stream
 	heir     *session // that has the connection now
+	login    *login   // nil when it is complete
 
 	// Set before the session can be found by others.
 	local, resource, bare, full string
@@ -52,10 +53,9 @@ type session struct {
 	sender                      *sender // of the component's last stanza; of the reading goroutine
 	fromFull, fromBare          []byte  // attributes, with a space before
 
-	stage      atomic.Int32 // how far it is with the login
-	opened     atomic.Bool  // our stream header is out
-	interested atomic.Bool  // asked for its contact list
-	carbons    atomic.Bool  // XEP-0280
+	opened     atomic.Bool // our stream header is out
+	interested atomic.Bool // asked for its contact list
+	carbons    atomic.Bool // XEP-0280
 
 	available atomic.Bool  // changes with presMu held
 	priority  atomic.Int32 // likewise
@@ -68,7 +68,9 @@ type session struct {
 
 func newSession(srv *Server, c net.Conn, kind connKind) *session {
 	s := &session{kind: kind}
-	s.srv, s.raw, s.c = srv, c, c
+	s.login = &login{srv: srv, raw: c}
+	s.login.conn = &turnConn{c, s.login}
+	s.srv, s.raw, s.c = srv, c, s.login.conn
 	if c != nil {
 		s.addr = c.RemoteAddr()
 	}
@@ -94,10 +96,12 @@ func (s *session) run(ctx context.Context) {
 	err := s.survive(ctx)
 	switch err {
 	case errBound:
+		s.loggedIn()
 		// Login needs a deep stack, and it would stay that large.
 		s.srv.wg.Go(func() { s.run(ctx) })
 		return
 	case errResumed:
+		s.loggedIn()
 		heir := s.heir
 		s.srv.wg.Go(func() { heir.run(ctx) })
 		return
@@ -105,9 +109,19 @@ func (s *session) run(ctx context.Context) {
 	s.leave(err)
 }
 
+// loggedIn ends what is only for logins.
+func (s *session) loggedIn() {
+	s.login.yield()
+	s.login.conn.login = nil
+	s.login = nil
+}
+
 // leave ends the connection after an error, and the session with it if its
 // client cannot come back.
 func (s *session) leave(err error) {
+	if s.login != nil {
+		s.login.yield()
+	}
 	lost := false
 	var se *streamError
 	var sc *ScanError
@@ -155,7 +169,8 @@ func (s *session) bound() bool { return s.full != "" || s.domain != "" }
 func (s *session) serve(ctx context.Context) error {
 	begins := !s.bound()
 	if begins {
-		s.raw.SetReadDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
+		s.login.until = time.Now().Add(s.srv.cfg.Limits.LoginTime)
+		s.raw.SetReadDeadline(s.login.until)
 	}
 	if begins && s.kind == directConn {
 		if err := s.startTLS(ctx, s.srv.direct); err != nil {
@@ -275,6 +290,7 @@ func (s *session) upgrade(ctx context.Context) error {
 	}
 	s.in.take(len(s.in.pending()))
 	s.send([]byte("<proceed xmlns='" + NSTLS + "'/>"))
+	s.login.yield()
 	if !s.drain() {
 		return net.ErrClosed
 	}
@@ -284,8 +300,8 @@ func (s *session) upgrade(ctx context.Context) error {
 }
 
 func (s *session) startTLS(ctx context.Context, cfg *tls.Config) error {
-	s.raw.SetWriteDeadline(time.Now().Add(s.srv.cfg.Limits.LoginTime))
-	t := tls.Server(s.raw, cfg)
+	s.raw.SetWriteDeadline(s.login.until)
+	t := tls.Server(s.c, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		s.srv.log.Info("xmppd: TLS failed", "addr", s.addr, "err", err)
 		s.cut()
@@ -295,7 +311,7 @@ func (s *session) startTLS(ctx context.Context, cfg *tls.Config) error {
 	s.c = t
 	s.mu.Unlock()
 	s.secure = true
-	s.stage.Store(secured)
+	s.login.stage.Store(secured)
 	return nil
 }
 
@@ -313,8 +329,8 @@ func (s *session) header(h *Header) error {
 	case h.Version != "" && h.Version[0] == '0':
 		return &streamError{condition: "unsupported-version"}
 	}
-	if s.stage.Load() == connected {
-		s.stage.Store(greeted)
+	if s.login.stage.Load() == connected {
+		s.login.stage.Store(greeted)
 	}
 	s.send(s.features())
 	return nil
