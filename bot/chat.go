@@ -21,6 +21,7 @@ const (
 	maxSeen     = 8192 // messages remembered, to answer each once
 	maxTold     = 4096 // strangers remembered
 	strangerFor = time.Hour
+	unknownFor  = 20 * time.Second // lines wait for a picture of the hosts
 )
 
 // ChatConfig is what a chat is made of. Bot and Send are needed.
@@ -33,6 +34,11 @@ type ChatConfig struct {
 	// Occupant is the real bare address behind a nickname in a room the bot is in.
 	// Nil, or false: not visible, and then nothing is done for it (R10).
 	Occupant func(room jid.JID, nick string) (jid.JID, bool)
+
+	// Known is closed when the bot knows its hosts: what arrives before that
+	// waits, for a while. A server may hand over what it has kept for the bot
+	// before it tells who is there. Nil: nothing waits.
+	Known <-chan struct{}
 
 	Prefix string // in rooms, also addresses the bot: "!"; "" is none
 	Log    *slog.Logger
@@ -225,8 +231,13 @@ func (c *Chat) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	people := map[talkKey]*person{}
+	known, patience := c.cfg.Known, time.NewTimer(unknownFor)
+	defer patience.Stop()
 	start := func(k talkKey) {
 		p := people[k]
+		if known != nil {
+			return
+		}
 		if p == nil || p.reading || p.running >= maxRunning || len(p.waiting) == 0 {
 			if p != nil && p.running == 0 && len(p.waiting) == 0 {
 				delete(people, k)
@@ -242,10 +253,20 @@ func (c *Chat) Run(ctx context.Context) error {
 			signal(ctx, c.ended, k)
 		})
 	}
+	begin := func() {
+		known = nil
+		for k := range people {
+			start(k)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-known:
+			begin()
+		case <-patience.C:
+			begin()
 		case u := <-c.lines:
 			k := keyOf(u.From, u.Room)
 			p := people[k]

@@ -120,7 +120,7 @@ func newBot(s botSetup) (*botPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.chat = bot.NewChat(bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Log: s.log})
+	p.chat = bot.NewChat(bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Known: p.fleet.Known(), Log: s.log})
 	p.session.HandleMessage(p.chat.HandleMessage)
 	p.session.HandleIQ(xml.Name{Space: rpc.NS}, p.bot.Mux().HandleIQ)
 	watch(p.session, p.fleet, s.log, s.seen)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"adminbot/bot"
+	"adminbot/internal/servertest"
 )
 
 // TestTalk plays the conversations of testdata/talk between people with ordinary
@@ -33,7 +34,8 @@ import (
 // Commands: hear NAME (an answer to an earlier line); asked HOST ACTION (waits
 // until an init script was); csv NAME (the last answer, all its pages); kill HOST; hang HOST (its process is stopped);
 // wake HOST; fails HOST SERVICE TEXT; hangs HOST SERVICE; works HOST SERVICE;
-// bot away; bot back; encrypted, correct, late DURATION (of the next line).
+// bot away; bot back; bot back to NAME (and it answers what was kept for it);
+// encrypted, correct, late DURATION (of the next line).
 //
 // What no two runs have in common is written as in the archive: ids in the order
 // of their appearance as 7f3, k2m, q9d and so on, processes as pid 4112, times
@@ -71,24 +73,25 @@ func TestTalk(t *testing.T) {
 		hosts[0].services, hosts[1].services = append(hosts[0].services, "real nginx"), append(hosts[1].services, "real nginx")
 		return append(hosts, &talkHost{name: "db01", facts: "role=db"})
 	}
-	t.Run("embedded", func(t *testing.T) {
-		t.Run("small", func(t *testing.T) {
-			t.Parallel()
-			hosts := small()
-			s := openTalk(t, embedded(t, talkAccounts(hosts)), nil, hosts)
-			playFile(t, "testdata/talk/small.txtar", s)
-			playFile(t, "testdata/talk/late-embedded.txtar", s)
+	servertest.Each(t, talkAccounts(small()), func(t *testing.T, server *servertest.Server) {
+		s := openTalk(t, server, nil, small())
+		playFile(t, "testdata/talk/small.txtar", s)
+		if server.Kind == "embedded" {
+			playFile(t, "testdata/talk/away-embedded.txtar", s)
+		} else {
+			playFile(t, "testdata/talk/away.txtar", s)
+		}
+	})
+	t.Run("partly", func(t *testing.T) {
+		servertest.Each(t, talkAccounts(partly()), func(t *testing.T, server *servertest.Server) {
+			t.Parallel() // it waits most of the time
+			playFile(t, "testdata/talk/partly.txtar", openTalk(t, server, impatient, partly()))
 		})
-		t.Run("large", func(t *testing.T) {
-			t.Parallel()
-			hosts := large()
-			playFile(t, "testdata/talk/large.txtar", openTalk(t, embedded(t, talkAccounts(hosts)), impatient, hosts))
-		})
-		t.Run("partly", func(t *testing.T) {
-			t.Parallel()
-			hosts := partly()
-			playFile(t, "testdata/talk/partly.txtar", openTalk(t, embedded(t, talkAccounts(hosts)), impatient, hosts))
-		})
+	})
+	t.Run("large", func(t *testing.T) {
+		hosts := large()
+		server := servertest.StartEmbedded(t, talkAccounts(hosts))
+		playFile(t, "testdata/talk/large.txtar", openTalk(t, server, impatient, hosts))
 	})
 }
 
@@ -213,6 +216,26 @@ func (p *play) hear(speaker, to string) {
 	case <-time.After(within):
 		t.Fatalf("the bot says nothing to %s; so far:\n%s", to, strings.Join(p.out, "\n"))
 	}
+}
+
+// fetch has the bot log in until it is given what was said to it while it was
+// away, and waits for its answer: a server may put away a moment later what it
+// keeps.
+func (p *play) fetch(name string) {
+	s := p.site
+	heard := s.person(name).heard
+	for range 20 {
+		select {
+		case body := <-heard:
+			heard <- body
+			p.hear(name, name)
+			return
+		case <-time.After(3 * time.Second):
+			s.stopBot()
+			s.startBot()
+		}
+	}
+	p.hear(name, name)
 }
 
 var (
@@ -352,7 +375,9 @@ func (p *play) happen(f []string) {
 		case "away":
 			s.stopBot()
 		case "back":
-			s.startBot()
+			if s.startBot(); len(f) > 2 {
+				p.fetch(arg(3))
+			}
 		}
 	case "encrypted":
 		e := xml.StartElement{Name: xml.Name{Space: "eu.siacs.conversations.axolotl", Local: "encrypted"}}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,17 +30,10 @@ import (
 	"adminbot/internal/nginxtest"
 	"adminbot/internal/policy"
 	"adminbot/internal/servertest"
-	"adminbot/internal/store"
 )
 
 // within bounds every wait of a conversation. Nothing is measured by it.
 const within = time.Minute
-
-// xmppServer is where everybody of a conversation logs in.
-type xmppServer struct {
-	domain, addr string
-	ca           string // PEM file
-}
 
 // A talkSite is an installation for conversations: a server, the bot, host
 // agents with init scripts of their own, and people with ordinary sessions.
@@ -49,7 +41,8 @@ type talkSite struct {
 	t      *testing.T // the conversation that is played
 	root   *testing.T // with whose end everything ends
 	dir    string
-	server xmppServer
+	server *servertest.Server
+	ca     string // PEM file of the server's authority
 	tune   func(*bot.Config)
 
 	bot     *botPart
@@ -79,51 +72,19 @@ type talkHost struct {
 
 func talkPassword(name string) string { return "pw-" + name }
 
-// talkAccounts are the accounts of a conversation, by name.
-func talkAccounts(hosts []*talkHost) map[string]account.Role {
-	all := map[string]account.Role{
-		"adminbot": account.Bot, "alice": account.Admin, "bob": account.User, "carol": account.User, "eve": account.User,
+// talkAccounts are the accounts of a conversation.
+func talkAccounts(hosts []*talkHost) servertest.Options {
+	all := []servertest.Account{
+		{Name: "adminbot", Role: account.Bot}, {Name: "alice", Role: account.Admin},
+		{Name: "bob", Role: account.User}, {Name: "carol", Role: account.User}, {Name: "eve", Role: account.User},
 	}
 	for _, h := range hosts {
-		all[h.name] = account.Host
+		all = append(all, servertest.Account{Name: h.name, Role: account.Host})
 	}
-	return all
-}
-
-// embedded starts the product's own server with those accounts.
-func embedded(t *testing.T, accounts map[string]account.Role) xmppServer {
-	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "accounts.db")
-	db, err := store.Open(t.Context(), file)
-	if err != nil {
-		t.Fatal(err)
+	for i := range all {
+		all[i].Password = talkPassword(all[i].Name)
 	}
-	var all []account.Account
-	for _, name := range slices.Sorted(maps.Keys(accounts)) {
-		a, err := account.New(name, accounts[name], talkPassword(name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, a)
-	}
-	if err := db.AddAccounts(t.Context(), all); err != nil {
-		t.Fatal(err)
-	}
-	db.Close()
-	authority := servertest.NewAuthority(t)
-	srv, err := openServer(t.Context(), serverSetup{
-		domain: "localhost", accounts: file, cert: authority.Certificate(t, time.Hour, "localhost"), c2s: "127.0.0.1:0",
-	}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	background(t, srv.Run)
-	ca := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(ca, authority.PEM, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return xmppServer{domain: "localhost", addr: srv.listeners.C2S.Addr().String(), ca: ca}
+	return servertest.Options{Accounts: all}
 }
 
 // background runs something until the test ends, or the returned function is
@@ -145,9 +106,10 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 
 // openTalk starts everything, and waits until the bot knows every host that is
 // to come.
-func openTalk(t *testing.T, server xmppServer, tune func(*bot.Config), hosts []*talkHost) *talkSite {
+func openTalk(t *testing.T, server *servertest.Server, tune func(*bot.Config), hosts []*talkHost) *talkSite {
 	t.Helper()
 	s := &talkSite{t: t, root: t, dir: t.TempDir(), server: server, tune: tune, hosts: map[string]*talkHost{}, people: map[string]*person{}}
+	s.ca = s.write("ca.pem", string(server.Authority.PEM))
 	for _, h := range hosts {
 		h.site, h.seen = s, map[string]int{}
 		s.hosts[h.name] = h
@@ -157,6 +119,9 @@ func openTalk(t *testing.T, server xmppServer, tune func(*bot.Config), hosts []*
 		}
 	}
 	s.startBot()
+	for _, name := range []string{"alice", "bob", "carol", "eve"} {
+		s.person(name)
+	}
 	s.knowsHosts()
 	return s
 }
@@ -165,7 +130,7 @@ func openTalk(t *testing.T, server xmppServer, tune func(*bot.Config), hosts []*
 func (s *talkSite) login(name, resource string) link.Config {
 	s.t.Helper()
 	lc, err := linkConfig(config.Account{
-		JID: name + "@" + s.server.domain + "/" + resource, PasswordFile: s.secret(name), Address: s.server.addr, CAFile: s.server.ca,
+		JID: name + "@" + s.server.Domain + "/" + resource, PasswordFile: s.secret(name), Address: s.server.Addr, CAFile: s.ca,
 	}, resource, slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)
@@ -415,8 +380,8 @@ func (h *talkHost) startProcess(facts map[string]string) {
 	t := h.site.t
 	t.Helper()
 	conf := fmt.Sprintf("state = %q\n[account]\njid = %q\npassword_file = %q\naddress = %q\nca_file = %q\n[agent]\npolicy = %q\ninit_dir = %q\n[agent.facts]\n",
-		filepath.Join(h.site.dir, "hosts", h.name), h.name+"@"+h.site.server.domain+"/"+agentapi.Resource, h.site.secret(h.name),
-		h.site.server.addr, h.site.server.ca, h.agentPolicy(), h.init)
+		filepath.Join(h.site.dir, "hosts", h.name), h.name+"@"+h.site.server.Domain+"/"+agentapi.Resource, h.site.secret(h.name),
+		h.site.server.Addr, h.site.ca, h.agentPolicy(), h.init)
 	for k, v := range facts {
 		conf += fmt.Sprintf("%s = %q\n", k, v)
 	}
@@ -527,7 +492,7 @@ func (p *person) message(_ context.Context, msg stanza.Message, r xml.TokenReade
 // say sends a line to the bot, with further children of the message.
 func (s *talkSite) say(p *person, id, text string, extra ...xml.Token) {
 	s.t.Helper()
-	to, err := jid.New("adminbot", s.server.domain, "")
+	to, err := jid.New("adminbot", s.server.Domain, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -102,7 +102,6 @@ func (f *Fleet) fetch(ctx context.Context, queue <-chan *host) {
 		}
 		if err != nil {
 			f.cfg.Log.WarnContext(ctx, "host does not say what it is", "to", to.String(), "err", err)
-			continue
 		}
 		f.changed()
 	}

@@ -50,12 +50,14 @@ func (f *Fleet) Down() {
 	f.changed()
 }
 
-// Back tells the fleet that the bot has a session again, and that the server has
+// Back tells the fleet that the bot has a session, the first or one again, and that the server has
 // told who is there. Hosts that were there before have some time to come back
 // as well; then they count as dead, nobody knows since when.
 func (f *Fleet) Back() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.looked = true
+	defer f.changed()
 	if f.blind.since.IsZero() {
 		return
 	}

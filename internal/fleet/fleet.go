@@ -135,7 +135,10 @@ type Fleet struct {
 	dirty chan struct{} // something changed: make a snapshot
 	wake  chan struct{} // somebody is to be asked
 	blind blindness
-	snap  atomic.Pointer[Snapshot]
+
+	looked bool          // the server has told who is there
+	known  chan struct{} // closed when that has become a picture
+	snap   atomic.Pointer[Snapshot]
 }
 
 type host struct {
@@ -162,7 +165,7 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	f := &Fleet{
 		cfg: cfg, hosts: map[string]*host{}, names: map[string]*host{},
-		dirty: make(chan struct{}, 1), wake: make(chan struct{}, 1), blind: seeing(),
+		dirty: make(chan struct{}, 1), wake: make(chan struct{}, 1), blind: seeing(), known: make(chan struct{}),
 	}
 	if err := f.Refresh(); err != nil {
 		return nil, err
@@ -277,6 +280,26 @@ func (f *Fleet) changed() {
 	}
 }
 
+// Known is closed when there is a picture to read the first sentence in: the
+// server has told who is there ([Fleet.Back]), everybody who is has been asked
+// what it is, and a snapshot was made of that.
+func (f *Fleet) Known() <-chan struct{} { return f.known }
+
+// complete reports whether a snapshot made now is such a picture.
+func (f *Fleet) complete() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.looked {
+		return false
+	}
+	for _, h := range f.hosts {
+		if h.Online && h.wanted && h.retries == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Run makes snapshots as things change and asks hosts for their facts, until ctx
 // is done.
 func (f *Fleet) Run(ctx context.Context) error {
@@ -301,6 +324,8 @@ func (f *Fleet) snapshots(ctx context.Context) {
 	timer := time.NewTimer(0)
 	timer.Stop()
 	defer timer.Stop()
+	known := sync.OnceFunc(func() { close(f.known) })
+	var took time.Duration
 	for {
 		select {
 		case <-ctx.Done():
@@ -309,7 +334,9 @@ func (f *Fleet) snapshots(ctx context.Context) {
 		case <-f.blind.over.C:
 			f.giveUp()
 		}
-		timer.Reset(f.cfg.Debounce)
+		// The picture of very many hosts takes a while to make: it is made anew
+		// for a small part of the time only, however many changes there are.
+		timer.Reset(max(f.cfg.Debounce, min(pause*took, maxPause)))
 		select {
 		case <-ctx.Done():
 			return
@@ -319,11 +346,23 @@ func (f *Fleet) snapshots(ctx context.Context) {
 		case <-f.dirty:
 		default:
 		}
+		complete, began := f.complete(), time.Now()
 		if err := f.Refresh(); err != nil {
 			f.cfg.Log.ErrorContext(ctx, "keeping the old vocabulary", "err", err)
 		}
+		took = time.Since(began)
+		if complete {
+			known()
+		}
 	}
 }
+
+// Between two snapshots lies pause times what the last one took, at most
+// maxPause.
+const (
+	pause    = 5
+	maxPause = 15 * time.Second
+)
 
 // Refresh makes a new snapshot now. Run calls it; a program that does not run
 // the fleet may.
