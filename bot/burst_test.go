@@ -10,6 +10,8 @@ import (
 
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
+
+	"adminbot/internal/audit"
 )
 
 // TestYesBeforeItsCard: a yes that was on its way before its card was shown
@@ -17,11 +19,8 @@ import (
 func TestYesBeforeItsCard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, smallFleet()...)
-		body := xml.Name{Space: "jabber:client", Local: "body"}
 		for i, line := range []string{"restart nginx on web01", "yes", "yes"} {
-			w.chat.HandleMessage(context.Background(), stanza.Message{
-				From: jid.MustParse("alice@example.net/phone"), To: botJID, ID: fmt.Sprint("b", i), Type: stanza.ChatMessage,
-			}, &tokens{[]xml.Token{xml.StartElement{Name: body}, xml.CharData(line), xml.EndElement{Name: body}}})
+			w.hear("alice@example.net/phone", fmt.Sprint("b", i), line)
 		}
 		synctest.Wait()
 		said := w.take()
@@ -74,11 +73,8 @@ func TestTooManyLines(t *testing.T) {
 			}
 			return nil
 		}
-		body := xml.Name{Space: "jabber:client", Local: "body"}
 		for i := range maxRunning + maxWaiting + 5 {
-			w.chat.HandleMessage(context.Background(), stanza.Message{
-				From: jid.MustParse("alice@example.net/phone"), To: botJID, ID: fmt.Sprint("b", i), Type: stanza.ChatMessage,
-			}, &tokens{[]xml.Token{xml.StartElement{Name: body}, xml.CharData("disk on web01"), xml.EndElement{Name: body}}})
+			w.hear("alice@example.net/phone", fmt.Sprint("b", i), "disk on web01")
 			synctest.Wait()
 		}
 		if finals != 5 {
@@ -108,4 +104,85 @@ func TestSayOpensNoCard(t *testing.T) {
 			t.Errorf("a bare yes by itself: %v %v", out, err)
 		}
 	})
+}
+
+// hear hands the chat a message as it comes from a session.
+func (w *world) hear(from, id, line string) {
+	body := xml.Name{Space: "jabber:client", Local: "body"}
+	w.chat.HandleMessage(context.Background(), stanza.Message{
+		From: jid.MustParse(from), To: botJID, ID: id, Type: stanza.ChatMessage,
+	}, &tokens{[]xml.Token{xml.StartElement{Name: body}, xml.CharData(line), xml.EndElement{Name: body}}})
+}
+
+// TestStrangersTakeNoRoom: what strangers send is not remembered, however long
+// the ids they give it, and what others sent is not forgotten for it.
+func TestStrangersTakeNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		w.hear("alice@example.net/phone", "once", "disk on web01")
+		synctest.Wait()
+		if said := w.take(); len(said) != 1 {
+			t.Fatalf("said %v", said)
+		}
+		for i := range maxSeen + 1 {
+			w.hear("mallory@example.net/x", fmt.Sprint(i), "restart nginx on web01")
+		}
+		synctest.Wait()
+		if said := w.take(); len(said) != 1 || !strings.Contains(said[0].body, "I don't know you") {
+			t.Errorf("said %v", said)
+		}
+		if n := len(w.chat.ring); n != 1 {
+			t.Errorf("%d ids are remembered", n)
+		}
+		w.hear("alice@example.net/phone", "once", "disk on web01")
+		synctest.Wait()
+		if said := w.take(); len(said) != 0 {
+			t.Errorf("answered twice: %v", said)
+		}
+	})
+}
+
+// TestRoomThatIsNone: anybody can write as a room does, and gets one answer.
+func TestRoomThatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		for i := range 50 {
+			w.say("mallory@example.net/x", "adminbot: disk", fmt.Sprint("r", i), stanza.GroupChatMessage)
+		}
+		if said := w.take(); len(said) != 1 {
+			t.Errorf("%d answers: %v", len(said), said)
+		}
+	})
+}
+
+// TestOneMistake: a panic costs the answer, or the call, in which it happened.
+func TestOneMistake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		log := w.bot.cfg.Audit
+		w.bot.cfg.Audit = mistake{}
+		w.say("alice@example.net/phone", "restart nginx on web01", "p1", stanza.ChatMessage)
+		if said := w.take(); len(said) != 1 || !strings.Contains(said[0].body, "A mistake of mine") {
+			t.Errorf("said %v", said)
+		}
+		w.bot.cfg.Audit = log
+		w.bot.client.Transport = mistake{}
+		w.say("alice@example.net/phone", "disk on web01", "p2", stanza.ChatMessage)
+		if said := w.take(); len(said) != 1 || !strings.Contains(said[0].body, "no answer from web01") {
+			t.Errorf("said %v", said)
+		}
+		w.bot.client.Transport = w
+		w.say("alice@example.net/phone", "disk on web01", "p3", stanza.ChatMessage)
+		if said := w.take(); len(said) != 1 || !strings.Contains(said[0].body, "✔ disk on web01") {
+			t.Errorf("said %v", said)
+		}
+	})
+}
+
+type mistake struct{}
+
+func (mistake) Append(context.Context, audit.Entry) error { panic("a mistake") }
+
+func (mistake) RoundTripIQ(context.Context, stanza.IQ, xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
+	panic("a mistake")
 }

@@ -3,8 +3,10 @@ package bot
 import (
 	"context"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -16,12 +18,9 @@ import (
 
 // Bounds of a chat.
 const (
-	maxWaiting  = 16   // lines of one person waiting to be read
-	maxRunning  = 8    // lines of one person being answered
-	maxSeen     = 8192 // messages remembered, to answer each once
-	maxTold     = 4096 // strangers remembered
-	strangerFor = time.Hour
-	unknownFor  = 20 * time.Second // lines wait for a picture of the hosts
+	maxWaiting = 16               // lines of one person waiting to be read
+	maxRunning = 8                // lines of one person being answered
+	unknownFor = 20 * time.Second // lines wait for a picture of the hosts
 )
 
 // ChatConfig is what a chat is made of. Bot and Send are needed.
@@ -52,10 +51,11 @@ type Chat struct {
 	moved chan talkKey // a line of this person was read, or answered
 	ended chan talkKey
 
-	mu   sync.Mutex
-	seen map[string]bool
-	ring []string // keys of seen, oldest first
-	told map[string]time.Time
+	mu      sync.Mutex
+	waiting map[talkKey]int // lines of each person that nobody has begun to read
+	seen    map[messageKey]bool
+	ring    []messageKey // of seen, oldest first
+	told    map[string]time.Time
 }
 
 // spoken is a line with where to answer it.
@@ -71,7 +71,7 @@ func NewChat(cfg ChatConfig) *Chat {
 	}
 	return &Chat{
 		cfg: cfg, lines: make(chan spoken, 256), moved: make(chan talkKey), ended: make(chan talkKey),
-		seen: map[string]bool{}, told: map[string]time.Time{},
+		waiting: map[talkKey]int{}, seen: map[messageKey]bool{}, told: map[string]time.Time{},
 	}
 }
 
@@ -83,9 +83,35 @@ func (c *Chat) HandleMessage(ctx context.Context, msg stanza.Message, r xml.Toke
 	if !ok {
 		return
 	}
+	if !c.admit(keyOf(u.From, u.Room)) { // said here, where it holds up nobody but the sender
+		r := tell(ExitMixed, "✖ Too many lines at once: one was not read. Nothing was run for it.")
+		r.Final = true
+		c.reply(ctx, u, r)
+		return
+	}
 	select {
 	case c.lines <- u:
 	case <-ctx.Done():
+	}
+}
+
+// admit counts one more waiting line of somebody, unless there are too many.
+func (c *Chat) admit(k talkKey) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting[k] >= maxWaiting {
+		return false
+	}
+	c.waiting[k]++
+	return true
+}
+
+// begun counts a waiting line less.
+func (c *Chat) begun(k talkKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting[k]--; c.waiting[k] == 0 {
+		delete(c.waiting, k)
 	}
 }
 
@@ -128,7 +154,9 @@ func (c *Chat) heard(ctx context.Context, msg stanza.Message, m message) (spoken
 			real, visible = c.cfg.Occupant(u.Room, u.nick)
 		}
 		if !visible {
-			c.send(ctx, stanza.GroupChatMessage, u.Room, u.nick+": ✖ I can't see your address in this room, so I do nothing here.", true)
+			if c.firstTime(u.Room) { // anybody can write as though there were a room
+				c.send(ctx, stanza.GroupChatMessage, u.Room, u.nick+": ✖ I can't see your address in this room, so I do nothing here.", true)
+			}
 			return u, false
 		}
 		if real.Bare().Equal(b.cfg.JID.Bare()) || b.cfg.Fleet.IsHost(real) {
@@ -136,10 +164,10 @@ func (c *Chat) heard(ctx context.Context, msg stanza.Message, m message) (spoken
 		}
 		u.From = real
 	}
-	if c.twice(msg, m) {
-		return u, false
+	if !b.knows(u.From) { // whose messages must not take the place of others' in what is remembered
+		return u, c.firstTime(u.From)
 	}
-	return u, b.knows(u.From) || c.firstTime(u.From)
+	return u, !c.twice(msg, m)
 }
 
 // addressed strips the bot's name from the beginning of a line in a room.
@@ -157,65 +185,6 @@ func (c *Chat) addressed(text string) (string, bool) {
 		return text, false // somebody whose name begins the same
 	}
 	return strings.TrimSpace(strings.TrimLeft(rest, ":, \t\n")), true
-}
-
-// twice reports whether the message was here before: servers, archives and
-// clients may each deliver again. Ids stamped by others than the own server are
-// the sender's word (XEP-0359#rules).
-func (c *Chat) twice(msg stanza.Message, m message) bool {
-	own := c.cfg.Bot.cfg.JID
-	var keys []string
-	if m.originID != "" {
-		keys = append(keys, "o\x00"+msg.From.Bare().String()+"\x00"+m.originID)
-	}
-	for _, s := range m.stanzaIDs {
-		if s.by == own.Bare().String() || s.by == own.Domain().String() || s.by == msg.From.Bare().String() && msg.Type == stanza.GroupChatMessage {
-			keys = append(keys, "s\x00"+s.by+"\x00"+s.id)
-		}
-	}
-	if msg.ID != "" {
-		keys = append(keys, "i\x00"+msg.From.String()+"\x00"+msg.ID)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, k := range keys {
-		if c.seen[k] {
-			return true
-		}
-	}
-	for _, k := range keys {
-		c.seen[k] = true
-		c.ring = append(c.ring, k)
-	}
-	for len(c.ring) > maxSeen {
-		delete(c.seen, c.ring[0])
-		c.ring = c.ring[1:]
-	}
-	return false
-}
-
-// firstTime lets a stranger be told once in a while that this bot does not know
-// them; two programs could talk to each other for ever otherwise.
-func (c *Chat) firstTime(who jid.JID) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.cfg.Bot.cfg.Now()
-	key := who.Bare().String()
-	if at, ok := c.told[key]; ok && now.Sub(at) < strangerFor {
-		return false
-	}
-	if len(c.told) >= maxTold {
-		for k, at := range c.told {
-			if now.Sub(at) >= strangerFor {
-				delete(c.told, k)
-			}
-		}
-		if len(c.told) >= maxTold {
-			return false
-		}
-	}
-	c.told[key] = now
-	return true
 }
 
 // person is the state of one conversation in Run.
@@ -246,6 +215,7 @@ func (c *Chat) Run(ctx context.Context) error {
 		}
 		u := p.waiting[0]
 		p.waiting = p.waiting[1:]
+		c.begun(k)
 		p.reading = true
 		p.running++
 		wg.Go(func() {
@@ -274,12 +244,6 @@ func (c *Chat) Run(ctx context.Context) error {
 				p = &person{}
 				people[k] = p
 			}
-			if len(p.waiting) >= maxWaiting {
-				r := tell(ExitMixed, "✖ Too many lines at once: one was not read. Nothing was run for it.")
-				r.Final = true
-				c.reply(ctx, u, r)
-				continue
-			}
 			p.waiting = append(p.waiting, u)
 			start(k)
 		case k := <-c.moved:
@@ -300,7 +264,17 @@ func signal(ctx context.Context, ch chan<- talkKey, k talkKey) {
 }
 
 func (c *Chat) answer(ctx context.Context, u spoken, k talkKey) {
-	u.Read = func() { signal(ctx, c.moved, k) }
+	read := sync.OnceFunc(func() { signal(ctx, c.moved, k) })
+	u.Read = read
+	defer read()
+	defer func() {
+		if p := recover(); p != nil { // a mistake of ours costs this answer and no other
+			c.cfg.Log.ErrorContext(ctx, "an answer panicked", "from", u.From.String(), "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+			r := tell(ExitMixed, "✖ A mistake of mine ended this answer; it is in my log.", "What it changes, if anything, may have been done.")
+			r.Final = true
+			c.reply(ctx, u, r)
+		}
+	}()
 	if u.Room.Equal(jid.JID{}) {
 		c.composing(ctx, u.From) // R11
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -225,6 +226,10 @@ func (b *Bot) launch(ctx context.Context, c *call, wait time.Duration, results c
 			}
 			b.mu.Unlock()
 			cancel()
+			if p := recover(); p != nil { // a mistake of ours costs this call and no other
+				b.cfg.Log.ErrorContext(life, "a call panicked", "to", c.host, "method", c.s.Method, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+				deliver(Result{Host: c.host, Outcome: NoAnswer, Why: "a mistake of the bot", Key: c.key})
+			}
 		}()
 		b.run(ctx, life, c, wait, deliver)
 	}()
