@@ -89,6 +89,9 @@ func (lx *Lexicon) addInventory() {
 		for _, s := range h.Services {
 			as := strings.TrimSuffix(s, ".service")
 			s = strings.ToLower(as)
+			if lx.isClosed(s) { // "is" and "on" are no services, whatever a host calls its own
+				continue
+			}
 			if _, known := lx.units[s]; !known {
 				lx.units[s] = unitName(as)
 			}
@@ -113,6 +116,12 @@ func (lx *Lexicon) addInventory() {
 	}
 	lx.addSets()
 	lx.addNames()
+}
+
+// isClosed reports whether a word holds sentences together.
+func (lx *Lexicon) isClosed(word string) bool {
+	n := lx.root.kids[word]
+	return n != nil && slices.ContainsFunc(n.closed, func(c closed) bool { return c.class != "noun" })
 }
 
 // at1 is at for one word.

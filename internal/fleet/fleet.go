@@ -421,17 +421,20 @@ func (f *Fleet) vocabulary(inv *grammar.Inventory, hosts []Host) {
 		for _, h := range hosts {
 			t.add(kind.of(h.Facts))
 		}
+		t.spare(hosts)
 		*kind.into = merge(*kind.into, t.names())
 	}
 	services := tally{}
 	for _, h := range hosts {
 		services.add(h.Facts.Services)
 	}
-	if len(services) <= maxVocabulary {
+	all := len(services)
+	services.spare(hosts)
+	if len(services) == all && all <= maxVocabulary {
 		return
 	}
 	keep := services.names()
-	f.cfg.Log.Info("hosts have more services than are known by name", "services", len(services), "known", len(keep))
+	f.cfg.Log.Info("hosts have services that are not known by name", "services", all, "known", len(keep))
 	for i, h := range inv.Hosts {
 		inv.Hosts[i].Services = slices.DeleteFunc(slices.Clone(h.Services), func(s string) bool {
 			_, known := slices.BinarySearch(keep, s)

@@ -96,6 +96,16 @@ func (t tally) add(names []string) {
 	}
 }
 
+// spare drops what one host alone claims and another host is called: it could
+// make every sentence about that one ambiguous.
+func (t tally) spare(hosts []Host) {
+	for _, h := range hosts {
+		if t[h.Name].hosts == 1 && !slices.Contains(h.Facts.Services, h.Name) {
+			delete(t, h.Name)
+		}
+	}
+}
+
 // names lists at most maxVocabulary of them, sorted. What many hosts have goes
 // before what few have, and of that each host's first before any host's second.
 func (t tally) names() []string {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -59,5 +60,32 @@ func TestVocabularyIsBounded(t *testing.T) {
 	}
 	if h, _ := f.Snapshot().Host("evil29"); len(h.Facts.Services) != maxNames {
 		t.Errorf("what a host itself says has %d services", len(h.Facts.Services))
+	}
+}
+
+// TestNamesOfOthers: what another host is called is no service of one host
+// alone, or every sentence about that other could be read two ways.
+func TestNamesOfOthers(t *testing.T) {
+	var inv *grammar.Inventory
+	f, err := New(Config{Compile: func(i *grammar.Inventory) (*grammar.Lexicon, error) { inv = i; return nil, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.SetRoster([]Contact{contact("web01"), contact("redis"), contact("evil"), contact("app")})
+	f.hosts["evil@hosts.example"].Facts = Facts{Services: []string{"sshd", "web01"}, Checks: []string{"load", "web01"}}
+	f.hosts["redis@hosts.example"].Facts = Facts{Services: []string{"redis"}}
+	f.hosts["app@hosts.example"].Facts = Facts{Services: []string{"redis"}}
+	if err := f.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, h := range inv.Hosts {
+		got[h.Name] = h.Services
+	}
+	if want := map[string][]string{"web01": nil, "redis": {"redis"}, "app": {"redis"}, "evil": {"sshd"}}; !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("services %v, want %v", got, want)
+	}
+	if !slices.Equal(inv.Checks, []string{"load"}) {
+		t.Errorf("checks %v", inv.Checks)
 	}
 }
