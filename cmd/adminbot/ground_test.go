@@ -97,6 +97,7 @@ type installation struct {
 	agents map[string]*agentPart
 	nginx  map[string]*nginxtest.Nginx
 	admin  *intruder
+	comp   *intruder // see component
 
 	asked int
 	pids  map[string]int
@@ -148,6 +149,14 @@ func (at *ground) install(t testing.TB) *installation {
 		return known == len(in.agents)
 	})
 	return in
+}
+
+// component is the component of the server, of which there can be one.
+func (in *installation) component() *intruder {
+	if in.comp == nil || in.comp.over() {
+		in.comp = in.asComponent(in.t)
+	}
+	return in.comp
 }
 
 // until waits for a condition.

@@ -43,13 +43,7 @@ func many(n int, stanza string) string {
 }
 
 func hostileComponent(t *testing.T, site *installation) {
-	var in *intruder
 	for _, a := range componentAttacks {
-		t.Run(a.name, func(t *testing.T) {
-			if in == nil || in.over() {
-				in = site.asComponent(site.t)
-			}
-			a.carryOut(t, site, in)
-		})
+		t.Run(a.name, func(t *testing.T) { a.carryOut(t, site, site.component()) })
 	}
 }
