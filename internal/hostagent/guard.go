@@ -294,7 +294,7 @@ func (g *guard) fresh(c *call, d policy.Decision) *rpc.Fault {
 			return rpc.Faultf(rpc.FaultParams, "%s changes the host: the headers Created and TTL are needed (XEP-0131)", c.spec.Name)
 		}
 		if !trusted && !e.Created.IsZero() {
-			return rpc.Faultf(rpc.FaultExpired, "nothing was done: the clock of this host cannot be compared with the server's, so the age of the call is not known")
+			return rpc.Faultf(rpc.FaultExpired, "nothing was done: the clock of this host cannot be compared with the server's, so the age of the call is not known; the server must tell the time (XEP-0202; ejabberd: mod_time)")
 		}
 	}
 	c.deadline = e.Deadline(c.req.Received, 0)
