@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
+	"golang.org/x/sync/errgroup"
 	"mellium.im/xmpp/stanza"
 
 	"adminbot/grammar"
 	"adminbot/internal/config"
 	"adminbot/internal/fleet"
 	"adminbot/internal/link"
+	"adminbot/internal/xmpp/ping"
 	"adminbot/internal/xmpp/roster"
 )
 
@@ -52,7 +55,38 @@ func look(ctx context.Context, s *link.Session, f *fleet.Fleet) error {
 	if err := s.Barrier(ctx); err != nil {
 		return err
 	}
+	if err := s.Settle(ctx); err != nil {
+		return err
+	}
+	knock(ctx, s, f)
 	return s.Settle(ctx)
+}
+
+// knocks is how many hosts are asked at a time whether they are there after
+// all, knockTime how long that may take for all of them.
+const (
+	knocks    = 64
+	knockTime = 5 * time.Second
+)
+
+// knock pings the hosts that were not seen. ejabberd answers a barrier before
+// the hosts have answered its presence probes; but a host's presence comes before its
+// answer to a ping that was sent later, and of who is not there the server
+// says so at once.
+func knock(ctx context.Context, s *link.Session, f *fleet.Fleet) {
+	ctx, cancel := context.WithTimeout(ctx, knockTime)
+	defer cancel()
+	var g errgroup.Group
+	g.SetLimit(knocks)
+	for _, name := range f.Absent() {
+		g.Go(func() error {
+			if h, ok := f.Find(name); ok && !h.Online { // still
+				s.RoundTripIQ(ctx, stanza.IQ{Type: stanza.GetIQ, To: h.Address()}, ping.TokenReader()) // any answer will do
+			}
+			return nil
+		})
+	}
+	g.Wait()
 }
 
 func contact(item roster.Item) fleet.Contact {

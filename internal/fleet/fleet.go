@@ -194,6 +194,19 @@ func (f *Fleet) Len() int {
 	return len(f.hosts)
 }
 
+// Absent are the names of the hosts that are not there now.
+func (f *Fleet) Absent() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for name, h := range f.names {
+		if !h.Online {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // IsHost reports whether the address is that of a host in the roster.
 func (f *Fleet) IsHost(j jid.JID) bool {
 	f.mu.Lock()
