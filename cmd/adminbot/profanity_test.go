@@ -19,7 +19,9 @@ import (
 	"testing"
 	"time"
 
+	"adminbot/internal/account"
 	"adminbot/internal/nginxtest"
+	"adminbot/internal/servertest"
 	"adminbot/internal/site"
 )
 
@@ -27,7 +29,8 @@ import (
 const profanityWithin = 2 * time.Minute
 
 // TestProfanity sits at the terminal client Profanity as an administrator
-// would: asks, restarts a real nginx, corrects a line, says yes too often.
+// would, on every server: asks, restarts a real nginx, corrects a line, says
+// yes too often.
 func TestProfanity(t *testing.T) {
 	for _, program := range []string{"profanity", "tmux"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -37,31 +40,77 @@ func TestProfanity(t *testing.T) {
 	if _, err := exec.LookPath("nginx"); err != nil {
 		t.Fatalf("%v\nhint: apt-get install nginx-light", err)
 	}
+	accounts := []servertest.Account{
+		{Name: "admin", Password: "pw-admin", Role: account.Admin},
+		{Name: "adminbot", Password: "pw-adminbot", Role: account.Bot},
+		{Name: "web01", Password: "pw-web01", Role: account.Host},
+		{Name: "web02", Password: "pw-web02", Role: account.Host},
+		{Name: "db01", Password: "pw-db01", Role: account.Host},
+	}
+	servertest.Each(t, servertest.Options{Accounts: accounts}, func(t *testing.T, srv *servertest.Server) {
+		t.Parallel()
+		dir := siteOn(t, srv, accounts)
+		nginx := daemonsOn(t, dir, srv, accounts)
+		atProfanity(t, dir, nginx)
+	})
+}
+
+// daemonsOn runs the bot and the agents of all hosts on a server until the test
+// ends. web01 has an nginx, which does not run yet.
+func daemonsOn(t *testing.T, dir string, srv *servertest.Server, accounts []servertest.Account) *nginxtest.Nginx {
+	t.Helper()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("bot.policy.toml", "[[rule]]\nwho = [\"admin@localhost\"]\nmay = [\"R\", \"S\", \"W\", \"D\"]\n")
+	write("host.policy.toml", "bots = [\"adminbot@localhost\"]\n[[rule]]\nwho = [\"admin@localhost\"]\nmay = [\"R\", \"S\", \"W\", \"D\"]\n"+
+		"[[rule]]\nwho = [\"adminbot@localhost\"]\nmay = [\"R\"]\n")
+	var nginx *nginxtest.Nginx
+	for _, a := range accounts {
+		conf := fmt.Sprintf("state = %q\n[account]\njid = \"%s@localhost/agent\"\npassword_file = %q\naddress = %q\nca_file = \"ca.pem\"\n",
+			filepath.Join(dir, a.Name+".state"), a.Name, a.Name, srv.Addr)
+		init := filepath.Join(dir, a.Name+".init.d")
+		switch a.Role {
+		case account.Bot:
+			conf = strings.Replace(conf, "/agent", "", 1)
+			serve(t, "sees 3 hosts", "bot", "--config", write("bot.toml", conf+"[bot]\npolicy = \"bot.policy.toml\"\n"))
+		case account.Host:
+			if err := os.Mkdir(init, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if a.Name == "web01" {
+				var err error
+				if nginx, err = nginxtest.Install(init, t.TempDir()); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(nginx.Kill)
+			}
+			role := strings.TrimRight(a.Name, "0123456789")
+			serve(t, "takes calls", "agent", "--config", write(a.Name+".toml", fmt.Sprintf("%s[agent]\npolicy = \"host.policy.toml\"\ninit_dir = %q\n[agent.facts]\nrole = %q\n", conf, init, role)))
+		}
+	}
+	return nginx
+}
+
+// atProfanity is what the administrator does.
+func atProfanity(t *testing.T, dir string, nginx *nginxtest.Nginx) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), profanityWithin, fmt.Errorf("not within %s", profanityWithin))
 	defer cancel()
-
-	dir := filepath.Join(t.TempDir(), "site")
-	up := []string{"up", "--dir", dir, "--listen", "127.0.0.1:0", "--hosts", "3"}
-	if out, err := exec.CommandContext(ctx, "adminbot", up...).CombinedOutput(); err != nil {
-		t.Fatalf("making the site: %v\n%s", err, out)
-	}
-	nginx, err := nginxtest.Install(filepath.Join(dir, "hosts/web01/init.d"), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nginx.Kill)
-	serve(t, append(up, "--no-chat")...)
 	s := openProfanity(ctx, t, dir)
 
 	s.see("logged in successfully")
 	s.enter("/msg adminbot@localhost")
-	s.see(`(?m)^ ?adminbot .*\[online\]`)
+	s.see(`(?m)^ ?adminbot(@localhost)? .*\[online\]`)
 
-	if got := s.say("disk", `✔ disk from 4/4 hosts .*\n(?s:.*)= disk usage\n(?s:.*)free\n *`+"```"); !strings.Contains(got, "web01") {
+	if got := s.say("disk", `✔ disk from 3/3 hosts .*\n(?s:.*)= disk usage\n(?s:.*)free\n *`+"```"); !strings.Contains(got, "web01") {
 		t.Errorf("no web01 in %s", got)
 	}
 	s.say("which web hosts have more than 0% disk used?", `2 of 2 .*over 0% disk used.*\n(?s:.*)web0[12]`)
-	s.say("which hosts have less than 0% disk free?", `✔ none of 4 hosts under 0% disk free`)
+	s.say("which hosts have less than 0% disk free?", `✔ none of 3 hosts under 0% disk free`)
 
 	// Without a yes nothing happens; with one it does, once.
 	s.say("start nginx on web01", `Start nginx on web01\?\n(?s:.*)yes \w+ to run`)
@@ -106,8 +155,8 @@ func TestProfanity(t *testing.T) {
 }
 
 // serve runs adminbot with these arguments until the test ends, and waits until
-// clients can log in.
-func serve(t *testing.T, args ...string) {
+// it has said that it is ready.
+func serve(t *testing.T, says string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("adminbot", args...)
 	out, err := cmd.StderrPipe()
@@ -124,8 +173,11 @@ func serve(t *testing.T, args ...string) {
 		defer close(ready)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			fmt.Fprintln(&text, lines.Text())
-			if strings.Contains(lines.Text(), "AdminBot is up") {
-				ready <- true
+			if strings.Contains(lines.Text(), says) {
+				select {
+				case ready <- true:
+				default:
+				}
 			}
 		}
 	}()
@@ -137,7 +189,7 @@ func serve(t *testing.T, args ...string) {
 		}
 	})
 	if !<-ready {
-		t.Fatal("adminbot ended before it was up")
+		t.Fatalf("adminbot ended before it said %q:\n%s", says, &text)
 	}
 }
 

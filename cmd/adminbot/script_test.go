@@ -49,6 +49,8 @@ func runScripts(t *testing.T, dir, site string) {
 			"mode":  mode,
 			"nginx": nginx,
 			"login": loginAs,
+
+			"server": restartServer,
 		},
 	})
 }

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"adminbot/internal/account"
 	"adminbot/internal/servertest"
@@ -21,11 +24,27 @@ func TestServers(t *testing.T) {
 		{Name: "adminbot", Password: "pw-adminbot", Role: account.Bot},
 		{Name: "web01", Password: "pw-web01", Role: account.Host},
 		{Name: "web02", Password: "pw-web02", Role: account.Host},
+		{Name: "db01", Password: "pw-db01", Role: account.Host},
+		{Name: "ghost", Password: "pw-ghost", Role: account.Host}, // never comes
 	}
-	servertest.Each(t, servertest.Options{Accounts: accounts}, func(t *testing.T, srv *servertest.Server) {
+	servertest.EachLimits(t, servertest.Options{Accounts: accounts}, func(t *testing.T, srv *servertest.Server) {
 		t.Parallel()
-		runScripts(t, "testdata/servers", siteOn(t, srv, accounts))
+		site := siteOn(t, srv, accounts)
+		restarts.Store(site, func() { srv.Stop(t); srv.Start(t) })
+		runScripts(t, "testdata/servers", site)
 	})
+}
+
+// restarts of servers, by the directory of the site that is on them.
+var restarts sync.Map
+
+// server restart stops the server of the site and starts it again.
+func restartServer(ts *testscript.TestScript, neg bool, args []string) {
+	restart, ok := restarts.Load(ts.Getenv("SITE"))
+	if neg || !ok || len(args) != 1 || args[0] != "restart" {
+		ts.Fatalf("usage: server restart, in a script of testdata/servers")
+	}
+	restart.(func())()
 }
 
 // siteOn makes a directory that tells programs how to log in to a server, as
