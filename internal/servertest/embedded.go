@@ -140,22 +140,29 @@ type cutListener struct {
 	net.Listener
 	mu    sync.Mutex
 	conns []net.Conn
+	gone  bool
 }
 
 func (l *cutListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err == nil {
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.conns = append(l.conns, c)
-		l.mu.Unlock()
+		if l.gone {
+			c.Close()
+		}
 	}
 	return c, err
 }
 
+// cut closes all connections, and the listener last: a server that misses its
+// listener says goodbye to those that are left.
 func (l *cutListener) cut() {
-	l.Close()
+	defer l.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.gone = true
 	for _, c := range l.conns {
 		if tcp, ok := c.(*net.TCPConn); ok {
 			tcp.SetLinger(0) // a reset, as from a process that is gone

@@ -76,7 +76,7 @@ func linkTo(addr string) func(name string) link.Config {
 }
 
 // rules let the bot read for those of this domain.
-func rules(t *testing.T) *policy.Policy {
+func rules(t testing.TB) *policy.Policy {
 	t.Helper()
 	p, err := policy.Parse([]byte(`
 bots = ["adminbot@localhost"]
@@ -93,7 +93,7 @@ may = ["R"]
 }
 
 // run serves s until the test ends.
-func run(t *testing.T, f func(context.Context) error) {
+func run(t testing.TB, f func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
