@@ -24,6 +24,7 @@ func netMethods() []Spec { return []Spec{NetListeners.Spec, NetDNS.Spec, NetConn
 type NetListenersArgs struct {
 	Proto string `rpc:"proto,omitempty" validate:"oneof=tcp udp all" default:"all"`
 	Port  *int32 `rpc:"port,omitempty" validate:"omitempty,min=1,max=65535"`
+	Next  string `rpc:"next,omitempty" validate:"max=128"`
 }
 
 type NetListenersResult struct {

@@ -24,6 +24,7 @@ type ProcListArgs struct {
 	Sort  string `rpc:"sort,omitempty" validate:"oneof=cpu memory start" default:"cpu"`
 	Limit int32  `rpc:"limit,omitempty" validate:"min=1,max=200" default:"20"`
 	Args  bool   `rpc:"args,omitempty" raises:"S,proc.args" help:"also command lines, secrets cut out"`
+	Next  string `rpc:"next,omitempty" validate:"max=128"`
 }
 
 type ProcListResult struct {

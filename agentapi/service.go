@@ -42,6 +42,7 @@ func serviceMethods() []Spec {
 type ServiceListArgs struct {
 	State   string `rpc:"state,omitempty" validate:"oneof=failed active inactive all" default:"all"`
 	Pattern string `rpc:"pattern,omitempty" validate:"omitempty,glob"`
+	Next    string `rpc:"next,omitempty" validate:"max=128"`
 }
 
 type ServiceListResult struct {

@@ -309,7 +309,7 @@ func (b *Bot) call(ctx context.Context, c *call) Result {
 		}
 		method, params = agentapi.RPCCheck.Name, rpc.Struct(map[string]rpc.Value{"method": rpc.String(c.s.Method), "args": args})
 	} else {
-		v, err := rpc.Marshal(c.s.Args)
+		v, err := rpc.Marshal(c.s.asked())
 		if err != nil {
 			return r.wrong(err)
 		}
@@ -328,7 +328,11 @@ func (b *Bot) call(ctx context.Context, c *call) Result {
 			r = r.offline(h)
 		} else {
 			r.Since = time.Time{}
-			r = r.answered(b.client.Do(ctx, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env}))
+			v, err := b.client.Do(ctx, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env})
+			if err == nil {
+				v = b.rest(ctx, h.Address(), c, params, env, v)
+			}
+			r = r.answered(v, err)
 		}
 		if !r.apart() || try == len(comesBack) {
 			break

@@ -75,6 +75,9 @@ func (r report) detail(s Step, f face, top map[string]any) []line {
 		if n, ok := number(top["total"]); ok && n > 0 {
 			text = fmt.Sprintf("cut by the host: %s in all", plainNumber(n))
 		}
+		if next, ok := top["next"].(string); ok && r.id == "" { // of a call without the bot, whose caller can go on
+			text += "; the rest: next=" + clean(next, 128)
+		}
 		out = append(out, line{text: text, block: true})
 	}
 	return out

@@ -331,11 +331,15 @@ func (r report) summary(s Step, f face, res Result) string {
 			row = rows[0]
 		}
 	}
+	short := ""
+	if total, ok := number(top["total"]); ok && top["truncated"] == true && int(total) > len(rows) && f.list != "" {
+		short = fmt.Sprintf(" (%d of %s)", len(rows), plainNumber(total))
+	}
 	if f.tally != "" {
-		return tally(rows, f.tally)
+		return tally(rows, f.tally) + short
 	}
 	if f.count && len(rows) > 1 {
-		return fmt.Sprintf("%d %s", len(rows), f.noun)
+		return fmt.Sprintf("%d %s", len(rows), f.noun) + short
 	}
 	get := func(name string) (string, bool) { return r.member(name, top, row) }
 	if f.one != "" {

@@ -120,14 +120,9 @@ func Ask(client *rpc.Client) func(context.Context, jid.JID) (Facts, error) {
 			return out, fmt.Errorf("fleet: facts: %w", err)
 		}
 		out.Facts = facts.Facts
-		var services agentapi.ServiceListResult
-		switch err := client.Call(ctx, to, agentapi.ServiceList.Name, env, nil, &services); {
+		switch services, err := units(ctx, client, to, env); {
 		case err == nil:
-			for _, u := range services.Units {
-				if u.Load != "not-found" && u.Load != "masked" {
-					out.Services = append(out.Services, strings.TrimSuffix(u.Unit, ".service"))
-				}
-			}
+			out.Services = services
 		case misread(err):
 			out.Odd = append(out.Odd, agentapi.ServiceList.Name)
 		case !declined(err):
@@ -163,6 +158,35 @@ func Ask(client *rpc.Client) func(context.Context, jid.JID) (Facts, error) {
 		}
 		return out, nil
 	}
+}
+
+// units are the names of a host's services, of as many pages as can matter.
+func units(ctx context.Context, client *rpc.Client, to jid.JID, env rpc.Envelope) ([]string, error) {
+	var names []string
+	for next := ""; len(names) < maxNames; {
+		var page agentapi.ServiceListResult
+		if err := client.Call(ctx, to, agentapi.ServiceList.Name, env, cursor(next), &page); err != nil {
+			return nil, err
+		}
+		for _, u := range page.Units {
+			if u.Load != "not-found" && u.Load != "masked" {
+				names = append(names, strings.TrimSuffix(u.Unit, ".service"))
+			}
+		}
+		if next = page.Next; next == "" || len(page.Units) == 0 {
+			break
+		}
+	}
+	return names, nil
+}
+
+// cursor is the argument for the rest of a list, none for its beginning: hosts
+// of an older version do not know it.
+func cursor(next string) any {
+	if next == "" {
+		return nil
+	}
+	return map[string]any{"next": next}
 }
 
 // namesIn are the names of the things in the list of a result. A result without

@@ -51,11 +51,9 @@ func (j *jobs) list(_ context.Context, args agentapi.JobListArgs) (agentapi.JobL
 		}
 	}
 	res.Total = int32(len(res.Jobs))
-	from := min(offset(args.Next), len(res.Jobs))
-	res.Jobs = res.Jobs[from:]
-	if limit := int(args.Limit); len(res.Jobs) > limit {
-		res.Jobs = res.Jobs[:limit]
-		res.Truncated, res.Next = true, strconv.Itoa(from+limit)
+	if end := offset(args.Next) + int(args.Limit); len(res.Jobs) > end {
+		res.Jobs = res.Jobs[:end]
+		res.Truncated, res.Next = true, strconv.Itoa(end)
 	}
 	return res, nil
 }

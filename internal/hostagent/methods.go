@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,14 @@ func (a *Agent) methods() {
 	register(mux, g, agentapi.MemUsage, src.meter.Memory)
 	register(mux, g, agentapi.DiskUsage, src.disks.Usage)
 	register(mux, g, agentapi.DiskLargest, src.disks.Largest)
-	register(mux, g, agentapi.ProcList, src.processes.List)
+	register(mux, g, agentapi.ProcList, func(ctx context.Context, args agentapi.ProcListArgs) (agentapi.ProcListResult, error) {
+		args.Limit += int32(offset(args.Next)) // what came before is left out later
+		res, err := src.processes.List(ctx, args)
+		if res.Truncated {
+			res.Next = strconv.Itoa(int(args.Limit))
+		}
+		return res, err
+	})
 	register(mux, g, agentapi.NetListeners, src.sockets.Listeners)
 
 	register(mux, g, agentapi.LogQuery, src.logs.Query)

@@ -15,20 +15,27 @@ const frame = 512
 
 // page encodes a result. A list that would make it larger than limit is cut
 // at its end, and the result's [agentapi.Page] says so. Where the method has
-// an argument `next`, it is the number of items that came before, which the
-// method itself has left out. Lines of a log are cut at their beginning, the
-// oldest first, and go on by cursor.
+// an argument `next`, it is the number of items that came before: they are left
+// out here. Lines of a log are cut at their beginning, the oldest first, and go
+// on by cursor.
 func page(result, args any, limit int) (rpc.Value, error) {
+	skipped, paged := cursor(args)
+	rv := reflect.ValueOf(result).Elem()
+	var list reflect.Value
+	ok := false
+	if rv.Kind() == reflect.Struct {
+		list, ok = longest(rv)
+	}
+	if ok && paged {
+		list.Set(list.Slice(min(skipped, list.Len()), list.Len()))
+	}
 	v, err := rpc.Marshal(result)
 	if err != nil || size(v) <= limit {
 		return v, err
 	}
-	rv := reflect.ValueOf(result).Elem()
 	if rv.Kind() != reflect.Struct {
 		return v, nil // the mux refuses it with 413
 	}
-	skipped, paged := cursor(args)
-	list, ok := longest(rv)
 	pg := pageOf(rv)
 	if !ok || pg == nil {
 		return v, nil
@@ -79,6 +86,9 @@ func cursor(args any) (skipped int, paged bool) {
 	return offset(next.String()), true
 }
 
+// maxOffset bounds cursors: no list is longer.
+const maxOffset = 1 << 24
+
 // offset is the cursor of lists that are counted; what is none begins at the
 // beginning.
 func offset(next string) int {
@@ -86,7 +96,7 @@ func offset(next string) int {
 	if err != nil || n < 0 {
 		return 0
 	}
-	return n
+	return min(n, maxOffset)
 }
 
 // longest is the result's list whose items are structs; of several, the

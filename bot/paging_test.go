@@ -1,0 +1,56 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/rpc"
+)
+
+// TestPagesAreFollowed: what a host lists in several pages is one answer, up to a
+// bound; a list that is left cut says so.
+func TestPagesAreFollowed(t *testing.T) {
+	for _, tt := range []struct{ pages, hosts, rows int }{{1, 1, 2}, {5, 1, 10}, {100, 1, 2 * maxPages}, {100, 2 * manyHosts, 2 * manyPages}} {
+		asked := 0
+		mux := rpc.NewServeMux(rpc.Options{Allow: func(jid.JID) bool { return true }})
+		mux.Handle("service.list", rpc.HandlerFunc(func(_ context.Context, r *rpc.Request) (rpc.Value, error) {
+			var args struct {
+				State string `rpc:"state"`
+				Next  string `rpc:"next,omitempty"`
+			}
+			if err := r.Bind(&args); err != nil {
+				return rpc.Value{}, err
+			}
+			page := 0
+			fmt.Sscan(args.Next, &page)
+			asked++
+			out := map[string]any{"units": []any{map[string]any{"unit": fmt.Sprint("a", page), "active": "failed"}, map[string]any{"unit": fmt.Sprint("b", page), "active": "active"}}, "total": 2 * tt.pages}
+			if page+1 < tt.pages {
+				out["truncated"], out["next"] = true, fmt.Sprint(page+1)
+			}
+			return rpc.Marshal(out)
+		}))
+		b := &Bot{client: &rpc.Client{Transport: rpc.Loopback{Mux: mux, From: botJID}}}
+		args := rpc.Struct(map[string]rpc.Value{"state": rpc.String("all")})
+		c := &call{s: Step{Method: "service.list", Hosts: make([]string, tt.hosts)}}
+		to := jid.MustParse("web01@hosts.example/agent")
+		first, err := b.client.Do(t.Context(), to, rpc.MethodCall{Method: "service.list", Params: []rpc.Value{args}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		top := b.rest(t.Context(), to, c, args, rpc.Envelope{}, first).Any().(map[string]any)
+		rows := structs(top["units"])
+		whole := tt.rows == 2*tt.pages
+		if len(rows) != tt.rows || asked != tt.rows/2 || (top["truncated"] == true) == whole || (top["next"] != nil) == whole {
+			t.Errorf("%+v: %d rows of %d calls, %v", tt, len(rows), asked, top["next"])
+		}
+		text := report{}.summary(Step{Method: "service.list"}, faceOf("service.list"), Result{Value: top})
+		if cut := strings.HasSuffix(text, fmt.Sprintf("(%d of %d)", tt.rows, 2*tt.pages)); cut == whole {
+			t.Errorf("%+v: %s", tt, text)
+		}
+	}
+}
