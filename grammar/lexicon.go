@@ -267,6 +267,9 @@ func (lx *Lexicon) addVerb(src Verb) error {
 				}
 			}
 			for j, piece := range p.pieces {
+				if len(piece) > maxPhraseLength {
+					return fmt.Errorf("grammar: phrase %q: %q has more than %d words", entry, strings.Join(piece, " "), maxPhraseLength)
+				}
 				t := term{role: roleHead, a: int16(p.order), b: int16(j)}
 				put(piece, t)
 				if j == 0 {

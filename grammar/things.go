@@ -283,7 +283,7 @@ behind:
 		case p.class == tTerm && p.has(b.v, roleHead) != nil:
 			// "install them": what is meant has been said.
 			_, last, _ := cutLast(p.text)
-			if b.vb.Write && (last == "them" || last == "it" || last == "that") {
+			if b.vb.Write && (last == "them" || last == "it" || last == "that" || p.has(b.v, roleHead).b > 0) {
 				return -1, nil, false
 			}
 			return i, t.text, true
