@@ -56,10 +56,29 @@ func readEnglish(text string, add func(words []string, c closed)) error {
 
 // phraseWords cuts a phrase the way lines are cut.
 func phraseWords(p string) []string {
+	if out := strings.Fields(p); plainWords(out) {
+		return out
+	}
 	ws := scan(normalise(p))
 	out := make([]string, len(ws))
 	for i, w := range ws {
 		out[i] = w.text
 	}
 	return out
+}
+
+// plainWords reports whether words are nothing but letters and digits, which
+// scanning would leave as they are: most of a vocabulary.
+func plainWords(words []string) bool {
+	for _, w := range words {
+		for i := range len(w) {
+			if !isLetter(w[i]) && !isDigit(rune(w[i])) {
+				return false
+			}
+		}
+		if _, cut := bareContractions[w]; cut {
+			return false
+		}
+	}
+	return true
 }

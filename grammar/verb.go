@@ -165,15 +165,15 @@ func parsePhrases(entry string) ([]phrase, error) {
 				piece = nil
 			}
 		}
-		for _, w := range scan(normalise(strings.TrimSpace(alt))) {
+		for _, w := range phraseWords(alt) {
 			switch {
-			case w.text == "...":
+			case w == "...":
 				flush()
-			case strings.HasPrefix(w.text, "{") && strings.HasSuffix(w.text, "}"):
+			case strings.HasPrefix(w, "{") && strings.HasSuffix(w, "}"):
 				flush()
-				p.needs = append(p.needs, w.text[1:len(w.text)-1])
+				p.needs = append(p.needs, w[1:len(w)-1])
 			default:
-				piece = append(piece, w.text)
+				piece = append(piece, w)
 			}
 		}
 		flush()
