@@ -96,7 +96,7 @@ func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
 	best, score := -1, -1
 	for i := range v.phrases {
 		p := &v.phrases[i]
-		if len(p.pieces) != 1 || !lx.clean(v, p) {
+		if len(p.pieces) != 1 {
 			continue
 		}
 		s := 0
@@ -130,7 +130,7 @@ func (lx *Lexicon) head(v *verb, c *Command, said map[string]bool) string {
 			}
 			s++
 		}
-		if s > score {
+		if s > score && lx.clean(v, p) {
 			best, score = i, s
 		}
 	}

@@ -84,11 +84,27 @@ func (b *binding) finish() *outcome {
 		if b.toks[i].rather {
 			b.soft += 2
 		}
+		if b.toks[i].both && !b.vb.Write {
+			b.soft += b.unlikely(i)
+		}
 	}
 	b.inherit()
 	o.soft = b.soft
 	b.settle(o)
 	return o
+}
+
+// unlikely weighs how a word was taken that names a host and a service: behind
+// "on" it is rather the host, elsewhere the service where one can be said.
+func (b *binding) unlikely(i int) int {
+	place := i > 0 && b.toks[i-1].is("prep") && slices.Contains([]string{"on", "at", "from", "across"}, b.toks[i-1].value)
+	switch {
+	case b.toks[i].class == tName && place:
+		return 2
+	case b.toks[i].class == tAtom && !place && b.vb.kinds[KindUnit]:
+		return 1
+	}
+	return 0
 }
 
 // onAll reports whether a question says "on all" and no noun.
@@ -201,7 +217,7 @@ func (b *binding) fillers(o *outcome) {
 			case t.is("top"):
 				ok = !b.vb.Write && b.sort != "" || i == 0 && strings.EqualFold(t.text, "first")
 			case t.is("ask"):
-				ok = !b.vb.Write || b.fr.dry && (t.value == "do" || t.value == "does")
+				ok = !b.vb.Write || t.text == "'s" && taken(i-1) || b.fr.dry && (t.value == "do" || t.value == "does")
 			}
 			if ok && t.text != "" && t.is("pron") || t.is("det") && b.pron == "" && !b.fr.hosts.IsZero() && (strings.EqualFold(t.text, "their") || strings.EqualFold(t.text, "its")) {
 				b.soft++

@@ -43,6 +43,7 @@ type token struct {
 	num    float64
 	text   string
 	known  bool // an identifier that means something elsewhere: never swallowed by an open slot
+	both   bool // names a host and a service
 	sure   bool // an identifier that the vocabulary names: no misspelling of another word
 	rather bool // the word is rather read another way: as a host or a thing of that name
 }
@@ -273,6 +274,10 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 		}
 		if slices.ContainsFunc(m.n.atoms, func(a atomSense) bool { return a.rank == rankName }) {
 			rather(buf[before:], tTerm, tWord)
+			unit := slices.ContainsFunc(m.n.names, func(s nameSense) bool { return s.kind == KindUnit })
+			for k := range buf[before:] {
+				buf[before+k].both = unit
+			}
 		}
 		if len(buf) > before {
 			if !weak && only && len(terms) == 0 && len(words) > 0 && m.len > 1 {

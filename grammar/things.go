@@ -283,7 +283,7 @@ behind:
 		case p.class == tTerm && p.has(b.v, roleHead) != nil:
 			// "install them": what is meant has been said.
 			_, last, _ := cutLast(p.text)
-			if b.vb.Write && (last == "them" || last == "it" || last == "that" || p.has(b.v, roleHead).b > 0) {
+			if b.vb.Write && (last == "them" || last == "it" || last == "that" || b.lastPiece(p)) {
 				return -1, nil, false
 			}
 			return i, t.text, true
@@ -307,6 +307,12 @@ behind:
 		return i, t.text, true
 	}
 	return -1, nil, false
+}
+
+// lastPiece reports whether a word of the verb ends one of its phrases, so that
+// nothing follows: bring web01 up to date.
+func (b *binding) lastPiece(t *token) bool {
+	return slices.ContainsFunc(t.terms, func(x term) bool { return int(x.verb) == b.v && x.role == roleHead && x.b > 0 })
 }
 
 // cutLast divides a phrase at its last blank.
