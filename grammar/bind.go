@@ -209,7 +209,11 @@ func (b *binding) time(t *timePart) bool {
 		if !ok1 || !ok2 {
 			return false
 		}
-		if d := cmp.Or(t.Between.Day, t.Between.On); d != nil {
+		var said *ref // from 10:00 to 10:30 yesterday
+		if to := t.Between.To.Instant; to != nil && to.Clock != nil && t.Between.From.Instant != nil && t.Between.From.Instant.Clock != nil && t.Between.From.Instant.Clock.Day == nil {
+			said = to.Clock.Day
+		}
+		if d := cmp.Or(t.Between.Day, t.Between.On, said); d != nil {
 			day, part, ok := b.clk.day(d, false)
 			if !ok {
 				return false

@@ -106,6 +106,11 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 			continue
 		}
 		any := false
+		if vb.kinds[KindEndpoint] {
+			if t, ok := lx.endpoint(la, i); ok && t.to <= to {
+				any, reach[t.to] = true, true
+			}
+		}
 		for _, m := range la.matches[i] {
 			if i+m.len <= to && lx.uses(m.n, v, ing) {
 				any, reach[i+m.len] = true, true
@@ -122,7 +127,7 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 func (lx *Lexicon) uses(n *node, v int, ing bool) bool {
 	vb := &lx.verbs[v]
 	for _, c := range n.closed {
-		if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask") {
+		if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask" && c.value != "'s") {
 			return true
 		}
 	}

@@ -149,6 +149,9 @@ func (r *reader) listed(i int) bool {
 		}
 		return out
 	}
+	if r.isClass(i-1, "ask") || r.isClass(i, "ask") {
+		return false // check disk
+	}
 	left, right := heads(i-1), heads(i)
 	return len(left) > 0 && len(right) > 0 && !slices.ContainsFunc(left, func(v int16) bool { return slices.Contains(right, v) })
 }

@@ -24,8 +24,16 @@ func (b *binding) condition(c *condition, from, to int) {
 		low.Low, high.Low = nil, nil
 		low.Bare, low.BareOp = c.Low, nil
 		high.Bare, high.BareOp = c.High, nil
+		if c.Low.Plain != nil && b.tok(c.Low.Plain).class == tNum { // between 1 and 5 days: the unit is said once
+			switch u := c.High; {
+			case u.Dur != nil && u.Dur.Count != nil && u.Dur.More == nil:
+				low.Bare = &value{Dur: &duration{Count: &counted{Num: c.Low.Plain, Unit: u.Dur.Count.Unit}}}
+			case u.Sized != nil:
+				low.Bare = &value{Sized: &sized{Num: c.Low.Plain, Unit: u.Sized.Unit}}
+			}
+		}
 		n := len(b.where)
-		if b.compare(&low, ">=", nil, c.Low, from, to) && b.compare(&high, "<=", nil, c.High, from, to) && b.where[n].Field == b.where[len(b.where)-1].Field {
+		if b.compare(&low, ">=", nil, low.Bare, from, to) && b.compare(&high, "<=", nil, c.High, from, to) && b.where[n].Field == b.where[len(b.where)-1].Field {
 			return
 		}
 		b.where = b.where[:n]

@@ -34,7 +34,7 @@ func (lx *Lexicon) Explain(w io.Writer, prev []Reading, line string, now time.Ti
 
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "column\tword\tmay be\n")
-	for i, word := range words {
+	for i, word := range r.la.words {
 		fmt.Fprintf(t, "%6d\t%s\t%s\n", word.col, word.raw, strings.Join(r.senses(i), "; "))
 	}
 	fmt.Fprint(t, "\nverb\ttaken as\n")

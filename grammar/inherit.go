@@ -64,7 +64,7 @@ func (b *binding) inherit() {
 	}
 	if b.pron == "it" {
 		for _, a := range b.vb.Args {
-			if _, said := b.args[a.Name]; said || len(b.units[a.Name]) > 0 || !a.Required && a.Kind != KindCheck {
+			if _, said := b.args[a.Name]; said || len(b.units[a.Name]) > 0 || !a.Required && a.Kind != KindCheck && a.Kind != KindUnit {
 				continue
 			}
 			if v := fr.objects[a.Kind]; v != nil {

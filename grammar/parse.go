@@ -59,7 +59,7 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 
 // read is the whole pipeline after the normaliser.
 func (r *reader) read(words []word, odd bool) Reading {
-	words, negated := isNot(words)
+	words, negated := isNot(spokenTimes(words, r.now.In(r.lx.zone)))
 	r.la = r.lx.lattice(words, odd)
 	if out, ok := r.conversation(); ok {
 		return out

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -154,6 +155,9 @@ func gluedDuration(s string) (float64, bool) {
 		}
 		n, err := strconv.ParseFloat(s[:i], 64)
 		unit, ok := secondUnits[s[i:j]]
+		if j == len(s) && i == j && total > 0 && math.Mod(total, 3600) == 0 { // 1h30
+			unit, ok = 60, n < 60
+		}
 		if err != nil || !ok || n > 1e9 {
 			return 0, false
 		}

@@ -216,7 +216,7 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		return nil, nil
 	}
 	var found []Reading
-	ordinary := true
+	var meant near // the replacement of the first reading found
 	try := func(words []word) {
 		if r.stats.Rereads >= maxRereads || len(words) == 0 {
 			return
@@ -246,9 +246,6 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			if len(choices[k]) == 0 {
 				possible = false
 			}
-			for _, c := range choices[k] {
-				ordinary = ordinary && c.ordinary
-			}
 		}
 		if possible {
 			var walk func(k int, words []word)
@@ -258,14 +255,17 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 					return
 				}
 				for _, c := range choices[k] {
-					next := slices.Clone(words)
+					next, had := slices.Clone(words), len(found)
 					next[unknown[k]].text, next[unknown[k]].raw = c.text, c.text
 					walk(k+1, next)
+					if len(found) > had {
+						meant = c
+					}
 				}
 			}
 			walk(0, slices.Clone(ws))
 		}
-		if len(found) == 1 && ordinary && len(unknown) == 1 && !r.la.odd && r.slip(ws[unknown[0]].text) {
+		if len(found) == 1 && meant.ordinary && len(unknown) == 1 && !r.la.odd && slip(ws[unknown[0]].text, meant) {
 			writes := false
 			for _, c := range found[0].Commands {
 				writes = writes || r.lx.write(c.Method)
@@ -351,9 +351,9 @@ func (r *reader) correction() int {
 
 // slip reports whether a word is a slip of the fingers rather than another
 // word: it begins like the known one, or with its first two letters swapped.
-func (r *reader) slip(s string) bool {
-	n := r.lx.nearest(s, 1)
-	return len(n) == 1 && n[0].dist == 1 && len(s) >= 4 && (n[0].text[0] == s[0] || n[0].text[0] == s[1] && n[0].text[1] == s[0])
+func slip(s string, known near) bool {
+	t := known.text
+	return known.dist == 1 && len(s) >= 4 && (t[0] == s[0] || t[0] == s[1] && t[1] == s[0])
 }
 
 // named reports whether a word stands where something is named: behind a

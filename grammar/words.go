@@ -123,6 +123,9 @@ func (b *binding) superlative(x *term) bool {
 // number reads a number that stands by itself: an id, a port, a limit.
 func (b *binding) number(i int) bool {
 	t := &b.toks[i]
+	if i > 0 && !b.vb.Write && b.textField(i) {
+		return true
+	}
 	whole := t.num == math.Trunc(t.num)
 	intro := b.introduced(i)
 	if intro >= 0 {
@@ -174,6 +177,18 @@ func (b *binding) number(i int) bool {
 	if o := b.vb.open; o >= 0 && (b.vb.Args[o].Kind == KindID || b.vb.Args[o].Kind == KindVersion) && isDigit(rune(t.text[0])) {
 		if _, taken := b.args[b.vb.Args[o].Name]; !taken {
 			return b.set1(o, t.text)
+		}
+	}
+	return false
+}
+
+// textField reads a number right behind the name of a text: kernel 6.1.
+func (b *binding) textField(i int) bool {
+	for _, x := range b.toks[i-1].terms {
+		if int(x.verb) == b.v && x.role == roleField && b.vb.Fields[x.a].kind() == KindText && b.toks[i-1].class == tTerm {
+			b.filter(Filter{Field: b.vb.Fields[x.a].Name, Op: "contains", Value: b.toks[i].text})
+			b.used[i-1] = true
+			return true
 		}
 	}
 	return false

@@ -1,0 +1,124 @@
+package grammar
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// spokenTimes writes clock times and dates that are said in words the way they
+// are typed: half past three is 3:30, May 20th is 2026-05-20.
+func spokenTimes(words []word, now time.Time) []word {
+	if !slices.ContainsFunc(words, func(w word) bool {
+		return w.text == "past" || w.text == "to" || months[w.text] > 0 || w.text == "o'clock"
+	}) {
+		return words
+	}
+	var out []word
+	for i := 0; i < len(words); {
+		text, n := clockInWords(words[i:])
+		if n == 0 {
+			text, n = dateInWords(words[i:], now)
+		}
+		if n == 0 {
+			out = append(out, words[i])
+			i++
+			continue
+		}
+		out = append(out, word{text: text, raw: text, col: words[i].col})
+		i += n
+	}
+	return out
+}
+
+var hoursInWords = []string{"twelve", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"}
+
+// clockInWords reads "half past three", "quarter to 4" and "three o'clock"; n is
+// how many words that took.
+func clockInWords(words []word) (text string, n int) {
+	at := func(i int) string {
+		if i < len(words) && !words[i].quoted {
+			return words[i].text
+		}
+		return ""
+	}
+	hour := func(i int) (int, bool) {
+		if k := slices.Index(hoursInWords, at(i)); k >= 0 {
+			return k, true
+		}
+		h, ok := digits(at(i))
+		return h, ok && h < 24
+	}
+	i := 0
+	if at(0) == "a" && at(1) == "quarter" {
+		i = 1
+	}
+	minutes, known := map[string]int{"half": 30, "quarter": 15}[at(i)]
+	if h, ok := hour(i + 2); ok && known && (at(i+1) == "past" || at(i+1) == "to" && minutes == 15) {
+		if at(i+1) == "to" {
+			h, minutes = (h+23)%24, 60-minutes
+			if at(i+2) == "one" || at(i+2) == "1" {
+				h = 12
+			}
+		}
+		return fmt.Sprintf("%d:%02d", h, minutes), i + 3
+	}
+	if h, ok := hour(0); ok && at(1) == "o'clock" {
+		return fmt.Sprintf("%d:00", h), 2
+	}
+	return "", 0
+}
+
+var months = map[string]time.Month{
+	"january": 1, "jan": 1, "february": 2, "feb": 2, "march": 3, "mar": 3, "april": 4, "apr": 4, "may": 5, "june": 6, "jun": 6,
+	"july": 7, "jul": 7, "august": 8, "aug": 8, "september": 9, "sep": 9, "sept": 9, "october": 10, "oct": 10, "november": 11, "nov": 11, "december": 12, "dec": 12,
+}
+
+// dateInWords reads "May 20", "20 May", "the 20th of May": the one nearest to now.
+func dateInWords(words []word, now time.Time) (text string, n int) {
+	at := func(i int) string {
+		if i < len(words) && !words[i].quoted {
+			return words[i].text
+		}
+		return ""
+	}
+	day := func(i int) int {
+		s := at(i)
+		for _, end := range []string{"st", "nd", "rd", "th"} {
+			s = strings.TrimSuffix(s, end)
+		}
+		d, ok := digits(s)
+		if !ok || d < 1 || d > 31 || len(s) > 2 {
+			return 0
+		}
+		return d
+	}
+	i := 0
+	if at(0) == "the" {
+		i = 1
+	}
+	var d int
+	var m time.Month
+	switch {
+	case day(i) > 0 && at(i+1) == "of" && months[at(i+2)] > 0:
+		d, m, n = day(i), months[at(i+2)], i+3
+	case day(i) > 0 && months[at(i+1)] > 0:
+		d, m, n = day(i), months[at(i+1)], i+2
+	case i == 0 && months[at(0)] > 0 && day(1) > 0 && at(2) != ":":
+		d, m, n = day(1), months[at(0)], 2
+	default:
+		return "", 0
+	}
+	when := time.Date(now.Year(), m, d, 0, 0, 0, 0, now.Location())
+	switch half := 183 * 24 * time.Hour; {
+	case when.Before(now.Add(-half)):
+		when = when.AddDate(1, 0, 0)
+	case when.After(now.Add(half)):
+		when = when.AddDate(-1, 0, 0)
+	}
+	if when.Day() != d {
+		return "", 0 // the 31st of June
+	}
+	return when.Format("2006-01-02"), n
+}
