@@ -261,3 +261,59 @@ func TestTidy(t *testing.T) {
 		t.Errorf("%d facts, %d services", len(got.Facts), len(got.Services))
 	}
 }
+
+// TestPicturesTakeLittle: ten thousand hosts that come one by one make far fewer
+// pictures, and making them takes a small part of the time.
+func TestPicturesTakeLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many, took = 10_000, 200 * time.Millisecond
+		compiled := 0
+		f, err := New(Config{Compile: func(*grammar.Inventory) (*grammar.Lexicon, error) {
+			compiled++
+			time.Sleep(took)
+			return nil, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); f.Run(ctx) }()
+		var items []Contact
+		for i := range many {
+			items = append(items, contact(fmt.Sprintf("web%05d", i)))
+		}
+		f.SetRoster(items)
+		f.Back()
+		began := time.Now()
+		for _, c := range items {
+			from, err := c.JID.WithResource(Resource)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.HandlePresence(ctx, stanza.Presence{From: from}, nil)
+			time.Sleep(10 * time.Millisecond)
+		}
+		elapsed := time.Since(began)
+		time.Sleep(time.Minute)
+		if busy := time.Duration(compiled) * took; busy > elapsed/4 || compiled < 10 {
+			t.Errorf("%d pictures in %s", compiled, elapsed)
+		}
+		online := 0
+		for _, h := range f.Snapshot().Hosts {
+			if h.Online {
+				online++
+			}
+		}
+		if online != many {
+			t.Errorf("the last picture has %d hosts online", online)
+		}
+		select {
+		case <-f.Known():
+		default:
+			t.Error("it is not known")
+		}
+		cancel()
+		<-done
+	})
+}
