@@ -35,9 +35,10 @@ type Config struct {
 	// login. Caps are added to it.
 	Presence func() (stanza.Presence, xml.TokenReader)
 
-	Once    bool        // Run ends with the first error instead of trying again
-	OnState func(State) // told of every change, on the goroutine of Run; must not block
-	Log     *slog.Logger
+	Once     bool        // Run ends with the first error instead of trying again; nothing is resumed
+	NoResume bool        // do not use stream management (XEP-0198), though the server offers it
+	OnState  func(State) // told of every change, on the goroutine of Run; must not block
+	Log      *slog.Logger
 
 	Dial   func(ctx context.Context, network, addr string) (net.Conn, error) // net.Dialer by default
 	Lookup func(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
@@ -64,6 +65,7 @@ type Timing struct {
 	RetryBusy  time.Duration // 8 s: the same after the server said that it is busy or going away
 	RetryMax   time.Duration // 5 min: upper limit of all random waits
 	RetryFatal time.Duration // 5 min: wait after an error that will not go away by itself, and up to half as much again
+	Resume     time.Duration // 60 s: for a broken connection to be resumed, until calls and stanzas that wait for that fail
 	Stable     time.Duration // 60 s: a session that lasted so long is a stable one
 	Close      time.Duration // 3 s: for the server to close its side
 	Clock      time.Duration // 1 h: between two looks at the server's clock
@@ -72,14 +74,16 @@ type Timing struct {
 // Limits bound what a session takes and holds. Every full queue is an explicit
 // refusal, see [Stats].
 type Limits struct {
-	Stanza    int // 64 KiB: of one stanza, in either direction
-	Depth     int // 64: of elements in a stanza
-	Roster    int // 8 MiB: of the answer with the own roster; its items obey Stanza
-	Outgoing  int // 1024: stanzas waiting to be written; callers wait for room
-	PerSender int // 512: stanzas of one bare JID waiting for a handler; 8 times as many presences
-	Waiting   int // 32768: stanzas of all senders waiting for a handler
-	Workers   int // 128: handlers in their turn at a time
-	Yielded   int // 1024: handlers running on after their turn
+	Stanza       int // 64 KiB: of one stanza, in either direction
+	Depth        int // 64: of elements in a stanza
+	Roster       int // 8 MiB: of the answer with the own roster; its items obey Stanza
+	Unacked      int // 2048: stanzas that the server has not acknowledged (XEP-0198); nothing is written beyond
+	UnackedBytes int // 1 MiB: of these
+	Outgoing     int // 1024: stanzas waiting to be written; callers wait for room
+	PerSender    int // 512: stanzas of one bare JID waiting for a handler; 8 times as many presences
+	Waiting      int // 32768: stanzas of all senders waiting for a handler
+	Workers      int // 128: handlers in their turn at a time
+	Yielded      int // 1024: handlers running on after their turn
 }
 
 func orElse[T int | time.Duration](v *T, def T) {
@@ -98,12 +102,15 @@ func (c *Config) setDefaults() {
 	orElse(&t.RetryBusy, 8*time.Second)
 	orElse(&t.RetryMax, 5*time.Minute)
 	orElse(&t.RetryFatal, 5*time.Minute)
+	orElse(&t.Resume, time.Minute)
 	orElse(&t.Stable, time.Minute)
 	orElse(&t.Close, 3*time.Second)
 	orElse(&t.Clock, time.Hour)
 	orElse(&l.Stanza, 64<<10)
 	orElse(&l.Depth, 64)
 	orElse(&l.Roster, 8<<20)
+	orElse(&l.Unacked, 2048)
+	orElse(&l.UnackedBytes, 1<<20)
 	orElse(&l.Outgoing, 1024)
 	orElse(&l.PerSender, 512)
 	orElse(&l.Waiting, 32768)
@@ -131,9 +138,10 @@ func (c *Config) setDefaults() {
 
 // State is what a session says of its connection.
 type State struct {
-	Up    bool
-	Addr  jid.JID       // while up: the address the server gave
-	Err   error         // while down: why
-	Retry time.Duration // while down: wait until the next attempt; 0: attempting now or done
-	Fatal bool          // the error needs somebody to change something
+	Up      bool
+	Resumed bool          // while up: with the session of the connection before, see [Session.OnUp]
+	Addr    jid.JID       // while up: the address the server gave
+	Err     error         // while down: why
+	Retry   time.Duration // while down: wait until the next attempt; 0: attempting now or done
+	Fatal   bool          // the error needs somebody to change something
 }

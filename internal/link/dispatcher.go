@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"sync"
+	"time"
 
 	"adminbot/internal/xmpp/roster"
 	"adminbot/internal/xmpp/turn"
@@ -197,8 +198,10 @@ func (w *work) ask(ctx context.Context) (payload xml.TokenReader, err error) {
 	return w.handler(ctx, *w.iq, w.e.reader())
 }
 
-// reply sends the answer of a handler over the connection that there is now: if
-// the session has reconnected with the same address, the peer still waits.
+// reply sends the answer of a handler over the connection that there is, or the
+// next one if that comes soon and has the same address: the peer still waits.
+// Until then it holds the place of its handler, so these are bounded as handlers
+// are.
 func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 	s := w.st.s
 	var serr *stanza.Error
@@ -227,9 +230,30 @@ func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 }
 
 func (w *work) send(ctx context.Context, r xml.TokenReader) error {
-	st := w.st.s.current.Load()
-	if st == nil || st.full != w.st.full {
-		return &Error{Err: ErrClosed}
+	s := w.st.s
+	var patience <-chan time.Time
+	for {
+		ready := s.Ready()
+		st := s.current.Load()
+		if st != nil && st.full != w.st.full {
+			return &Error{Err: ErrClosed}
+		}
+		if st != nil {
+			err := st.send(ctx, r)
+			var e *Error
+			if !errors.As(err, &e) || e.Sent() || !errors.Is(err, ErrClosed) {
+				return err
+			}
+		}
+		if patience == nil {
+			patience = time.After(s.cfg.Timing.Resume)
+		}
+		select {
+		case <-ready:
+		case <-patience:
+			return &Error{Err: ErrClosed}
+		case <-ctx.Done():
+			return &Error{Err: ErrClosed}
+		}
 	}
-	return w.st.s.Send(ctx, r)
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -68,7 +69,7 @@ func (f *framer) fill() error {
 			return io.ErrUnexpectedEOF
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: reading failed: %w", ErrUnreachable, err)
 		}
 	}
 	return io.ErrNoProgress

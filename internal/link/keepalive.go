@@ -10,35 +10,51 @@ import (
 	"mellium.im/xmpp/stanza"
 )
 
-// keepAlive pings the own server when nothing has come from it for a while, and
-// ends the stream when it does not answer. A connection can be dead for many
-// minutes before TCP notices.
-func (st *stream) keepAlive(ctx context.Context) {
-	t := &st.s.cfg.Timing
-	timer := time.NewTimer(st.jittered(t.Idle))
+// keepAlive asks the own server whether it is there when nothing has come from
+// it for a while, and ends the connection when it does not answer, or owes the
+// answer to an <r/> for too long. A connection can be dead for many minutes
+// before TCP notices.
+func (c *connection) keepAlive(ctx context.Context) {
+	t := &c.st.s.cfg.Timing
+	timer := time.NewTimer(c.st.jittered(t.Idle))
 	defer timer.Stop()
-	for ; ; timer.Reset(st.jittered(t.Idle) - st.wire.quiet()) {
+	for ; ; timer.Reset(c.st.jittered(t.Idle) - c.wire.quiet()) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
-		if st.wire.quiet() < t.Idle*9/10 {
+		if silent := c.st.sm.silent(); silent > t.Idle+t.Pong {
+			c.fail(fmt.Errorf("%w: the server has not acknowledged anything for %v", ErrUnreachable, silent.Round(time.Second)))
+			return
+		}
+		if c.wire.quiet() < t.Idle*9/10 {
 			continue
 		}
-		seen := st.wire.lastRead.Load()
-		pingCtx, cancel := context.WithTimeout(ctx, t.Pong)
-		err := st.ping(pingCtx)
-		cancel()
+		seen := c.wire.lastRead.Load()
+		c.probe(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil && st.wire.lastRead.Load() == seen {
-			st.fail(fmt.Errorf("%w: nothing from the server for %v, not even an answer to a ping", ErrUnreachable,
-				st.wire.quiet().Round(time.Second)))
+		if c.wire.lastRead.Load() == seen {
+			c.fail(fmt.Errorf("%w: nothing from the server for %v, not even an answer when asked", ErrUnreachable,
+				c.wire.quiet().Round(time.Second)))
 			return
 		}
 	}
+}
+
+// probe makes the server say something, and gives it the time to do so.
+func (c *connection) probe(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.st.s.cfg.Timing.Pong)
+	defer cancel()
+	if !c.st.sm.active() {
+		c.st.ping(ctx) // any answer will do
+		return
+	}
+	c.st.sm.askDue.Store(true)
+	c.st.sm.poke()
+	<-ctx.Done()
 }
 
 // jittered returns d less up to a tenth, so that the sessions of many machines

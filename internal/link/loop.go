@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -12,23 +13,28 @@ import (
 
 // read is the one goroutine that reads. It never waits for a handler or for the
 // writer.
-func (st *stream) read() {
+func (c *connection) read() {
 	err := errReader
 	defer func() {
 		if p := recover(); p != nil {
-			st.s.logPanic("reading", p)
+			c.st.s.logPanic("reading", p)
 		}
-		st.fail(err)
+		c.fail(err)
 	}()
-	err = st.loop()
+	err = c.st.loop(c.wire)
+	var wrong *tooHigh
+	if errors.As(err, &wrong) {
+		c.say(wrong.farewell(), err)
+	}
 }
 
 // errReader ends a stream whose reader has a bug: better than the process.
 var errReader = errors.New("link: a stanza could not be read")
 
-func (st *stream) loop() error {
+// loop reads stanzas until it cannot.
+func (st *stream) loop(r io.Reader) error {
 	limits := &st.s.cfg.Limits
-	f := newFramer(st.wire)
+	f := newFramer(r)
 	scope := streamScope()
 	for {
 		kind, err := f.tag(limits.Stanza)
@@ -57,6 +63,7 @@ func (st *stream) loop() error {
 		}
 		st.s.stats.Received.Add(1)
 		if err == errTooBig {
+			st.countFrame(f.frame)
 			st.oversized(f.frame[:startLen], scope)
 			continue
 		}
@@ -65,6 +72,7 @@ func (st *stream) loop() error {
 		}
 		e, err := parseElement(f.frame, scope, &st.names)
 		if errors.Is(err, errBadStanza) {
+			st.countFrame(f.frame)
 			st.malformed(f.frame[:startLen], scope, err)
 			continue
 		}
@@ -75,6 +83,17 @@ func (st *stream) loop() error {
 			return err
 		}
 	}
+}
+
+// countFrame counts a stanza that is dropped: the server has counted it too, so
+// it is one unless its name says otherwise.
+func (st *stream) countFrame(frame []byte) {
+	for _, nonza := range []string{"<r ", "<a ", "<enabled", "<failed", "<stream:"} {
+		if bytes.HasPrefix(frame, []byte(nonza)) {
+			return
+		}
+	}
+	st.sm.count()
 }
 
 // oversized drops a stanza that is beyond the limits. Whoever waits for an
@@ -132,17 +151,23 @@ func (st *stream) dispatch(e *received) error {
 	switch e.start.Name {
 	case xml.Name{Space: stanza.NSClient, Local: "iq"}:
 		st.iq(e)
+		st.sm.count()
 	case xml.Name{Space: stanza.NSClient, Local: "message"}:
 		if st.s.onMessage != nil {
 			st.message(e)
 		}
+		st.sm.count()
 	case xml.Name{Space: stanza.NSClient, Local: "presence"}:
 		if st.s.onPresence != nil {
 			st.presence(e)
 		}
+		st.sm.count()
 	case xml.Name{Space: nsStreams, Local: "error"}:
 		return streamError(e)
 	default:
+		if e.start.Name.Space == nsManagement {
+			return st.managed(e)
+		}
 		st.s.stats.Malformed.Add(1)
 		st.s.log.Debug("dropped an unknown element", "name", e.start.Name.Local, "ns", e.start.Name.Space)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"adminbot/internal/xmpp/element"
@@ -31,12 +32,18 @@ type negotiation struct {
 	bound jid.JID
 
 	mechanism string // of SASL
+
+	held       *stream // to be resumed, if there is one
+	manageable bool    // the server offers stream management, and we want it
+	resumed    bool    // it resumed held
+	certain    bool    // it could not, but
+	handled    uint32  // so many stanzas of held arrived
 }
 
 // negotiate logs in on w. On success the connection to use from then on is
 // that of the negotiation.
 func (s *Session) negotiate(ctx context.Context, w *wire, secured bool) (*negotiation, error) {
-	n := &negotiation{s: s, wire: w}
+	n := &negotiation{s: s, wire: w, held: s.held}
 	stop := context.AfterFunc(ctx, func() { w.Conn.Close() })
 	defer stop()
 	var err error
@@ -86,6 +93,9 @@ func (n *negotiation) client(ctx context.Context, secured bool) error {
 		needed = xmpp.Secure
 	}
 	features = append(features, n.sasl(password, needed))
+	if !cfg.Once && !cfg.NoResume {
+		features = append(features, n.management())
+	}
 	session, err := xmpp.NewSession(ctx, cfg.JID.Domain(), cfg.JID.Bare(), n.wire, state, xmpp.NewNegotiator(
 		func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
 			return xmpp.StreamConfig{Features: features}
@@ -181,6 +191,9 @@ func (n *negotiation) bind() xmpp.StreamFeature {
 			return true, nil, d.Skip()
 		},
 		Negotiate: func(_ context.Context, session *xmpp.Session, _ any) (xmpp.SessionState, io.ReadWriter, error) {
+			if n.resumed {
+				return xmpp.Ready, nil, nil
+			}
 			request := element.New("", "iq", "type", "set", "id", "bind").Add(
 				element.New(nsBind, "bind").AddText("resource", n.s.cfg.JID.Resourcepart()))
 			var out serialiser
@@ -213,6 +226,75 @@ func (n *negotiation) bind() xmpp.StreamFeature {
 			return xmpp.Ready, nil, nil
 		},
 	}
+}
+
+// management is the feature of XEP-0198. It is optional, hence negotiated before
+// the resource is bound: a stream that broke is resumed instead
+// (XEP-0198#resumption). A new one is put under management after the login, see
+// [writer.open].
+func (n *negotiation) management() xmpp.StreamFeature {
+	return xmpp.StreamFeature{
+		Name:       xml.Name{Space: nsManagement, Local: "sm"},
+		Necessary:  xmpp.Authn,
+		Prohibited: xmpp.Ready,
+		Parse: func(_ context.Context, d *xml.Decoder, _ *xml.StartElement) (bool, any, error) {
+			return false, nil, d.Skip()
+		},
+		Negotiate: func(_ context.Context, session *xmpp.Session, _ any) (xmpp.SessionState, io.ReadWriter, error) {
+			n.manageable = true
+			if n.held == nil {
+				return 0, nil, nil
+			}
+			if err := n.resume(session); err != nil {
+				return 0, nil, err
+			}
+			if !n.resumed {
+				return 0, nil, nil
+			}
+			n.bound = n.held.local
+			session.UpdateAddr(n.bound)
+			return xmpp.Ready, nil, nil
+		},
+	}
+}
+
+// resume asks the server to go on with the stream that broke.
+func (n *negotiation) resume(session *xmpp.Session) error {
+	sm := n.held.sm
+	id, _ := sm.resumable()
+	if id == "" {
+		return nil
+	}
+	request := element.New(nsManagement, "resume", "previd", id, "h", strconv.FormatUint(uint64(sm.handled.Load()), 10))
+	var out serialiser
+	if err := out.copy(request.TokenReader(), 1<<16); err != nil {
+		return err
+	}
+	if _, err := n.wire.Write(out.buf); err != nil {
+		return err
+	}
+	answer, err := readNegotiation(session)
+	if err != nil {
+		return err
+	}
+	h, known := parseCount(answer.Get("h"))
+	switch {
+	case answer.Name == xml.Name{Space: nsManagement, Local: "failed"}:
+		n.certain, n.handled = known, h
+		return nil
+	case answer.Name != xml.Name{Space: nsManagement, Local: "resumed"}:
+		err = fmt.Errorf("link: <%s> instead of the answer to resume", answer.Name.Local)
+	case answer.Get("previd") != id || !known:
+		err = errors.New("link: the server resumed another session")
+	default:
+		err = sm.ack(h)
+	}
+	if err != nil {
+		sm.forget() // the next login begins afresh
+		return err
+	}
+	n.resumed = true
+	return nil
 }
 
 // conditionOf returns the name of the first child of e in the namespace of

@@ -144,6 +144,13 @@ func (p *peer) refuse(raw string) {
 // login plays a login by PLAIN.
 func (p *peer) login() {
 	p.t.Helper()
+	p.authenticate(`<ver xmlns='urn:xmpp:features:rosterver'/>`)
+	p.bind()
+}
+
+// authenticate plays it up to the features of the account.
+func (p *peer) authenticate(features string) {
+	p.t.Helper()
 	p.header()
 	p.send(peerHeader, `<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms></stream:features>`)
 	if raw := p.next(); !strings.Contains(raw, "AGJvdABzZWNyZXQ=") {
@@ -151,7 +158,12 @@ func (p *peer) login() {
 	}
 	p.send(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`)
 	p.header()
-	p.send(peerHeader, `<stream:features><ver xmlns='urn:xmpp:features:rosterver'/><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`)
+	p.send(peerHeader, `<stream:features>`, features, `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`)
+}
+
+// bind plays the rest of it.
+func (p *peer) bind() {
+	p.t.Helper()
 	if raw := p.next(); !strings.Contains(raw, "<resource>bot</resource>") {
 		p.t.Fatalf("peer: bind with %s", raw)
 	}

@@ -90,6 +90,7 @@ func (st *stream) streamRoster(f *framer, outer scope) (taken bool, err error) {
 			return true, err
 		}
 	}
+	st.sm.count()
 	if bad != nil {
 		c.done <- answer{err: &Error{Err: bad, sent: true}}
 		return true, nil

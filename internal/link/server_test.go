@@ -264,6 +264,8 @@ func everyServer(t *testing.T, p *servertest.Server) {
 			bot.Barrier(within(t, 10*time.Second))
 		}
 	})
+	t.Run("a connection that is cut", func(t *testing.T) { breaking(t, p) })
+	t.Run("a connection that goes nowhere", func(t *testing.T) { halfOpen(t, p) })
 	// What mellium's own session does not survive (mellium.im/xmpp v0.22.0).
 	t.Run("odd stanzas of a stranger", func(t *testing.T) {
 		victim := link.New(config(t, p, "bot@localhost/victim", botPassword))
@@ -333,15 +335,15 @@ func restart(t *testing.T, p *servertest.Server) {
 	cfg.Timing.RetryMin, cfg.Timing.RetryMax = 50*time.Millisecond, 200*time.Millisecond
 	downs := make(chan error, 10)
 	ups := make(chan struct{}, 10)
+	states := make(chan link.State, 1000)
+	cfg.OnState = func(st link.State) { states <- st }
 	s := link.New(cfg)
 	s.OnDown(func(err error) { downs <- err })
 	s.OnUp(func(context.Context) { ups <- struct{}{} })
 	start(t, s)
 	<-ups
 	p.Stop(t)
-	if err := <-downs; err == nil {
-		t.Error("down without a reason")
-	}
+	await(states, isDown)
 	_, _, err := s.RoundTripIQ(t.Context(), stanza.IQ{Type: stanza.GetIQ}, element.New("urn:x", "x").TokenReader())
 	var e *link.Error
 	if !errors.As(err, &e) || e.Sent() {
@@ -352,6 +354,9 @@ func restart(t *testing.T, p *servertest.Server) {
 	case <-ups:
 	case <-time.After(20 * time.Second):
 		t.Fatal("not back after 20 s")
+	}
+	if err := <-downs; err == nil {
+		t.Error("down without a reason")
 	}
 	if err := s.Barrier(within(t, 10*time.Second)); err != nil {
 		t.Error(err)

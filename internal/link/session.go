@@ -43,7 +43,8 @@ type Session struct {
 	builtin     map[xml.Name]builtin
 	work        *dispatcher
 	running     atomic.Bool
-	current     atomic.Pointer[stream] // nil while not logged in
+	current     atomic.Pointer[stream] // nil before a login, and after the end of what it began
+	held        *stream                // of Run: broken, and to be resumed
 	clockOffset atomic.Pointer[time.Duration]
 
 	mu    sync.Mutex
@@ -87,15 +88,23 @@ func (s *Session) HandlePresence(h func(context.Context, stanza.Presence, xml.To
 func (s *Session) HandleRoster(h func(context.Context, roster.Item)) { s.onRoster = h }
 
 // OnUp adds a function that runs after every login, on a goroutine of its own,
-// after those added before it. Its context ends with the connection.
+// after those added before it. When a broken connection is replaced by one that
+// resumes the session (XEP-0198), there is nothing to do, and it does not run:
+// roster, presence and all that the server knows of the session are as they
+// were. Its context ends with the session on the server.
 func (s *Session) OnUp(f func(context.Context)) { s.onUp = append(s.onUp, f) }
 
-// OnDown adds a function that is told why a connection ended, on the goroutine
-// of Run. It must not block.
+// OnDown adds a function that is told when the session of the last login is gone,
+// and why its connection had ended, on the goroutine of Run. It must not block. A
+// connection that broke is told to Config.OnState at once; the session is gone
+// only when it could not be resumed.
 func (s *Session) OnDown(f func(error)) { s.onDown = append(s.onDown, f) }
 
-// Up reports whether the session is logged in.
-func (s *Session) Up() bool { return s.current.Load() != nil }
+// Up reports whether the session is logged in and has a connection.
+func (s *Session) Up() bool {
+	st := s.current.Load()
+	return st != nil && st.conn.Load() != nil
+}
 
 // Ready returns a channel that is closed while the session is logged in. After
 // a connection has ended, there is a new one.
@@ -137,6 +146,7 @@ func (s *Session) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	s.work.run(ctx)
 	defer s.work.wait()
+	defer func() { s.retire(s.held, ErrClosed) }()
 	defer cancel()
 	var away time.Duration // spent without a session since the last stable one
 	for {
@@ -252,24 +262,69 @@ func (s *Session) connectAndServe(ctx context.Context) (lasted time.Duration, er
 	if s.cfg.Component == nil && !n.bound.Bare().Equal(s.cfg.JID.Bare()) {
 		s.log.Warn("the server changed the address", "want", s.cfg.JID, "have", n.bound)
 	}
-	st := newStream(s, n)
+	st := s.streamOf(n)
 	s.log.Info("logged in", "jid", n.bound, "server", n.wire.RemoteAddr(),
-		"tls", n.wire.ConnectionState().Version != 0, "mechanism", n.mechanism)
+		"tls", n.wire.ConnectionState().Version != 0, "mechanism", n.mechanism, "resumed", n.resumed)
 	began := time.Now()
-	err = st.serve(ctx)
+	err = newConnection(st, n).serve(ctx)
+	if ctx.Err() == nil && st.resumable(err) {
+		s.held = st
+		st.wait(err)
+	} else {
+		s.retire(st, err)
+	}
 	return time.Since(began), err
 }
 
-// setUp publishes st, or that there is no stream any more.
-func (s *Session) setUp(st *stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st != nil {
-		s.current.Store(st)
-		close(s.ready)
+// streamOf returns the stream that n has resumed, or a new one; then what was
+// held is over.
+func (s *Session) streamOf(n *negotiation) *stream {
+	held := s.held
+	s.held = nil
+	if n.resumed {
+		s.stats.Resumed.Add(1)
+		held.mechanism = n.mechanism
+		held.goOn()
+		return held
+	}
+	st := newStream(s, n)
+	st.mechanism = n.mechanism
+	if held != nil {
+		if n.certain {
+			if rest := held.undelivered(n.handled); held.full == st.full {
+				st.carried = rest
+			}
+		}
+		s.retire(held, fmt.Errorf("%w: %w", errNotResumed, held.err))
+	}
+	return st
+}
+
+// retire ends st, which may be nil, and tells of it.
+func (s *Session) retire(st *stream, err error) {
+	if st == nil {
 		return
 	}
-	if s.current.Swap(nil) != nil {
+	st.end(err)
+	for _, f := range s.onDown {
+		f(err)
+	}
+}
+
+// connected publishes that c carries its stream.
+func (s *Session) connected(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.st.conn.Store(c)
+	s.current.Store(c.st)
+	close(s.ready)
+}
+
+// disconnected publishes that c does not any more.
+func (s *Session) disconnected(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.st.conn.CompareAndSwap(c, nil) {
 		s.ready = make(chan struct{})
 	}
 }
@@ -284,11 +339,12 @@ type Stats struct {
 	Unexpected uint64 // answers that nobody waits for: late, doubled or forged
 	Unanswered uint64 // answers that could not be sent
 	Failed     uint64 // handlers that panicked or broke their promise
-	Reconnects uint64
+	Reconnects uint64 // waits after a connection ended or could not be made
+	Resumed    uint64 // connections that went on with the session of the one before
 }
 
 type counters struct {
-	Received, Written, Refused, Oversized, Malformed, Unexpected, Unanswered, Failed, Reconnects atomic.Uint64
+	Received, Written, Refused, Oversized, Malformed, Unexpected, Unanswered, Failed, Reconnects, Resumed atomic.Uint64
 }
 
 // Stats returns the counts so far.
@@ -296,7 +352,7 @@ func (s *Session) Stats() Stats {
 	c := &s.stats
 	return Stats{
 		c.Received.Load(), c.Written.Load(), c.Refused.Load(), c.Oversized.Load(), c.Malformed.Load(),
-		c.Unexpected.Load(), c.Unanswered.Load(), c.Failed.Load(), c.Reconnects.Load(),
+		c.Unexpected.Load(), c.Unanswered.Load(), c.Failed.Load(), c.Reconnects.Load(), c.Resumed.Load(),
 	}
 }
 

@@ -64,7 +64,7 @@ func (st *stream) peerKey(peer string) string {
 func (st *stream) track(c *call) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.ended {
+	if st.closed {
 		return ErrClosed
 	}
 	if _, ok := st.pending[c.key]; ok {
@@ -96,7 +96,7 @@ func (s *Session) roundTrip(ctx context.Context, iq *stanza.IQ, payload xml.Toke
 		return answer{err: &Error{Err: fmt.Errorf("%w: an IQ of type %q is no request", ErrNotStanza, iq.Type)}}
 	}
 	st := s.current.Load()
-	if st == nil {
+	if st == nil || st.conn.Load() == nil {
 		return answer{err: &Error{Err: ErrClosed}}
 	}
 	to := iq.To.String()

@@ -1,11 +1,13 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"mellium.im/xmpp/stanza"
 )
@@ -47,60 +49,163 @@ const (
 	writeBufKeep = 256 << 10 // do not keep a larger buffer
 )
 
-// write is the one goroutine that writes. It ends with the stream. Whatever is
-// queued when the server is slower than the callers is written in one go.
-func (st *stream) write() {
-	var ser serialiser
-	var batch []*outgoing
-	for {
-		var o *outgoing
+// write is the one goroutine that writes. It ends with the connection. Whatever
+// is queued when the server is slower than the callers is written in one go.
+func (c *connection) write() {
+	w := &writer{c: c, st: c.st, sm: c.st.sm}
+	w.ask = time.NewTimer(askAfter)
+	w.ask.Stop()
+	defer w.ask.Stop()
+	if !w.open() {
+		return
+	}
+	for w.turn() {
+	}
+}
+
+// A writer is the state of the goroutine that writes to one connection.
+type writer struct {
+	c   *connection
+	st  *stream
+	sm  *management
+	ser serialiser
+
+	batch []*outgoing
+	ends  []int // where in ser.buf each of them ends
+
+	ask   *time.Timer // when the server is to be asked what it has taken
+	armed bool
+}
+
+// open writes what comes before anything else: on a new stream that it is to be
+// managed, and what the one before it could not deliver; on a resumed one all
+// that the server has not had.
+func (w *writer) open() bool {
+	if w.c.resumed {
+		for _, u := range w.sm.rest() {
+			if w.ser.buf = append(w.ser.buf, u.raw...); len(w.ser.buf) >= writeBatch && !w.flush() {
+				return false
+			}
+		}
+		w.ser.buf = append(w.ser.buf, w.sm.ask()...)
+		return w.flush()
+	}
+	if !w.sm.enabling() {
+		return true
+	}
+	w.ser.buf = fmt.Appendf(w.ser.buf, "<enable xmlns='%s' resume='true' max='%d'/>", nsManagement, w.st.s.cfg.Timing.Resume/time.Second)
+	carried := w.st.carried
+	w.st.carried = nil
+	for _, raw := range carried {
+		w.sm.push(raw, []int{len(raw)}, []*outgoing{{}})
+		if w.ser.buf = append(w.ser.buf, raw...); len(w.ser.buf) >= writeBatch && !w.flush() {
+			return false
+		}
+	}
+	return w.flush()
+}
+
+// turn waits for something to write, and writes it with all that waits beside
+// it. It is false when nothing more is to be written.
+func (w *writer) turn() bool {
+	stanzas, size := w.sm.space()
+	out, urgent := w.st.out, w.st.urgent
+	if stanzas <= 0 || size <= 0 { // until the server has taken some
+		out, urgent = nil, nil
+	}
+	var o *outgoing
+	select {
+	case o = <-urgent:
+	default:
 		select {
-		case o = <-st.urgent:
-		default:
-			select {
-			case o = <-st.urgent:
-			case o = <-st.out:
-			case <-st.closer:
-				if o = st.poll(); o == nil {
-					st.goodbye()
-					return
-				}
-			case <-st.done:
-				return
+		case o = <-urgent:
+		case o = <-out:
+		case <-w.sm.wake:
+		case <-w.ask.C:
+			w.armed = false
+			if w.sm.waiting() {
+				w.sm.askDue.Store(true)
 			}
-		}
-		ser.buf, batch = ser.buf[:0], batch[:0]
-		for ; o != nil; o = st.poll() {
-			if st.serialise(&ser, o) {
-				batch = append(batch, o)
+		case last := <-w.c.last:
+			w.ser.buf = append(w.ser.buf, last.text...)
+			w.flush()
+			w.c.fail(last.err)
+			return false
+		case <-w.c.closer:
+			if out != nil {
+				o = w.st.poll()
 			}
-			if len(ser.buf) >= writeBatch {
-				break
+			if o == nil {
+				w.goodbye()
+				return false
 			}
+		case <-w.c.done:
+			return false
 		}
-		if len(ser.buf) == 0 {
-			continue
+	}
+	if w.sm.ackDue.Swap(false) {
+		w.ser.buf = append(w.ser.buf, w.sm.acknowledge()...)
+	}
+	start := len(w.ser.buf)
+	for o != nil {
+		if w.st.serialise(&w.ser, o) {
+			w.batch = append(w.batch, o)
+			w.ends = append(w.ends, len(w.ser.buf)-start)
 		}
-		_, err := st.wire.Write(ser.buf)
-		if err != nil {
-			// Part of it may have been taken: nothing sensible can follow.
-			err = fmt.Errorf("%w: writing failed: %w", ErrUnreachable, err)
-			st.fail(err)
-			for _, o := range batch {
-				o.finish(&Error{Err: err, sent: true})
-			}
-			return
+		if written := len(w.ser.buf) - start; written >= writeBatch || written >= size || len(w.batch) >= stanzas {
+			break
 		}
-		st.s.stats.Written.Add(uint64(len(batch)))
-		for _, o := range batch {
-			if o.written != nil {
-				o.written <- nil
-			}
+		o = w.st.poll()
+	}
+	ask := false
+	if len(w.batch) > 0 {
+		ask = w.sm.push(w.ser.buf[start:], w.ends, w.batch)
+	}
+	if w.sm.askDue.Swap(false) || ask {
+		w.ser.buf = append(w.ser.buf, w.sm.ask()...)
+	} else if stanzas < unlimited && !w.armed && (len(w.batch) > 0 || out == nil) {
+		w.armed = true
+		w.ask.Reset(askAfter)
+	}
+	return w.flush()
+}
+
+// flush writes what is in the buffer and tells those whose stanzas it holds.
+func (w *writer) flush() bool {
+	defer func() {
+		if cap(w.ser.buf) > writeBufKeep {
+			w.ser.buf = nil
 		}
-		if cap(ser.buf) > writeBufKeep {
-			ser.buf = nil
+		clear(w.batch)
+		w.ser.buf, w.batch, w.ends = w.ser.buf[:0], w.batch[:0], w.ends[:0]
+	}()
+	if len(w.ser.buf) == 0 {
+		return true
+	}
+	if _, err := w.c.wire.Write(w.ser.buf); err != nil {
+		// Part of it may have been taken: nothing sensible can follow here.
+		err = fmt.Errorf("%w: writing failed: %w", ErrUnreachable, err)
+		w.c.fail(err)
+		if w.st.resumable(w.c.err) { // the next connection begins with these
+			w.handed()
+			return false
 		}
-		clear(batch)
+		for _, o := range w.batch {
+			o.finish(&Error{Err: err, sent: true})
+		}
+		return false
+	}
+	w.st.s.stats.Written.Add(uint64(len(w.batch)))
+	w.handed()
+	return true
+}
+
+// handed tells senders that their stanzas are on the way.
+func (w *writer) handed() {
+	for _, o := range w.batch {
+		if o.written != nil {
+			o.written <- nil
+		}
 	}
 }
 
@@ -120,16 +225,23 @@ func (st *stream) poll() *outgoing {
 }
 
 // goodbye ends our side of the stream, RFC 6120 4.4. The reader sees the
-// server's side end.
-func (st *stream) goodbye() {
+// server's side end. A stream that is closed like this cannot be resumed
+// (XEP-0198#resumption).
+func (w *writer) goodbye() {
 	bye := "</stream:stream>"
-	if st.present.Load() {
+	if w.sm.active() { // or the server would take what came last for undelivered
+		bye = w.sm.acknowledge() + bye
+	}
+	if w.st.present.Load() {
 		bye = "<presence type='unavailable'/>" + bye
 	}
-	if _, err := st.wire.Write([]byte(bye)); err != nil {
-		st.fail(ErrClosed)
+	if _, err := w.c.wire.Write([]byte(bye)); err != nil {
+		w.c.fail(ErrClosed)
 	}
 }
+
+// isPresence reports whether a stanza as it was written is a presence.
+func isPresence(raw []byte) bool { return bytes.HasPrefix(raw, []byte("<presence")) }
 
 func (o *outgoing) finish(err error) {
 	if o.written != nil {
@@ -267,30 +379,38 @@ func (s *stanzaReader) Token() (xml.Token, error) {
 }
 
 // Send writes the stanza that r yields and returns when it was handed to the
-// connection. An error tells by its Sent method whether it may have left.
-// R is read on another goroutine when the stanza is its turn, but not after
-// Send has returned. Requests are sent with [Session.RoundTripIQ].
+// connection. While a broken connection may be resumed (XEP-0198), it waits for
+// that. An error tells by its Sent method whether the stanza may have left. R is
+// read on another goroutine when the stanza is its turn, but not after Send has
+// returned. Requests are sent with [Session.RoundTripIQ].
 func (s *Session) Send(ctx context.Context, r xml.TokenReader) error {
 	st := s.current.Load()
 	if st == nil {
 		return &Error{Err: ErrClosed}
 	}
+	return st.send(ctx, r)
+}
+
+func (st *stream) send(ctx context.Context, r xml.TokenReader) error {
 	o := &outgoing{payload: r, written: make(chan error, 1)}
 	if err := st.enqueue(ctx, o); err != nil {
 		return err
+	}
+	if st.refuses() { // possibly nobody looks into the queue any more
+		return st.withdraw(o, ErrClosed)
 	}
 	select {
 	case err := <-o.written:
 		return err
 	case <-ctx.Done():
-		return st.giveUp(o, context.Cause(ctx))
+		return st.withdraw(o, context.Cause(ctx))
 	case <-st.done:
-		return st.giveUp(o, fmt.Errorf("%w: %w", ErrClosed, st.err))
+		return st.withdraw(o, fmt.Errorf("%w: %w", ErrClosed, st.err))
 	}
 }
 
-// giveUp withdraws o and returns what its sender is told.
-func (st *stream) giveUp(o *outgoing, err error) error {
+// withdraw withdraws o and returns what its sender is told.
+func (st *stream) withdraw(o *outgoing, err error) error {
 	sent := o.withdraw()
 	select {
 	case result := <-o.written:
