@@ -136,11 +136,10 @@ func newAgent(lc link.Config, hc hostagent.Config) (*agentPart, error) {
 	}
 	part.session.HandleIQ(xml.Name{Space: rpc.NS}, part.agent.Mux().HandleIQ)
 	part.agent.SetPresence(func(ctx context.Context, m agentapi.Mood) {
-		if !part.session.Up() {
-			return // the next login says it
-		}
 		p, payload := hostagent.Presence(m)
-		if err := part.session.SendPresence(ctx, p, payload); err != nil {
+		// While the connection is broken, this waits for the next; without a session
+		// the next login says it.
+		if err := part.session.SendPresence(ctx, p, payload); err != nil && !errors.Is(err, link.ErrClosed) {
 			hc.Log.WarnContext(ctx, "mood not sent", "err", err)
 		}
 	})

@@ -26,9 +26,15 @@ func watch(s *link.Session, f *fleet.Fleet, log *slog.Logger, seen func()) {
 	s.HandleRoster(func(_ context.Context, item roster.Item) { f.Update(contact(item)) })
 	s.OnDown(func(error) { f.Down() })
 	s.OnUp(func(ctx context.Context) {
-		if err := look(ctx, s, f); err != nil {
-			log.ErrorContext(ctx, "no picture of the hosts", "err", err)
-			return
+		for err := look(ctx, s, f); err != nil; err = look(ctx, s, f) {
+			if ctx.Err() == nil {
+				log.ErrorContext(ctx, "no picture of the hosts yet", "err", err)
+			}
+			select {
+			case <-time.After(lookAgain):
+			case <-ctx.Done(): // the next login looks
+				return
+			}
 		}
 		f.Back()
 		if seen != nil {
@@ -36,6 +42,10 @@ func watch(s *link.Session, f *fleet.Fleet, log *slog.Logger, seen func()) {
 		}
 	})
 }
+
+// lookAgain is the wait after a look that failed: most likely the connection
+// broke in the middle, and is about to be resumed.
+const lookAgain = 2 * time.Second
 
 // look fetches the roster, says that this session is there, and waits until the
 // server has told who else is.
