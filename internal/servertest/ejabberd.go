@@ -66,7 +66,7 @@ func StartEjabberd(t testing.TB, o Options) *Server {
 		s.Component, e.api = loopback(ports[len(ejabberdPorts)]), loopback(ports[len(ejabberdPorts)+1])
 		s.write(t, "ejabberd.yml", []byte(e.config(t, string(shipped), o)))
 		s.write(t, "adminbot.yml", []byte(e.more(t, o)))
-		s.write(t, "ejabberdctl.cfg", fmt.Appendf(nil, "ERL_DIST_PORT=%d\nINET_DIST_INTERFACE=127.0.0.1\n", ports[len(ports)-1]))
+		s.write(t, "ejabberdctl.cfg", fmt.Appendf(nil, "ERL_DIST_PORT=%d\n", ports[len(ports)-1]))
 	})
 	if err := e.load(t, withRoles(o.Accounts)); err != nil {
 		t.Fatalf("servertest: accounts: %v\n%s", err, s.Log())

@@ -3,6 +3,7 @@
 package servertest_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,9 +11,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"adminbot/docs"
 	"adminbot/internal/servertest"
+	"adminbot/internal/xmpp/roster"
 )
 
 // The accounts and contacts that both pages set up.
@@ -114,6 +117,25 @@ func TestEjabberdPage(t *testing.T) {
 	shell(t, s.Dir, commands(t, docs.Ejabberd, "ejabberdctl"), "ejabberdctl", ctl)
 	onPage.check(t, s)
 
+	t.Run("a new host is seen at once", func(t *testing.T) {
+		bot := session(s, "adminbot@example.net/bot", "PASSWORD")
+		pushed := make(chan string, 10)
+		bot.HandleRoster(func(_ context.Context, item roster.Item) { pushed <- item.JID.String() })
+		run(t, bot)
+		if _, err := bot.Roster(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.AddAccounts(t, servertest.Account{Name: "web03", Password: "x"}) // register and srg_user_add
+		select {
+		case got := <-pushed:
+			if got != "web03@example.net" {
+				t.Errorf("pushed %s", got)
+			}
+		case <-time.After(time.Minute):
+			t.Error("not within a minute")
+		}
+	})
+
 	t.Run("large sites", func(t *testing.T) {
 		write(t, s.Dir, "hosts.txt", "db01 PASSWORD\ndb02 other\n")
 		const title = "# adminbot-dump.sh : hosts.txt (NAME PASSWORD) to a dump for ejabberdctl load"
@@ -127,7 +149,7 @@ func TestEjabberdPage(t *testing.T) {
 		s.Stop(t)
 		s.Start(t)
 		contacts{
-			{"adminbot", "PASSWORD", "Hosts: db01 (both), db02 (both), web01 (both), web02 (both)"},
+			{"adminbot", "PASSWORD", "Hosts: db01 (both), db02 (both), web01 (both), web02 (both), web03 (both)"},
 			{"alice", "PASSWORD", "AdminBot: adminbot (both); Hosts: "},
 			{"db01", "PASSWORD", "AdminBot: adminbot (both); Hosts: ; People: alice (both)"},
 			{"db02", "other", "AdminBot: adminbot (both)"},

@@ -17,12 +17,15 @@ import (
 	"adminbot/internal/servertest"
 )
 
-// connect runs a session until the test ends.
-func connect(t *testing.T, s *servertest.Server, address, password string) *link.Session {
-	t.Helper()
-	session := link.New(link.Config{
+func session(s *servertest.Server, address, password string) *link.Session {
+	return link.New(link.Config{
 		JID: jid.MustParse(address), Password: func() (string, error) { return password, nil }, Addr: s.Addr, TLS: s.TLS(),
 	})
+}
+
+// run keeps a session up until the test ends.
+func run(t *testing.T, session *link.Session) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- session.Run(ctx) }()
@@ -33,9 +36,16 @@ func connect(t *testing.T, s *servertest.Server, address, password string) *link
 	select {
 	case <-session.Ready():
 	case <-time.After(time.Minute):
-		t.Fatalf("%s is not logged in after a minute", address)
+		t.Fatal("not logged in after a minute")
 	}
-	return session
+}
+
+// connect is an account's session, until the test ends.
+func connect(t *testing.T, s *servertest.Server, address, password string) *link.Session {
+	t.Helper()
+	one := session(s, address, password)
+	run(t, one)
+	return one
 }
 
 // groups are the contacts of a session by group.
