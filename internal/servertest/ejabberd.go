@@ -33,6 +33,7 @@ type ejabberd struct {
 	s     *Server
 	ports []int // of its listeners, as in ejabberd.yml; then of Erlang's distribution
 	api   string
+	libs  string // where Erlang finds ejabberd
 
 	hash     func() hash.Hash // of the stored passwords
 	hashName string           // as ejabberd calls it
@@ -51,6 +52,9 @@ func StartEjabberd(t testing.TB, o Options) *Server {
 	}
 	s := prepare(t, "ejabberd", &o)
 	e := &ejabberd{s: s, hash: sha256.New, hashName: "sha256"}
+	if found, _ := filepath.Glob("/usr/lib/*/ejabberd-*"); len(found) > 0 {
+		e.libs = filepath.Dir(found[0])
+	}
 	if o.Limits == Shipped {
 		e.hash, e.hashName = sha1.New, "sha"
 	}
@@ -178,7 +182,7 @@ func (e *ejabberd) start(t testing.TB) error {
 	cmd.Dir = e.s.Dir
 	cmd.Env = append(os.Environ(),
 		"HOME="+e.s.Dir, // Erlang keeps its cookie there
-		"ERL_LIBS=/usr/lib/x86_64-linux-gnu",
+		"ERL_LIBS="+e.libs,
 		"ERL_MAX_PORTS=32000", "ERL_MAX_ETS_TABLES=1400",
 		"ERL_INETRC="+e.file("inetrc"),
 		"ERL_CRASH_DUMP_BYTES=0",

@@ -113,6 +113,29 @@ func TestContacts(t *testing.T) {
 	})
 }
 
+// TestMeasured starts what measurements use: no TLS, no limits.
+func TestMeasured(t *testing.T) {
+	servertest.Each(t, servertest.Options{
+		Accounts: servertest.Hosts(2, "pw"), Limits: servertest.Unlimited, NoTLS: true, Resume: 20 * time.Second,
+	}, func(t *testing.T, s *servertest.Server) {
+		for i := range 12 { // more sessions than ejabberd has for an account as shipped
+			one := link.New(link.Config{
+				JID:      jid.MustParse(fmt.Sprintf("host00001@localhost/%d", i)),
+				Password: func() (string, error) { return "pw", nil }, Addr: s.Addr, Plaintext: true,
+			})
+			run(t, one)
+			if err := one.Barrier(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if n := one.Stats().Reconnects; n != 0 {
+					t.Errorf("session %d was ended", i)
+				}
+			})
+		}
+	})
+}
+
 // TestManyContacts has more hosts than a groups file is good for.
 func TestManyContacts(t *testing.T) {
 	const hosts = 1000
