@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -96,15 +97,27 @@ func BenchmarkSerialise(b *testing.B) {
 }
 
 // echo answers every request on conn as a server does, without reading it.
-func echo(b *testing.B, conn net.Conn) {
+func echo(b *testing.B, conn net.Conn, features string) {
 	p := &peer{b, conn, newFramer(conn)}
-	p.login()
+	p.authenticate(features)
+	p.bind()
 	var out []byte
+	handled := 0
 	for {
 		raw, err := p.raw()
 		if err != nil {
 			return
 		}
+		switch {
+		case raw == askText:
+			out = fmt.Appendf(out[:0], "<a xmlns='urn:xmpp:sm:3' h='%d'/>", handled)
+			conn.Write(out)
+			continue
+		case strings.HasPrefix(raw, "<enable"):
+			io.WriteString(conn, enabledText)
+			continue
+		}
+		handled++
 		start := p.parse(raw)
 		out = append(out[:0], "<iq type='result' from='"...)
 		out = append(out, attr(&start, "to")...)
@@ -117,8 +130,8 @@ func echo(b *testing.B, conn net.Conn) {
 	}
 }
 
-// benchSession logs in over loopback TCP.
-func benchSession(b *testing.B) *Session {
+// benchSession logs in over loopback TCP, to a server with these features.
+func benchSession(b *testing.B, features string) *Session {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -126,7 +139,7 @@ func benchSession(b *testing.B) *Session {
 	go func() {
 		conn, err := l.Accept()
 		if err == nil {
-			echo(b, conn)
+			echo(b, conn, features)
 		}
 	}()
 	s := New(Config{
@@ -151,27 +164,38 @@ func roundTrip(b *testing.B, s *Session, to jid.JID) {
 
 // BenchmarkRoundTrip is one call after the other.
 func BenchmarkRoundTrip(b *testing.B) {
-	s := benchSession(b)
 	to := jid.MustParse("web01@hosts.example/agent")
-	b.ReportAllocs()
-	for b.Loop() {
-		roundTrip(b, s, to)
+	managedOrNot(b, func(b *testing.B, s *Session) {
+		for b.Loop() {
+			roundTrip(b, s, to)
+		}
+	})
+}
+
+// managedOrNot compares sessions with and without XEP-0198.
+func managedOrNot(b *testing.B, f func(*testing.B, *Session)) {
+	for _, bb := range []struct{ name, features string }{{"plain", ""}, {"managed", smFeature}} {
+		b.Run(bb.name, func(b *testing.B) {
+			s := benchSession(b, bb.features)
+			b.ReportAllocs()
+			f(b, s)
+		})
 	}
 }
 
 // BenchmarkFanOut is 9,500 calls to as many hosts at once.
 func BenchmarkFanOut(b *testing.B) {
-	s := benchSession(b)
 	hosts := make([]jid.JID, 9500)
 	for i := range hosts {
 		hosts[i] = jid.MustParse("h" + strings.Repeat("x", i%7) + "@hosts.example/agent")
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		var wg sync.WaitGroup
-		for _, h := range hosts {
-			wg.Go(func() { roundTrip(b, s, h) })
+	managedOrNot(b, func(b *testing.B, s *Session) {
+		for b.Loop() {
+			var wg sync.WaitGroup
+			for _, h := range hosts {
+				wg.Go(func() { roundTrip(b, s, h) })
+			}
+			wg.Wait()
 		}
-		wg.Wait()
-	}
+	})
 }

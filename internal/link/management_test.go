@@ -1,11 +1,14 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -731,6 +734,41 @@ func TestHalfOpen(t *testing.T) {
 				again.conn.Close()
 				end()
 			})
+		}
+	}
+}
+
+// TestExamplesOfXEP0198 reads what servers say there, testdata/xep-0198.
+func TestExamplesOfXEP0198(t *testing.T) {
+	example := func(number string) *received {
+		files, err := filepath.Glob("testdata/xep-0198/" + number + "-*.xml")
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		text, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := parseElement(bytes.TrimSpace(text), streamScope(), new(nameCache))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	for _, tt := range []struct {
+		number, id string
+	}{
+		{"002", ""}, {"003", "some-long-sm-id"}, {"012", "some-long-sm-id"}, {"013", ""}, {"014", "some-long-sm-id"},
+	} {
+		m := newManagement(&Limits{})
+		m.enabled(example(tt.number))
+		if id, _ := m.resumable(); id != tt.id || !m.active() {
+			t.Errorf("example %s: id %q, active %t", tt.number, id, m.active())
+		}
+	}
+	for number, name := range map[string]string{"015": "resume", "016": "resumed", "017": "failed", "018": "failed"} {
+		if e := example(number); e.start.Name != (xml.Name{Space: nsManagement, Local: name}) {
+			t.Errorf("example %s: %v", number, e.start.Name)
 		}
 	}
 }
