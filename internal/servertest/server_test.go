@@ -91,7 +91,7 @@ func (all contacts) check(t *testing.T, s *servertest.Server) {
 // TestContacts looks at who is on whose contact list, on every server, before
 // and after it was restarted and killed.
 func TestContacts(t *testing.T) {
-	servertest.EachLimits(t, servertest.Options{Accounts: []servertest.Account{
+	servertest.Each(t, servertest.Options{Accounts: []servertest.Account{
 		{Name: "adminbot", Password: "pw b", Role: account.Bot},
 		{Name: "alice", Password: "pw a", Role: account.Admin},
 		{Name: "web01", Password: "pw 1"},
@@ -143,6 +143,7 @@ func TestManyContacts(t *testing.T) {
 		servertest.Account{Name: "adminbot", Password: "pw b", Role: account.Bot},
 		servertest.Account{Name: "alice", Password: "pw a", Role: account.User},
 	)}, func(t *testing.T, s *servertest.Server) {
+		t.Parallel()
 		host := groups(t, connect(t, s, "host00500@localhost/agent", "pw h"))
 		bot := groups(t, connect(t, s, "adminbot@localhost/bot", "pw b"))
 		alice := groups(t, connect(t, s, "alice@localhost/phone", "pw a"))
