@@ -84,11 +84,7 @@ func (c *connection) fail(err error) {
 
 // say has the writer say something before the connection ends with err, and
 // waits for that.
-func (c *connection) say(text string, err error) error {
-	select {
-	case c.last <- &lastWord{text, err}:
-		<-c.done
-	case <-c.done:
-	}
-	return err
+func (c *connection) say(text string, err error) {
+	c.last <- &lastWord{text, err} // the reader says one thing only
+	<-c.done
 }

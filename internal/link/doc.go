@@ -15,6 +15,12 @@
 // order (but see package turn), different senders beside each other. Pings and
 // queries for disco#info, version and time are answered at once.
 //
+// A connection that breaks need not end the session: where the server offers
+// XEP-0198, the next one resumes it. Calls that were written stay pending,
+// answers and messages wait, what was not acknowledged is written again, and
+// [Session.OnUp] does not run. Otherwise every call ends with an [Error] that
+// says whether it may have been seen.
+//
 // No stanza of a peer ends the session, whatever it looks like: too large, too
 // deep, malformed, forged, or making a handler panic. Every IQ request that can
 // be answered gets exactly one answer.
