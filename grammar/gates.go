@@ -340,7 +340,7 @@ func (r *reader) statement() bool {
 		}
 	}
 	end := len(ws)
-	if r.gates.at > i {
+	if r.gates.at > i && !slices.Contains(copulas, ws[r.gates.at].text) {
 		end = r.gates.at // what a condition says is not what the line says
 	}
 	for k := i; k < end; k++ {
@@ -352,6 +352,16 @@ func (r *reader) statement() bool {
 		}
 	}
 	return false
+}
+
+// tells reports whether a line that could be a question is a report about a
+// thing: "web01 has been rebooted", but not "which hosts have been rebooted".
+func (r *reader) tells() bool {
+	i := r.skipPolite()
+	if i >= len(r.la.words) || r.asks() || !r.statement() || r.imperative() {
+		return false
+	}
+	return r.isHosts(i) || slices.ContainsFunc(r.la.matches[i], func(m match) bool { return len(m.n.names) > 0 })
 }
 
 // skipPolite is the first word that is not courtesy.
@@ -378,4 +388,4 @@ next:
 
 var questionWords = []string{"what", "which", "who", "whom", "whose", "where", "when", "why", "how", "is", "are", "do", "does", "did", "has", "have", "was", "were", "any", "can", "could", "would", "will", "should", "show", "list", "tell", "give", "find", "get"}
 
-var copulas = []string{"is", "are", "was", "were", "has", "have", "had", "'s", "'re", "'m", "got", "looks", "seems", "went", "did", "keeps", "feels", "became", "needs", "came", "crashed", "failed", "died", "been", "gone", "works", "worked", "finished", "done", "'ve", "'ll"}
+var copulas = []string{"should", "must", "is", "are", "was", "were", "has", "have", "had", "'s", "'re", "'m", "got", "looks", "seems", "went", "did", "keeps", "feels", "became", "needs", "came", "crashed", "failed", "died", "been", "gone", "works", "worked", "finished", "done", "'ve", "'ll"}

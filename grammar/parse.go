@@ -134,6 +134,9 @@ func (r *reader) guard(out Reading) Reading {
 		writes = writes || r.lx.write(c.Method) && !c.DryRun && c.Method != methodCancel
 	}
 	if !writes {
+		if r.tells() {
+			return Reading{Status: NotACommand} // web01 has been rebooted
+		}
 		return out
 	}
 	if c := out.Commands[0]; c.Method == methodConfirm && c.Args["id"] == nil && !r.planned() && r.la.words[0].text != methodConfirm {
