@@ -3,6 +3,7 @@
 package xmppd
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"adminbot/internal/account"
 )
@@ -40,7 +42,7 @@ func TestProfanity(t *testing.T) {
 			host, port, _ := net.SplitHostPort(addr)
 			for name, text := range map[string]string{
 				"data/profanity/accounts": fmt.Sprintf("[alice]\nenabled=true\njid=alice@example.org\nserver=%s\nport=%s\npassword=secret of alice\nresource=%s\ntls.policy=%s\n", host, port, policy, policy),
-				"config/profanity/profrc": "[logging]\nchlog=true\n[ui]\nsplash=false\n",
+				"config/profanity/profrc": "[logging]\nchlog=true\n[ui]\nsplash=false\n[connection]\nreconnect=1\n",
 			} {
 				file := filepath.Join(dir, name)
 				if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -82,10 +84,42 @@ func TestProfanity(t *testing.T) {
 			for got := ""; !strings.Contains(got, "<body>show disk on web01</body>"); {
 				got = bot.next(t)
 			}
+			// Its connection breaks: it comes back by itself, as if nothing had
+			// been, and has what was sent meanwhile (XEP-0198).
+			session := r.session([]byte(me))
+			session.cut()
+			bot.send(t, "<message to='"+me+"' type='chat'><body>web02: 43% used</body></message>")
+			bot.settle(t)
+			for deadline := time.Now().Add(30 * time.Second); session.lacks("43% used"); {
+				if time.Now().After(deadline) {
+					t.Fatal("it does not come back")
+				}
+				for _, got := range bot.settle(t) {
+					if strings.Contains(got, "type='unavailable'") {
+						t.Errorf("the bot got %s", got)
+					}
+				}
+			}
+			if r.session([]byte(me)) != session {
+				t.Error("it came back with a new session")
+			}
+			fmt.Fprint(keys, "/msg bot@example.org show disk on web02\r")
+			for got := ""; !strings.Contains(got, "<body>show disk on web02</body>"); {
+				if got = bot.next(t); strings.Contains(got, "type='unavailable'") {
+					t.Errorf("the bot got %s", got)
+				}
+			}
 			fmt.Fprint(keys, "/quit\r")
 			for got := ""; !strings.Contains(got, "from='"+me+"' type='unavailable'"); {
 				got = bot.next(t)
 			}
 		})
 	}
+}
+
+// lacks reports whether a client has not acknowledged a stanza with a text.
+func (s *session) lacks(text string) bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return bytes.Contains(s.sm.sent.buf[s.sm.sent.off:], []byte(text))
 }

@@ -3,6 +3,7 @@
 package xmppd
 
 import (
+	"fmt"
 	"net"
 	"os/exec"
 	"strings"
@@ -90,5 +91,25 @@ func TestWrongCertificate(t *testing.T) {
 	out, err := exec.Command(python, "testdata/slix.py", host, port, "direct", otherCA, "any").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "FAILED") || strings.Contains(string(out), "up alice") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestSlixmppResumes cuts slixmpp's connection: with its stream management it
+// comes back and has missed nothing.
+func TestSlixmppResumes(t *testing.T) {
+	needSlixmpp(t)
+	m := newMemory()
+	m.add(t, "alice", account.User)
+	m.add(t, "bob", account.User)
+	r := start(t, m, func(c *Config) { c.PlainLoopback = false })
+	host, port, _ := net.SplitHostPort(r.c2s)
+	out, err := exec.Command(python, "testdata/slixsm.py", host, port, r.ca).Output()
+	want := "up\nsm_enabled\none\n"
+	for i := range 3 {
+		want += fmt.Sprintf("disconnected\nsession_resumed\nwhile away %d\nback %d\n", i, i)
+	}
+	want += "more 0\n"
+	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(out), "\n")); d != "" || err != nil {
+		t.Errorf("%v: -want +got\n%s", err, d)
 	}
 }
