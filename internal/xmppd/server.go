@@ -4,7 +4,8 @@
 // Fill in a [Config] with the stores, make a [Server] with [New], and let
 // [Server.Serve] run on listeners of any kind. Clients connect by STARTTLS or
 // direct TLS and log in by SCRAM; components connect by XEP-0114. There are no
-// connections to other servers.
+// connections to other servers. Clients whose connection breaks may come back
+// to their session (XEP-0198).
 //
 // Stanzas are forwarded as the bytes they arrived in. A [Scanner] finds where
 // they begin and end and refuses what could end the stream of whoever gets

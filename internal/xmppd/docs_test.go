@@ -1,0 +1,39 @@
+package xmppd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestDocs checks that docs/server.md says what the limits are.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/server.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := Limits{}.withDefaults()
+	for _, want := range []string{
+		fmt.Sprintf("within | %.0f min |", l.Hibernate.Minutes()),
+		fmt.Sprintf("meanwhile | %.0f s |", l.HibernateHost.Seconds()),
+		fmt.Sprintf("acknowledge | %d MiB (bot: %d MiB), %d,000 stanzas |", (l.Queue+l.Unacked)>>20, (l.BotQueue+l.Unacked)>>20, l.UnackedStanzas/1000),
+		fmt.Sprintf("together | %d MiB |", l.Hibernating>>20),
+		fmt.Sprintf("after %.0f s of silence and cut %.0f s later", l.MachinePing.Seconds(), l.MachineCut.Seconds()),
+		fmt.Sprintf("every %.0f s and finds out within a minute", (l.Vanished * 2 / 3).Seconds()),
+		fmt.Sprintf("asks after %.0f minutes", l.IdlePing.Minutes()),
+		fmt.Sprintf("%d,000 connections", l.Unauthed/1000),
+		fmt.Sprintf("%d KiB; before login %d,000 bytes |", l.Stanza>>10, l.LoginStanza/1000),
+		fmt.Sprintf("%d MiB (bot: %d MiB), then it is cut |", l.Queue>>20, l.BotQueue>>20),
+		fmt.Sprintf("log in | %.0f s, %d tries |", l.LoginTime.Seconds(), l.LoginTries),
+		fmt.Sprintf("account | %d; lost", l.Sessions),
+		fmt.Sprintf("away | %d, %d MiB;", l.Messages, l.MessageBytes>>20),
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("docs/server.md does not say %q", want)
+		}
+	}
+	if l.Vanished.Minutes() != 1 || l.UnauthedShare*2 != l.Unauthed || l.SenderShare != 5 {
+		t.Errorf("docs/server.md says otherwise than %+v", l)
+	}
+}
