@@ -111,7 +111,9 @@ func TestMutations(t *testing.T) {
 	for _, set := range strangerSets {
 		lx, cases := strangers(t, set)
 		for _, c := range cases {
-			all = append(all, conversation{lx, c.ID, c.Turns})
+			if slices.ContainsFunc(turns(lx, c.Turns...).Commands, func(cmd Command) bool { return lx.write(cmd.Method) }) {
+				all = append(all, conversation{lx, c.ID, c.Turns})
+			}
 		}
 	}
 	rng := rand.New(rand.NewPCG(20261120, 1))
@@ -131,51 +133,49 @@ func TestMutations(t *testing.T) {
 			allowed[writeKey(cmd, false)] = true
 		}
 		writes := slices.ContainsFunc(base.Commands, func(cmd Command) bool { return lx.write(cmd.Method) })
-		for range 2 {
-			for _, m := range mutants(last, rng) {
-				n++
-				if writes && m.line != last {
-					ofWrites++
-					kinds[m.name]++
-				}
-				r := lx.Parse(prev, m.line, lx.Inventory().Now)
-				if r.Status != OK {
-					refused++
+		for _, m := range mutants(last, rng) {
+			n++
+			if writes && m.line != last {
+				ofWrites++
+				kinds[m.name]++
+			}
+			r := lx.Parse(prev, m.line, lx.Inventory().Now)
+			if r.Status != OK {
+				refused++
+				continue
+			}
+			for _, cmd := range r.Commands {
+				if !lx.write(cmd.Method) || cmd.DryRun || cmd.Method == methodCancel {
 					continue
 				}
-				for _, cmd := range r.Commands {
-					if !lx.write(cmd.Method) || cmd.DryRun || cmd.Method == methodCancel {
-						continue
-					}
-					if (base.Status == NotACommand || base.Status == Ambiguous) && m.name == "drop" {
-						continue // the word may have been the negation, or the "or"
-					}
-					loose := m.name == "drop" || m.name == "swap"
-					if len(c.turn) > 1 && m.name == "drop" || base.Status == Incomplete && m.name == "drop" {
-						continue // half a follow-up may be another, and what was too much may have gone
-					}
-					if m.name == "stray" && (cmd.Args["version"] != nil || cmd.Args["names"] != nil || cmd.Args["path"] != nil) {
-						continue // any identifier may be a version or a package, and any path a path
-					}
-					if (strings.Contains(last, "reason:") || strings.Contains(last, "because")) && (m.name == "stray" || m.name == "double") {
-						continue // a reason is free text
-					}
-					if m.name == "stray" && cmd.Args["id"] != nil {
-						continue // 140x may be an id as well as 140
-					}
-					if m.never && !strings.HasPrefix(m.name, "stray") || !allowed[writeKey(cmd, !loose)] {
-						t.Errorf("%s of %s %q\n  %q\n  = %s", m.name, c.name, c.turn, m.line, r.Canonical)
-					}
+				if (base.Status == NotACommand || base.Status == Ambiguous) && m.name == "drop" {
+					continue // the word may have been the negation, or the "or"
+				}
+				loose := m.name == "drop" || m.name == "swap"
+				if len(c.turn) > 1 && m.name == "drop" || base.Status == Incomplete && m.name == "drop" {
+					continue // half a follow-up may be another, and what was too much may have gone
+				}
+				if m.name == "stray" && (cmd.Args["version"] != nil || cmd.Args["names"] != nil || cmd.Args["path"] != nil) {
+					continue // any identifier may be a version or a package, and any path a path
+				}
+				if (strings.Contains(last, "reason:") || strings.Contains(last, "because")) && (m.name == "stray" || m.name == "double") {
+					continue // a reason is free text
+				}
+				if m.name == "stray" && cmd.Args["id"] != nil {
+					continue // 140x may be an id as well as 140
+				}
+				if m.never && !strings.HasPrefix(m.name, "stray") || !allowed[writeKey(cmd, !loose)] {
+					t.Errorf("%s of %s %q\n  %q\n  = %s", m.name, c.name, c.turn, m.line, r.Canonical)
 				}
 			}
 		}
 	}
 	// Mutants of questions cannot fail: only those of lines that change something count.
-	if ofWrites < 8000 {
+	if ofWrites < 5000 {
 		t.Errorf("only %d mutants of lines that change something", ofWrites)
 	}
 	for _, kind := range []string{"negation", "condition", "question", "quotes", "take-back", "past", "log", "lookalike", "invisible", "stray", "verb", "unit", "unknown host", "double", "drop", "swap", "everything"} {
-		if kinds[kind] < 20 {
+		if kinds[kind] < 10 {
 			t.Errorf("only %d mutants of kind %s", kinds[kind], kind)
 		}
 	}

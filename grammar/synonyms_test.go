@@ -172,7 +172,11 @@ func TestSynonyms(t *testing.T) {
 			case line == "":
 				continue
 			}
-			for _, miss := range nearMisses(v, p, line) {
+			misses := nearMisses(v, p, line)
+			if len(misses) > 0 { // one for each phrase, in turn
+				misses = misses[phrases%len(misses):][:1]
+			}
+			for _, miss := range misses {
 				cases++
 				if r := lx.Parse(prev, miss, now); r.Status == OK && len(r.Commands) > 0 && r.Commands[0].Method == v.Method && !r.Commands[0].DryRun {
 					t.Errorf("%s: %q is read as %s", name, miss, r.Canonical)
