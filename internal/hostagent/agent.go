@@ -130,7 +130,7 @@ func New(cfg Config) (*Agent, error) {
 			return nil, fmt.Errorf("hostagent: %w", err)
 		}
 	}
-	cfg.Limits.Concurrent = cmp.Or(cfg.Limits.Concurrent, 32)
+	cfg.Limits.Concurrent = cmp.Or(cfg.Limits.Concurrent, 48)
 	cfg.Limits.Waiting = cmp.Or(cfg.Limits.Waiting, 32)
 	cfg.Limits.ReplyBytes = cmp.Or(cfg.Limits.ReplyBytes, rpc.DefaultReplyBytes)
 	cfg.Limits.Grace = cmp.Or(cfg.Limits.Grace, 20*time.Second)
@@ -193,7 +193,7 @@ func (a *Agent) assemble(j *journal) {
 	cfg := &a.cfg
 	g := &guard{
 		host: cfg.Name, audit: cfg.Audit, journal: j, now: cfg.Now, offset: cfg.ClockOffset, log: cfg.Log, limits: cfg.Limits,
-		slots: make(chan struct{}, cfg.Limits.Concurrent), lanes: make(map[agentapi.Lane]*lane), strangers: make(map[string]time.Time),
+		slots: newSlots(cfg.Limits.Concurrent), lanes: make(map[agentapi.Lane]*lane), strangers: make(map[string]time.Time),
 	}
 	for _, s := range agentapi.All() {
 		if s.Lane != agentapi.LaneFree && g.lanes[s.Lane] == nil {

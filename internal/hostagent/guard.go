@@ -26,7 +26,7 @@ const maxClockOffset = 60 * time.Second
 // Limits are the bounds a host agent holds itself to. A zero field stands for
 // the default.
 type Limits struct {
-	Concurrent int           // calls outside the lanes that run at once; default 32
+	Concurrent int           // calls outside the lanes that run at once; default 48, of which one caller alone may have 32
 	Waiting    int           // calls that wait in one lane; default 32
 	ReplyBytes int           // size of an encoded answer; default 48 KiB
 	Grace      time.Duration // what started changes have when the agent stops; default 20 s
@@ -44,7 +44,7 @@ type guard struct {
 	limits  Limits
 
 	policy atomic.Pointer[policy.Policy]
-	slots  chan struct{}
+	slots  *slots
 	lanes  map[agentapi.Lane]*lane
 
 	life     context.Context // done when started changes must end
@@ -344,12 +344,11 @@ func (c *call) key() callKey {
 func (g *guard) read(ctx context.Context, c *call, w work, args any) (rpc.Value, error) {
 	slot := func() {}
 	if c.spec.Name != "system.multicall" { // whose members take their own
-		select {
-		case g.slots <- struct{}{}:
-			slot = func() { <-g.slots }
-		default:
-			return rpc.Value{}, g.refuse(ctx, c, rpc.Faultf(rpc.FaultRateLimit, "%d calls are running: try again", cap(g.slots)))
+		release, running, ok := g.slots.take(c.key().Caller)
+		if !ok {
+			return rpc.Value{}, g.refuse(ctx, c, busy(running))
 		}
+		slot = release
 	}
 	if !g.begin() {
 		slot()
@@ -426,17 +425,20 @@ func (g *guard) change(ctx context.Context, c *call, w work, args any) (rpc.Valu
 	})
 }
 
+func busy(running int) *rpc.Fault {
+	return rpc.Faultf(rpc.FaultRateLimit, "%d calls are running: try again", running)
+}
+
 // turn waits until the call may start. release must be called when it has
 // ended.
 func (g *guard) turn(ctx context.Context, c *call) (release func(), fault *rpc.Fault) {
 	if c.spec.Lane == agentapi.LaneFree {
-		select {
-		case g.slots <- struct{}{}:
-			turn.Yield(ctx)
-			return func() { <-g.slots }, nil
-		default:
-			return nil, rpc.Faultf(rpc.FaultRateLimit, "%d calls are running: try again", cap(g.slots))
+		release, running, ok := g.slots.take(c.key().Caller)
+		if !ok {
+			return nil, busy(running)
 		}
+		turn.Yield(ctx)
+		return release, nil
 	}
 	l := g.lanes[c.spec.Lane]
 	patience := c.deadline.Sub(g.corrected())

@@ -62,7 +62,8 @@ type record struct {
 
 // journal remembers the calls that change the host: "begun" is on disk before
 // the work starts, the answer when it has ended. It keeps them a day, at most
-// so many, and refuses new ones rather than forget a young one. It may be used
+// so many, of one caller two thirds of that, and refuses new ones rather than forget a
+// young one. It may be used
 // from any goroutine.
 //
 // The file is lines of a CRC and a JSON object. It grows at its end and is
@@ -170,6 +171,12 @@ func (j *journal) reserve(r record) error {
 	}
 	if len(j.order) >= j.max {
 		j.forget()
+	}
+	if r.Call.Key != "" && !j.share(r.Call.Caller) {
+		j.drop(j.over)
+		if !j.share(r.Call.Caller) {
+			return fmt.Errorf("%w: what %s had done in the last %v leaves room for others only", errJournalFull, r.Call.Caller, journalKeep)
+		}
 	}
 	if len(j.order) >= j.max {
 		return fmt.Errorf("%w: it holds %d of the last %v", errJournalFull, len(j.order), journalKeep)
@@ -287,6 +294,23 @@ func (j *journal) get(id, caller, key string) (record, bool) {
 		}
 	}
 	return record{}, false
+}
+
+// share reports whether a caller may have one more call that is kept for a day:
+// not when it has twice as many as there is room for, so that no caller can fill
+// the journal for all.
+func (j *journal) share(caller string) bool {
+	own, kept := 0, 0
+	for _, r := range j.order {
+		if r.Call.Key == "" {
+			continue
+		}
+		kept++
+		if r.Call.Caller == caller {
+			own++
+		}
+	}
+	return own < 2*(j.max-kept)
 }
 
 // forget drops what is over, and if that is not enough the oldest finished

@@ -202,7 +202,7 @@ func TestJournalDamage(t *testing.T) {
 func TestJournalFull(t *testing.T) {
 	clock := &fixed{time.Date(2026, 11, 20, 16, 0, 0, 0, time.UTC)}
 	j := testJournal(t, filepath.Join(t.TempDir(), "journal"), clock.now)
-	j.max = 4
+	j.max = 5
 	for i := range 4 {
 		key := fmt.Sprint("k", i)
 		if i == 1 || i == 2 {
@@ -212,10 +212,16 @@ func TestJournalFull(t *testing.T) {
 	}
 	took(t, j, "4", "k4", rpc.Int(1), nil)
 	took(t, j, "5", "k5", rpc.Int(1), nil)
-	err := j.reserve(record{ID: "6", Started: clock.at})
-	if !errors.Is(err, errJournalFull) {
+	if err := j.reserve(record{ID: "x", Call: callKey{"bot@x", "kx", "d"}, Started: clock.at}); !errors.Is(err, errJournalFull) {
+		t.Errorf("a caller beyond its share: %v", err)
+	}
+	if err := j.reserve(record{ID: "y", Call: callKey{"ci@x", "ky", "d"}, Started: clock.at}); err != nil {
+		t.Errorf("a caller that has none: %v", err)
+	}
+	if err := j.reserve(record{ID: "z", Started: clock.at}); !errors.Is(err, errJournalFull) {
 		t.Errorf("got %v", err)
 	}
+	j.release("y")
 	for _, key := range []string{"k0", "k3", "k4", "k5"} {
 		if _, ok := j.find(callKey{"bot@x", key, "d"}); !ok {
 			t.Errorf("%s is forgotten", key)
