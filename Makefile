@@ -6,7 +6,7 @@ COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.buildVersion=$(VERSION) -X main.buildCommit=$(COMMIT)
 FUZZTIME ?= 30s
 
-.PHONY: up build test unit race bench fuzz check needs clean
+.PHONY: up build test unit race bench fuzz soak check needs clean
 
 build: ## the one binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
@@ -35,6 +35,9 @@ fuzz: ## every fuzz target, FUZZTIME each
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
+
+soak: ## an hour's worth of random hostile traffic; SOAK=10m for less, SOAK_SEED=N to repeat, SOAK_SERVER=prosody or ejabberd
+	SOAK=$(or $(SOAK),1h) $(GO) test -count 1 -run '^TestSoak$$' -v -timeout 2h ./cmd/adminbot
 
 needs: ## what the tests of real servers and clients need, installed where it can be
 	@.ci/needs
