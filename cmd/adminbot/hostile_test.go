@@ -90,6 +90,7 @@ func TestHostile(t *testing.T) {
 		t.Run("nothing", site.holds)
 		t.Run("stanzas", func(t *testing.T) { hostileStanzas(t, site) })
 		t.Run("component", func(t *testing.T) { hostileComponent(t, site) })
+		t.Run("floods", func(t *testing.T) { hostileFloods(t, site) })
 		t.Run("hosts", func(t *testing.T) { hostileHosts(t, site) })
 		t.Run("answers", func(t *testing.T) { hostileAnswers(t, site) })
 		t.Run("presence", func(t *testing.T) { hostilePresence(t, site) })
