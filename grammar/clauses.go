@@ -123,7 +123,7 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 			continue
 		}
 		if a.Status != OK || !a.Commands[len(a.Commands)-1].asked && b.Commands[0].asked {
-			if r.writes(a.pending) && a.missing != "hosts" && a.pending[0].asked {
+			if a.Status == Ambiguous && slices.ContainsFunc(a.optionPlans, r.writes) || r.writes(a.pending) && a.missing != "hosts" && a.pending[0].asked {
 				continue // "restart on web01 and reload postfix on mail": restart what?
 			}
 			bf := fr
