@@ -5,8 +5,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.buildVersion=$(VERSION) -X main.buildCommit=$(COMMIT)
 FUZZTIME ?= 30s
+IDLE     ?= 10m
 
-.PHONY: up build test unit race bench fuzz soak check needs clean
+.PHONY: up build test unit race bench bench-go fuzz soak check needs clean
 
 build: ## the one binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
@@ -27,7 +28,10 @@ check: ## gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-bench: ## measure every package
+bench: build needs ## the figures of docs/performance.md, with Prosody and ejabberd in the same run
+	$(GO) test -tags bench -count 1 -timeout 60m -run '^TestFigures$$' -v ./internal/bench -adminbot $(CURDIR)/bin/adminbot -idle $(IDLE)
+
+bench-go: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## every fuzz target, FUZZTIME each

@@ -100,7 +100,7 @@ func (c benchAllCmd) Run(ctx context.Context, std streams) error {
 		bench.Parse{Hosts: hosts, Times: 20}.Run,
 		here.on(1, bench.Router{Pairs: 4, Time: 5 * time.Second, Window: 1000}.Run),
 		here.on(1, bench.RPC{Calls: 1000, Method: "rpc.ping"}.Run),
-		here.on(1, bench.Chat{Lines: 100, Line: "memory"}.Run),
+		here.on(1, bench.Chat{Lines: 100, Line: "uptime"}.Run),
 		bench.Fanout{Hosts: []int{hosts}, Runs: 5, Method: "disk.usage", Silent: 1}.Run,
 		bench.Memory{Sessions: hosts, Settle: 3 * time.Second}.Run,
 		bench.Storm{Hosts: hosts, Runs: 1}.Run,
@@ -147,7 +147,7 @@ func (c benchRPCCmd) Run(ctx context.Context, std streams) error {
 type benchChatCmd struct {
 	targetFlags
 	Lines int    `default:"200" help:"Lines, one after the other."`
-	Line  string `default:"memory" help:"What is asked; something that takes the host no time."`
+	Line  string `default:"uptime" help:"What is asked; something that takes the host no time."`
 	Hosts int    `help:"Ask a fleet of so many lean hosts; without it, one real host agent."`
 }
 

@@ -21,8 +21,8 @@ import (
 // Chat says how a question to the bot is measured.
 type Chat struct {
 	Lines int    // questions, one after the other
-	Line  string // the question; its answers begin with ✔
-	Hosts int    // 0: one real adminbot agent; more: so many lean ones
+	Line  string // the question about all hosts; its answers begin with ✔
+	Hosts int    // 0: one real adminbot agent, by name; more: so many lean ones, which must be all
 }
 
 // patience is for one answer.
@@ -53,7 +53,9 @@ func (c Chat) Run(ctx context.Context, run Run, t Target) (figures []Figure, err
 		if err != nil {
 			return nil, err
 		}
-		return t.named(figures, joinStop(ask(ctx), agent))
+		c.Line += " on " + t.Hosts[0]
+		err = joinStop(ask(ctx), agent)
+		return t.named(figures, err)
 	}
 	s, err := t.swarm(filepath.Join(dir, "swarm"), t.Hosts[:c.Hosts])
 	if err != nil {

@@ -105,7 +105,7 @@ func (p *prosody) site(t testing.TB, o Options) string {
 		}
 		text = limits + text
 	case Unlimited:
-		text = "password_hash = \"SHA-256\"\n" + text
+		text = "password_hash = \"SHA-256\"\nnetwork_settings = { nagle = false }\n" + text
 	}
 	return strings.NewReplacer(
 		"adminbot@example.net", botOf(o.Accounts)+"@"+o.Domain,
