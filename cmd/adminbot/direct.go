@@ -65,6 +65,7 @@ func (c *directCall) run(ctx context.Context, client *rpc.Client, f *fleet.Fleet
 // calls makes the calls of one batch at once, as far as inFlight allows.
 func (c *directCall) calls(ctx context.Context, client *rpc.Client, f *fleet.Fleet, hosts []string) <-chan bot.Result {
 	results := make(chan bot.Result, len(hosts))
+	params, err := c.params()
 	room := make(chan struct{}, inFlight)
 	var wg sync.WaitGroup
 	go func() {
@@ -72,7 +73,11 @@ func (c *directCall) calls(ctx context.Context, client *rpc.Client, f *fleet.Fle
 		for _, host := range hosts {
 			room <- struct{}{}
 			wg.Go(func() {
-				results <- c.call(ctx, client, f, host)
+				if err != nil {
+					results <- bot.Result{Host: host, Outcome: bot.Skipped, Why: err.Error()}
+				} else {
+					results <- c.call(ctx, client, f, host, params)
+				}
 				<-room
 			})
 		}
@@ -81,7 +86,7 @@ func (c *directCall) calls(ctx context.Context, client *rpc.Client, f *fleet.Fle
 	return results
 }
 
-func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Fleet, name string) bot.Result {
+func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Fleet, name string, params []rpc.Value) bot.Result {
 	host, ok := f.Find(name)
 	if !ok || !host.Online {
 		return bot.Result{Host: name, Outcome: bot.Unreachable, Since: host.Since, Why: "offline"}
@@ -93,10 +98,6 @@ func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Flee
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	env := rpc.Envelope{Key: cmp.Or(c.key, uuid.NewString()), Actor: c.actor, TTL: min(max(wait, rpc.MinTTL), rpc.DefaultTTL).Round(time.Second)}
-	params, err := c.params()
-	if err != nil {
-		return bot.Result{Host: name, Outcome: bot.Skipped, Why: err.Error()}
-	}
 	method := c.spec.Name
 	if c.dryRun {
 		method = agentapi.RPCCheck.Name

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"adminbot/bot"
@@ -64,7 +67,7 @@ func (o *output) finish(results []bot.Result) error {
 	switch {
 	case o.form.NDJSON:
 	case o.form.JSON:
-		o.broken = printJSON(o.std, o.document(results, counts))
+		o.broken = o.printDocument(results, counts)
 	case o.form.Group:
 		o.broken = o.printGroups(results)
 	default:
@@ -94,19 +97,43 @@ func hostJSON(r bot.Result) hostResult {
 	return hostResult{r.Host, string(status), r.Value, r.Code, r.Why, r.Took.Milliseconds(), r.Key}
 }
 
-func (o *output) document(results []bot.Result, counts bot.Counts) any {
-	list := make([]hostResult, len(results))
-	for i, r := range results {
-		list[i] = hostJSON(r)
+// printDocument prints all results as one document. They are encoded beside each
+// other: of thousands of hosts that is much of a command's work.
+func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
+	parts := make([][]byte, len(results))
+	var encoders errgroup.Group
+	workers := runtime.GOMAXPROCS(0)
+	for first := range workers {
+		encoders.Go(func() (err error) {
+			for i := first; i < len(results) && err == nil; i += workers {
+				parts[i], err = json.MarshalIndent(hostJSON(results[i]), "    ", "  ")
+			}
+			return err
+		})
 	}
-	return struct {
+	head, err := json.MarshalIndent(struct {
 		Method string         `json:"method"`
 		Args   map[string]any `json:"args"`
 		DryRun bool           `json:"dry_run,omitempty"`
 		bot.Counts
 		TookMS  int64        `json:"took_ms"`
 		Results []hostResult `json:"results"`
-	}{o.call.spec.Name, o.call.args, o.call.dryRun, counts, time.Since(o.began).Milliseconds(), list}
+	}{o.call.spec.Name, o.call.args, o.call.dryRun, counts, time.Since(o.began).Milliseconds(), []hostResult{}}, "", "  ")
+	if err := errors.Join(err, encoders.Wait()); err != nil {
+		return err
+	}
+	doc := bytes.TrimSuffix(head, []byte("]\n}"))
+	for i, part := range parts {
+		if i > 0 {
+			doc = append(doc, ',')
+		}
+		doc = append(append(doc, "\n    "...), part...)
+	}
+	if len(parts) > 0 {
+		doc = append(doc, "\n  "...)
+	}
+	_, err = o.std.out.Write(visible(append(doc, "]\n}\n"...)))
+	return err
 }
 
 // printGroups prints identical answers once, with the hosts that gave them.

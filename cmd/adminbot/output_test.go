@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
+	"adminbot/agentapi"
 	"adminbot/bot"
 	"adminbot/internal/fleet"
 )
@@ -64,4 +66,32 @@ func contains(v any, text string) bool {
 		}
 	}
 	return false
+}
+
+// TestDocument: the document is what encoding/json would indent.
+func TestDocument(t *testing.T) {
+	for _, results := range [][]bot.Result{
+		{},
+		{{Host: "web01", Outcome: bot.OK, Value: map[string]any{"a": []any{1.5, "x"}, "b": map[string]any{}}, Took: time.Second}},
+		{{Host: "web01", Outcome: bot.OK, Value: map[string]any{}}, {Host: "web02", Outcome: bot.Unreachable, Why: "offline \u202e"}, {Host: "web03"}},
+	} {
+		var got strings.Builder
+		o := rpcCmd{JSON: true}.output(streams{out: &got}, &directCall{spec: agentapi.DiskUsage.Spec, args: map[string]any{"all": true}})
+		if err := o.printDocument(results, bot.Count(results)); err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Results []hostResult `json:"results"`
+		}
+		if err := json.Unmarshal([]byte(got.String()), &doc); err != nil {
+			t.Fatalf("%v in\n%s", err, &got)
+		}
+		if len(doc.Results) != len(results) {
+			t.Errorf("%d results, want %d", len(doc.Results), len(results))
+		}
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, []byte(got.String()), "", "  "); err != nil || indented.String() != got.String() {
+			t.Errorf("%v\n%s\nwant\n%s", err, &got, &indented)
+		}
+	}
 }
