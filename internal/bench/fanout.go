@@ -16,7 +16,8 @@ type Fanout struct {
 	Silent int    // of the hosts take a call and never answer, in one more run at the end
 }
 
-// silentTimeout is how long the run with silent hosts waits for answers.
+// silentTimeout is how long the run with silent hosts waits for answers, beyond
+// three times what the slowest run before took.
 const silentTimeout = 2 * time.Second
 
 // Run measures adminbot rpc from the start of the process to its end: login,
@@ -86,7 +87,8 @@ func (f Fanout) size(ctx context.Context, r Run, n int) (_ []Figure, err error) 
 		if f.Silent == 0 {
 			return nil
 		}
-		named, err := f.silent(ctx, in)
+		slowest := time.Duration(slices.Max(walls) * float64(time.Second))
+		named, err := f.silent(ctx, in, silentTimeout+3*slowest)
 		all = append(all, named)
 		return err
 	})
@@ -95,9 +97,9 @@ func (f Fanout) size(ctx context.Context, r Run, n int) (_ []Figure, err error) 
 
 // silent runs once with hosts that do not answer, and checks that these and no
 // others are named for it.
-func (f Fanout) silent(ctx context.Context, in *Installation) (Figure, error) {
+func (f Fanout) silent(ctx context.Context, in *Installation, patience time.Duration) (Figure, error) {
 	quiet := in.silence(min(f.Silent, len(in.Hosts)))
-	run, err := in.fanout(ctx, f.Method, "--timeout", silentTimeout.String())
+	run, err := in.fanout(ctx, f.Method, "--timeout", patience.Round(time.Second).String())
 	if err != nil {
 		return Figure{}, err
 	}

@@ -33,21 +33,18 @@ func TestFigures(t *testing.T) {
 	var all Report
 	run := func(t *testing.T, args ...string) {
 		t.Helper()
-		began := time.Now()
-		cmd := command(*adminbot, append([]string{"bench"}, append(args, "--json")...)...)
-		var out, said bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &said
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("adminbot bench %s: %v\n%s", strings.Join(args, " "), err, &said)
+		r, err := measured(append(args, "--json"))
+		if err != nil { // a machine may have a bad moment
+			t.Logf("once more after: %v", err)
+			r, err = measured(append(args, "--json"))
 		}
-		var r Report
-		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-			t.Fatal(err)
+		if err != nil {
+			t.Error(err)
+			return
 		}
-		t.Logf("adminbot bench %s: %s", strings.Join(args, " "), time.Since(began).Round(time.Second))
 		var table strings.Builder
 		r.Table(&table)
-		t.Log(table.String())
+		t.Logf("adminbot bench %s\n%s", strings.Join(args, " "), &table)
 		all.Machine = r.Machine
 		all.Figures = append(all.Figures, r.Figures...)
 	}
@@ -74,7 +71,7 @@ func TestFigures(t *testing.T) {
 	}
 	run(t, "agent", "--time", idle.String())
 
-	if t.Failed() || *scale != 1 {
+	if *scale != 1 {
 		return
 	}
 	data, err := json.MarshalIndent(all, "", "\t")
@@ -90,6 +87,17 @@ func TestFigures(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// measured is what adminbot bench prints.
+func measured(args []string) (r Report, err error) {
+	cmd := command(*adminbot, append([]string{"bench"}, args...)...)
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		return r, fmt.Errorf("adminbot bench %s: %w\n%s", strings.Join(args, " "), err, &said)
+	}
+	return r, json.Unmarshal(out.Bytes(), &r)
 }
 
 // targetOf starts a server without limits and writes the file that names it.
