@@ -97,9 +97,12 @@ func (s *Swarm) newMember(name string, answer link.IQHandler) *member {
 	once := sync.OnceFunc(func() { close(m.first) })
 	told := cfg.OnState
 	cfg.OnState = func(st link.State) {
-		if st.Err != nil {
+		switch {
+		case st.Err != nil:
 			s.note(m, false, st.Err)
 			once()
+		case st.Up && st.Resumed: // a login that is none: OnUp does not run
+			s.note(m, true, nil)
 		}
 		if told != nil {
 			told(st)
