@@ -182,9 +182,15 @@ func hostilePresence(t *testing.T, site *installation) {
 // all it prints.
 func terminal(t *testing.T, site *installation, args ...string) string {
 	t.Helper()
+	return terminalWith(t, site, "adminbot@localhost", args...)
+}
+
+// terminalWith is terminal for one who takes somebody else for the bot.
+func terminalWith(t *testing.T, site *installation, bot string, args ...string) string {
+	t.Helper()
 	conf := site.login(t, "admin")
 	file := site.file("admin.toml", fmt.Sprintf("[account]\njid = %q\npassword_file = %q\naddress = %q\nca_file = %q\nbot = %q\n",
-		conf.JID, conf.PasswordFile, conf.Address, conf.CAFile, conf.Bot))
+		conf.JID, conf.PasswordFile, conf.Address, conf.CAFile, bot))
 	var out strings.Builder
 	args = append(args[:1:1], append([]string{"--config", file}, args[1:]...)...)
 	run(args, streams{nil, &out, &out})
@@ -229,6 +235,14 @@ func hostileTerminal(t *testing.T, site *installation) {
 			if evil.over() {
 				t.Fatalf("%s: the host was thrown out: %v", name, evil.err)
 			}
+		}
+	}
+	for _, answer := range []string{fault("500", evilTexts["csi8"]), rpcResult("ID", "TO", "<value>"+structOf(member("text", evilTexts["csi8"]+"\n"+evilTexts["bidi"]))+"</value>")} {
+		evil.willAnswer(func(_, id, from string) string { return strings.NewReplacer("ID", id, "TO", from).Replace(answer) })
+		got := terminalWith(t, site, "evil01@localhost/agent", "say", "disk")
+		checkTerminal(t, "a bot that is none", got)
+		if !strings.Contains(got, "b") {
+			t.Errorf("a bot that is none: %q", got)
 		}
 	}
 	site.holds(t)

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"adminbot/bot"
+	"adminbot/internal/textsafe"
 )
 
 // Exit codes: a contract with scripts, the same for the bot's answers and for
@@ -138,9 +139,19 @@ func (c *cli) run(parser *kong.Kong, args []string, std streams) int {
 		code, err = e.code, e.err
 	}
 	if err != nil {
-		fmt.Fprintln(std.err, "adminbot:", err)
+		fmt.Fprintln(std.err, "adminbot:", harmless(err.Error()))
 	}
 	return code
+}
+
+// harmless is text of several lines that others may have written, fit for a
+// terminal.
+func harmless(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = textsafe.Line(l, 0)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // commandOf is the command a line of arguments names, for a hint.

@@ -77,7 +77,7 @@ func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	if c.JSON {
 		err = printJSON(std, out)
 	} else {
-		_, err = fmt.Fprintln(std.out, answer.Text)
+		_, err = fmt.Fprintln(std.out, harmless(answer.Text))
 	}
 	if err != nil {
 		return err
