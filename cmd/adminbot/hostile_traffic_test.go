@@ -25,7 +25,7 @@ type traffic struct {
 	actors   map[string]*intruder
 	pending  map[string]int // stanzas of each that nobody has waited for
 	values   []string       // that the hostile host answers with
-	clients  []attack       // of those known to be harmless to a stream, and others
+	clients  []attack       // of one with an account, but for the longest
 }
 
 // perAnswer is how many stanzas are sent for each honest question that is
