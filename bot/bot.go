@@ -27,9 +27,11 @@ type Fleet interface {
 }
 
 // Audit is where decisions and calls are written down before anything changes.
-// [audit.Log] is one. Append returns when the entry is durable.
+// [audit.Log] is one. Append returns when the entry is durable; Note, for what
+// changes nothing, when it has its place.
 type Audit interface {
 	Append(context.Context, audit.Entry) error
+	Note(context.Context, audit.Entry) error
 }
 
 // Config is what a bot is made of. Fleet, Transport, Policy and Audit are

@@ -182,6 +182,7 @@ func TestOneMistake(t *testing.T) {
 type mistake struct{}
 
 func (mistake) Append(context.Context, audit.Entry) error { panic("a mistake") }
+func (mistake) Note(context.Context, audit.Entry) error   { panic("a mistake") }
 
 func (mistake) RoundTripIQ(context.Context, stanza.IQ, xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
 	panic("a mistake")

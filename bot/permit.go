@@ -200,7 +200,7 @@ func did(p Plan) string {
 }
 
 // record writes one line for each step into the audit log. It returns only when
-// they are durable.
+// they are durable, but for steps that only read.
 func (b *Bot) record(ctx context.Context, t *turn, p Plan, v verdict, decision, id string) error {
 	var errs []error
 	for i, s := range p.Steps {
@@ -211,7 +211,11 @@ func (b *Bot) record(ctx context.Context, t *turn, p Plan, v verdict, decision, 
 		if i < len(v.rules) {
 			e.Rule = v.rules[i]
 		}
-		errs = append(errs, b.cfg.Audit.Append(ctx, e))
+		put := b.cfg.Audit.Append
+		if s.Class == agentapi.Read {
+			put = b.cfg.Audit.Note
+		}
+		errs = append(errs, put(ctx, e))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("bot: audit: %w", err)

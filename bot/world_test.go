@@ -82,6 +82,8 @@ func (m *memoryAudit) Append(_ context.Context, e audit.Entry) error {
 	return nil
 }
 
+func (m *memoryAudit) Note(ctx context.Context, e audit.Entry) error { return m.Append(ctx, e) }
+
 type sentMessage struct {
 	to   jid.JID
 	typ  stanza.MessageType

@@ -84,7 +84,9 @@ type Log struct {
 
 	mu       sync.Mutex // the fields below
 	batch    *batch     // being filled, nil when nothing waits
+	latest   *batch     // begun last, on disk or not; nil at first
 	flushing bool
+	failing  bool // the last batch did not get to disk
 	closed   bool
 	broken   error // sync failed: what is on disk is no longer known
 
@@ -98,10 +100,11 @@ type Log struct {
 
 // batch is what one write and one sync take to disk together.
 type batch struct {
-	bodies [][]byte
-	lead   chan struct{} // given to one waiter, who writes the batch
-	done   chan struct{} // closed when err is set
-	err    error
+	bodies  [][]byte
+	waiters int           // how many wait for it
+	lead    chan struct{} // given to one waiter, who writes the batch
+	done    chan struct{} // closed when err is set
+	err     error
 }
 
 // Open opens or creates the log with the default bounds. A file that is
@@ -186,37 +189,82 @@ func (l *Log) recover(sc scanned) error {
 // entry is not in the log; an error of the disk being full passes when there
 // is room again.
 func (l *Log) Append(ctx context.Context, e Entry) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if e.At.IsZero() {
-		e.At = l.opt.Now()
-	}
-	body, err := encode(e)
+	b, err := l.queue(ctx, e, true)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	if err := l.refuse(); err != nil {
-		l.mu.Unlock()
-		return err
-	}
-	if l.batch == nil {
-		l.batch = &batch{lead: make(chan struct{}, 1), done: make(chan struct{})}
-	}
-	b := l.batch
-	b.bodies = append(b.bodies, body)
-	if !l.flushing {
-		l.flushing = true
-		b.lead <- struct{}{}
-	}
-	l.mu.Unlock()
 	select {
 	case <-b.lead:
 		l.flush(b)
 	case <-b.done:
 	}
 	return b.err
+}
+
+// Note is like Append for what changes nothing: it returns when the entry has
+// its place in the log, which is taken to disk right away. A crash in that
+// moment, or a disk that fails, may lose it. After a failure Note waits like
+// Append, and returns what is wrong, until an entry is on disk again.
+func (l *Log) Note(ctx context.Context, e Entry) error {
+	l.mu.Lock()
+	failing := l.failing
+	l.mu.Unlock()
+	if failing {
+		return l.Append(ctx, e)
+	}
+	b, err := l.queue(ctx, e, false)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-b.lead:
+		go l.flush(b)
+	default: // somebody writes, and will see to it
+	}
+	return nil
+}
+
+// queue puts the entry into the batch that is written next.
+func (l *Log) queue(ctx context.Context, e Entry, wait bool) (*batch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if e.At.IsZero() {
+		e.At = l.opt.Now()
+	}
+	body, err := encode(e)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.refuse(); err != nil {
+		return nil, err
+	}
+	if l.batch == nil {
+		l.batch = &batch{lead: make(chan struct{}, 1), done: make(chan struct{})}
+		l.latest = l.batch
+	}
+	b := l.batch
+	b.bodies = append(b.bodies, body)
+	if wait {
+		b.waiters++
+	}
+	if !l.flushing {
+		l.flushing = true
+		b.lead <- struct{}{}
+	}
+	return b, nil
+}
+
+// settle waits until everything that was queued before is on disk.
+func (l *Log) settle() {
+	l.mu.Lock()
+	b := l.latest
+	l.mu.Unlock()
+	if b != nil {
+		<-b.done
+	}
 }
 
 func (l *Log) refuse() error {
@@ -232,7 +280,7 @@ func (l *Log) refuse() error {
 }
 
 // flush writes b and hands the lead to a waiter of the next batch, if one has
-// gathered meanwhile.
+// gathered meanwhile; a batch that nobody waits for gets a goroutine.
 func (l *Log) flush(b *batch) {
 	l.mu.Lock()
 	l.batch = nil // b is full now; who comes later starts the next one
@@ -246,14 +294,18 @@ func (l *Log) flush(b *batch) {
 	close(b.done)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.failing = err != nil
 	if fatal {
 		l.broken = err
 	}
-	if l.batch != nil {
+	switch {
+	case l.batch == nil:
+		l.flushing = false
+	case l.batch.waiters > 0:
 		l.batch.lead <- struct{}{}
-		return
+	default:
+		go l.flush(l.batch)
 	}
-	l.flushing = false
 }
 
 // write takes the entries to disk. fatal means that the state of the file is
@@ -362,11 +414,8 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
-	b := l.batch
 	l.mu.Unlock()
-	if b != nil {
-		<-b.done
-	}
+	l.settle()
 	l.files.Lock()
 	defer l.files.Unlock()
 	return errors.Join(l.f.Close(), l.lock.Close())

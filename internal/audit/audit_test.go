@@ -290,6 +290,65 @@ func TestParallel(t *testing.T) {
 	}
 }
 
+// TestNote: what is noted is in the log for whoever looks, in its place between
+// what others append, and on disk when the log is closed.
+func TestNote(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	l := open(t, Options{SegmentBytes: 20000}, path)
+	for i := range 5 {
+		if err := l.Note(t.Context(), entry(i)); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := l.Tail(Query{Limit: 1}); err != nil || len(got) != 1 || got[0].ID != entry(i).ID {
+			t.Fatalf("after note %d the log ends with %+v, %v", i, got, err)
+		}
+	}
+	var wg sync.WaitGroup
+	for w := range 16 {
+		wg.Go(func() {
+			put := l.Append
+			if w%2 == 0 {
+				put = l.Note
+			}
+			for i := range 20 {
+				if err := put(context.Background(), entry(w*100+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Verify(path); err != nil || r.Entries != 325 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := l.Note(t.Context(), entry(1)); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestNoteTellsOfAFailingDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	l := open(t, Options{}, path)
+	readOnly, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.files.Lock()
+	l.f.Close()
+	l.f = readOnly
+	l.files.Unlock()
+	if err := l.Note(t.Context(), entry(1)); err != nil {
+		t.Fatal(err)
+	}
+	l.settle()
+	if err := l.Note(t.Context(), entry(2)); err == nil {
+		t.Error("the entry before was lost, and nobody is told")
+	}
+}
+
 func TestAppendRefuses(t *testing.T) {
 	l := open(t, Options{}, filepath.Join(t.TempDir(), "audit.jsonl"))
 	e := entry(1)

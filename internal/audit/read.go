@@ -22,6 +22,7 @@ func (l *Log) Tail(q Query) (entries []Entry, found int, err error) {
 	if q.Limit <= 0 {
 		q.Limit = 50
 	}
+	l.settle()
 	l.files.Lock()
 	old, err := segments(l.path)
 	l.files.Unlock()

@@ -152,8 +152,13 @@ func (g *guard) allow(bare jid.JID) bool {
 // record writes to the audit log and says so on the agent's own log when that
 // failed.
 func (g *guard) record(ctx context.Context, e audit.Entry) error {
+	return g.write(ctx, e, g.audit.Append)
+}
+
+// write is record with the method of the log to use.
+func (g *guard) write(ctx context.Context, e audit.Entry, put func(context.Context, audit.Entry) error) error {
 	e.At, e.To = g.now(), g.host
-	err := g.audit.Append(context.WithoutCancel(ctx), e)
+	err := put(context.WithoutCancel(ctx), e)
 	if err != nil {
 		g.log.ErrorContext(ctx, "audit log not written", "method", e.Method, "id", e.ID, "err", err)
 	}
@@ -362,7 +367,12 @@ func (g *guard) read(ctx context.Context, c *call, w work, args any) (rpc.Value,
 	return g.run(ctx, run, c, w, args, func(v rpc.Value, err error, took time.Duration) (rpc.Value, error) {
 		defer g.work.Done()
 		defer slot()
-		if aerr := g.record(ctx, c.entry(audit.Done, err, took)); aerr != nil && c.class != agentapi.Read {
+		done := c.entry(audit.Done, err, took)
+		if c.class == agentapi.Read { // the caller need not wait for the disk
+			g.write(ctx, done, g.audit.Note)
+			return v, err
+		}
+		if aerr := g.record(ctx, done); aerr != nil {
 			return rpc.Value{}, unaudited(aerr)
 		}
 		return v, err
