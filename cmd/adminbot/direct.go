@@ -62,26 +62,31 @@ func (c *directCall) run(ctx context.Context, client *rpc.Client, f *fleet.Fleet
 	return results
 }
 
-// calls makes the calls of one batch at once, as far as inFlight allows.
+// calls makes the calls of one batch at once, as far as inFlight allows. Few
+// goroutines make many calls: each grows its stack only once.
 func (c *directCall) calls(ctx context.Context, client *rpc.Client, f *fleet.Fleet, hosts []string) <-chan bot.Result {
 	results := make(chan bot.Result, len(hosts))
 	params, err := c.params()
-	room := make(chan struct{}, inFlight)
+	queue := make(chan string, len(hosts))
+	for _, host := range hosts {
+		queue <- host
+	}
+	close(queue)
 	var wg sync.WaitGroup
-	go func() {
-		defer close(results)
-		for _, host := range hosts {
-			room <- struct{}{}
-			wg.Go(func() {
+	for range min(inFlight, len(hosts)) {
+		wg.Go(func() {
+			for host := range queue {
 				if err != nil {
 					results <- bot.Result{Host: host, Outcome: bot.Skipped, Why: err.Error()}
 				} else {
 					results <- c.call(ctx, client, f, host, params)
 				}
-				<-room
-			})
-		}
+			}
+		})
+	}
+	go func() {
 		wg.Wait()
+		close(results)
 	}()
 	return results
 }

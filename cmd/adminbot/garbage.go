@@ -6,7 +6,7 @@ import (
 )
 
 // garbageAfter is the memory up to which a short command collects no garbage.
-const garbageAfter = 128 << 20
+const garbageAfter = 256 << 20
 
 // collectLate puts the garbage collector off: a command that asks thousands of
 // hosts and ends would spend a fifth of its time in it, and ends before it needs
