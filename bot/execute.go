@@ -409,6 +409,9 @@ func (r Result) bounced(se stanza.Error) Result {
 		r.Outcome, r.Why = Unreachable, "nobody there takes calls" // RFC 6120: the server answers for who is not connected
 	case stanza.RecipientUnavailable, stanza.RemoteServerTimeout, stanza.InternalServerError, stanza.Gone:
 		r.Outcome = NoAnswer // it may have arrived before its answer was lost
+		if se.Condition == stanza.RecipientUnavailable {
+			r.Why = "" // the session broke: nobody knows more
+		}
 	default:
 		r.Outcome = Failed
 	}

@@ -141,7 +141,10 @@ func (r report) reason(res Result, write bool) string {
 		}
 	case NoAnswer:
 		if write {
-			return cmp.Or(why, "no answer in "+span(res.Took)) + " (may have run)"
+			if why == "" {
+				return "may have run: check"
+			}
+			return why + " (may have run)"
 		}
 		return cmp.Or(why, "no answer in "+span(res.Took))
 	case Unreachable:

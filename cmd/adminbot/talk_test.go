@@ -33,7 +33,7 @@ import (
 //
 // Commands: hear NAME (an answer to an earlier line); asked HOST ACTION (waits
 // until an init script was); csv NAME (the last answer, all its pages); kill HOST; hang HOST (its process is stopped);
-// wake HOST; fails HOST SERVICE TEXT; hangs HOST SERVICE; works HOST SERVICE;
+// fails HOST SERVICE TEXT; hangs HOST SERVICE; works HOST SERVICE;
 // bot away; bot back; bot back to NAME (and it answers what was kept for it);
 // encrypted, correct, late DURATION (of the next line).
 //
@@ -354,8 +354,6 @@ func (p *play) happen(f []string) {
 		s.until("the bot sees that "+h.name+" has gone", func() bool { now, _ := s.bot.fleet.Find(h.name); return !now.Online })
 	case "hang":
 		host().signal(syscall.SIGSTOP)
-	case "wake":
-		host().signal(syscall.SIGCONT)
 	case "fails":
 		flag("fails", strings.Join(f[3:], " ")+"\n")
 	case "hangs":
@@ -377,6 +375,8 @@ func (p *play) happen(f []string) {
 		case "back":
 			if s.startBot(); len(f) > 2 {
 				p.fetch(arg(3))
+			} else {
+				s.knowsHosts()
 			}
 		}
 	case "encrypted":

@@ -47,6 +47,7 @@ type talkSite struct {
 
 	bot     *botPart
 	stopBot func()
+	ends    []func() // of the sessions
 
 	hosts  map[string]*talkHost
 	people map[string]*person
@@ -84,7 +85,8 @@ func talkAccounts(hosts []*talkHost) servertest.Options {
 	for i := range all {
 		all[i].Password = talkPassword(all[i].Name)
 	}
-	return servertest.Options{Accounts: all}
+	// Who was killed is gone soon, and not waited for.
+	return servertest.Options{Accounts: all, Resume: 2 * time.Second}
 }
 
 // background runs something until the test ends, or the returned function is
@@ -123,6 +125,13 @@ func openTalk(t *testing.T, server *servertest.Server, tune func(*bot.Config), h
 		s.person(name)
 	}
 	s.knowsHosts()
+	t.Cleanup(func() { // together: a server may take seconds to say goodbye
+		var wg sync.WaitGroup
+		for _, end := range s.ends {
+			wg.Go(end)
+		}
+		wg.Wait()
+	})
 	return s
 }
 
@@ -372,7 +381,7 @@ func (h *talkHost) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.end = background(h.site.root, part.Run)
+	h.site.ends = append(h.site.ends, background(h.site.root, part.Run))
 }
 
 // startProcess runs the host's agent as a daemon, as an installation does.
@@ -428,7 +437,7 @@ func (s *talkSite) person(name string) *person {
 	lc.Presence = func() (stanza.Presence, xml.TokenReader) { return stanza.Presence{}, nil }
 	p.session = link.New(lc)
 	p.session.HandleMessage(p.message)
-	background(s.root, p.session.Run)
+	s.ends = append(s.ends, background(s.root, p.session.Run))
 	select {
 	case <-p.session.Ready():
 	case <-time.After(within):
