@@ -66,7 +66,6 @@ type talkHost struct {
 	site   *talkSite
 	init   string // directory of its init scripts
 	cmd    *exec.Cmd
-	end    func()         // ends an agent of this process
 	seen   map[string]int // actions that were told about already, by service
 	exited chan struct{}
 }
