@@ -81,7 +81,9 @@ type Limits struct {
 	UnackedBytes int // 1 MiB: of these
 	Outgoing     int // 1024: stanzas waiting to be written; callers wait for room
 	PerSender    int // 512: stanzas of one bare JID waiting for a handler; 8 times as many presences
+	SenderBytes  int // 8 MiB: of memory for these
 	Waiting      int // 32768: stanzas of all senders waiting for a handler
+	WaitingBytes int // 64 MiB: of memory for these
 	Workers      int // 128: handlers in their turn at a time
 	Yielded      int // 1024: handlers running on after their turn
 }
@@ -113,7 +115,9 @@ func (c *Config) setDefaults() {
 	orElse(&l.UnackedBytes, 1<<20)
 	orElse(&l.Outgoing, 1024)
 	orElse(&l.PerSender, 512)
+	orElse(&l.SenderBytes, 8<<20)
 	orElse(&l.Waiting, 32768)
+	orElse(&l.WaitingBytes, 64<<20)
 	orElse(&l.Workers, 128)
 	orElse(&l.Yielded, 1024)
 	if c.Log == nil {

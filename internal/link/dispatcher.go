@@ -25,6 +25,14 @@ type work struct {
 	item     *roster.Item
 }
 
+// size is about what w takes in memory.
+func (w *work) size() int {
+	if w.e == nil {
+		return 0
+	}
+	return w.e.size
+}
+
 // A dispatcher runs handlers. Every sender has a queue; a queue has one turn at
 // a time, and after each turn the next queue is served, so that nobody's flood
 // starves another. Goroutines exist only while there is work.
@@ -37,6 +45,7 @@ type dispatcher struct {
 	boxes   map[string]*mailbox // only those that have work or a turn
 	ready   []*mailbox          // with work and without a turn, in order
 	waiting int                 // stanzas in all queues
+	bytes   int                 // of memory for these
 	active  int                 // goroutines whose handler has its turn
 	yielded int                 // handlers that run on after their turn
 }
@@ -44,6 +53,7 @@ type dispatcher struct {
 type mailbox struct {
 	sender string
 	queue  []*work
+	bytes  int  // of memory for the queue
 	busy   bool // a handler has the turn
 }
 
@@ -73,12 +83,18 @@ func (d *dispatcher) add(sender string, w *work) bool {
 	if box == nil {
 		box = &mailbox{sender: sender}
 	}
-	if len(box.queue) >= limit || d.waiting >= d.limits.Waiting || d.ctx.Err() != nil {
+	size := w.size()
+	switch {
+	case len(box.queue) >= limit, d.waiting >= d.limits.Waiting, d.ctx.Err() != nil:
+		return false
+	case box.bytes+size > d.limits.SenderBytes, d.bytes+size > d.limits.WaitingBytes:
 		return false
 	}
 	d.boxes[sender] = box
 	box.queue = append(box.queue, w)
 	d.waiting++
+	box.bytes += size
+	d.bytes += size
 	if !box.busy && len(box.queue) == 1 {
 		d.ready = append(d.ready, box)
 		d.start()
@@ -106,6 +122,8 @@ func (d *dispatcher) worker() {
 		box.queue[0] = nil
 		box.queue = box.queue[1:]
 		d.waiting--
+		box.bytes -= w.size()
+		d.bytes -= w.size()
 		box.busy = true
 
 		over := false // the turn is over

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -126,6 +127,44 @@ func TestFlood(t *testing.T) {
 		if n := s.Stats().Refused; n != 6 {
 			t.Errorf("%d refused", n)
 		}
+		stop()
+	})
+}
+
+// TestFloodOfBytes: few stanzas may be much, too.
+func TestFloodOfBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, peers := script(t)
+		cfg.Limits.SenderBytes = 100_000
+		s := New(cfg)
+		gate := make(chan struct{})
+		var got atomic.Int64
+		s.HandleMessage(func(context.Context, stanza.Message, xml.TokenReader) {
+			<-gate
+			got.Add(1)
+		})
+		p, stop := online(t, s, peers)
+		p.next2(t)
+		plain := strings.Repeat("x", 30_000)
+		dense := strings.Repeat("<x/>", 300) // 1,200 bytes on the wire, many more in memory
+		for range 5 {                        // one has the turn, three wait
+			p.send(`<message from='flood@example.net/y'><body>` + plain + `</body></message>`)
+		}
+		for range 3 {
+			p.send(`<message from='dense@example.net/y'>` + dense + `</message>`)
+		}
+		p.send(`<message from='other@example.net/y'><body>` + plain + `</body></message>`)
+		p.alive()
+		if n := s.Stats().Refused; n != 2 {
+			t.Errorf("%d refused", n)
+		}
+		close(gate)
+		synctest.Wait()
+		s.work.mu.Lock()
+		if got.Load() != 7 || s.work.bytes != 0 || len(s.work.boxes) != 0 {
+			t.Errorf("%d taken, %d bytes and %d boxes left", got.Load(), s.work.bytes, len(s.work.boxes))
+		}
+		s.work.mu.Unlock()
 		stop()
 	})
 }

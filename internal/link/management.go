@@ -16,7 +16,7 @@ const nsManagement = "urn:xmpp:sm:3"
 
 // How the server is asked what it has taken.
 const (
-	askEvery = 50              // stanzas
+	askEvery = 50               // stanzas
 	askAfter = 20 * time.Second // when fewer wait for an acknowledgement
 	askText  = "<r xmlns='" + nsManagement + "'/>"
 )

@@ -34,7 +34,11 @@ var errBadStanza = errors.New("bad stanza")
 type received struct {
 	start xml.StartElement
 	inner []xml.Token
+	size  int // about what it takes in memory, in bytes
 }
+
+// tokenBytes is about what a token takes beside its text.
+const tokenBytes = 96
 
 // attr returns the value of the attribute without a namespace called name.
 func attr(start *xml.StartElement, name string) string {
