@@ -19,7 +19,8 @@ const (
 
 // rest reads on in a list that did not fit into one answer, and puts it together.
 // What is left after so many pages stays marked as cut; so does a list in which
-// reading on fails.
+// reading on fails. Where a method shows the first rows of many, as "top" does, they
+// are the answer, unless the question picks out of all.
 func (b *Bot) rest(ctx context.Context, to jid.JID, c *call, args rpc.Value, env rpc.Envelope, first rpc.Value) rpc.Value {
 	spec, ok := agentapi.Lookup(c.s.Method)
 	list := faceOf(c.s.Method).list
@@ -27,7 +28,9 @@ func (b *Bot) rest(ctx context.Context, to jid.JID, c *call, args rpc.Value, env
 		return first
 	}
 	next := nextOf(first)
-	if next == "" {
+	_, said := c.s.Args["limit"]
+	_, limited := spec.Arg("limit")
+	if next == "" || said || limited && len(c.s.Where) == 0 {
 		return first
 	}
 	rows, _ := first.Member(list)
