@@ -27,8 +27,9 @@ var componentAttacks = []attack{
 	{name: "a host of its own", send: "<presence from='web01@workgroup.localhost/agent' to='BOT'><x xmlns='urn:adminbot:mood:0' mood='dead'/></presence>"},
 	{name: "a roster push of its own", send: "<iq from='workgroup.localhost' to='BOT' type='set' id='a'><query xmlns='jabber:iq:roster'><item jid='web01@localhost' subscription='remove'/></query></iq>", sees: unavailable},
 	{name: "a call of its own", send: "<iq from='workgroup.localhost' to='AGENT' type='set' id='a'>" + call("service.restart", structOf(member("unit", "nginx"))) + "</iq>", sees: forbidden},
-	{name: "a command of its own", send: "<message from='admin@workgroup.localhost' to='BOT' type='chat'><body>" + command + "</body></message>", sees: whatever},
 	{name: "many who want to be contacts", send: many(50, "<presence from='u%d@workgroup.localhost' to='adminbot@localhost' type='subscribe'/>")},
+	// The bot's answer may come after the attack: whatever follows sees it, too.
+	{name: "a command of its own", send: "<message from='admin@workgroup.localhost' to='BOT' type='chat'><body>" + command + "</body></message>", sees: whatever},
 	{name: "many strangers", send: many(500, "<message from='s%d@workgroup.localhost' to='BOT' type='chat'><body>"+command+"</body></message>"), sees: whatever},
 	{name: "many callers", send: many(500, "<iq from='c%d@workgroup.localhost' to='AGENT' type='set' id='a'>"+call("rpc.ping", "<struct/>")+"</iq>"), sees: whatever},
 }
