@@ -78,9 +78,13 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 	old := srv.full[full]
 	srv.mu.RUnlock()
 	if old != nil {
+		s.login.yield() // what the session leaves behind may be much
 		srv.detach(old)
 	}
-	srv.makeWay(s.local)
+	if lost := srv.tooMany(s.local); lost != nil {
+		s.login.yield()
+		srv.detach(lost)
+	}
 	if s.role == account.Bot {
 		s.room = srv.cfg.Limits.BotQueue
 	}
@@ -124,14 +128,13 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 	return old, nil
 }
 
-// makeWay ends the lost session of an account that has waited longest, if the
-// account has as many sessions as it may.
-func (srv *Server) makeWay(name string) {
+// tooMany returns the lost session of an account that has waited longest, if
+// the account has as many sessions as it may, or nil.
+func (srv *Server) tooMany(name string) (longest *session) {
 	all := srv.resources(name)
 	if len(all) < srv.cfg.Limits.Sessions {
-		return
+		return nil
 	}
-	var longest *session
 	var until time.Time
 	for _, o := range all {
 		o.conn.mu.Lock()
@@ -140,9 +143,7 @@ func (srv *Server) makeWay(name string) {
 		}
 		o.conn.mu.Unlock()
 	}
-	if longest != nil {
-		srv.detach(longest)
-	}
+	return longest
 }
 
 // detach takes a session out of everybody's sight: its presence ends and

@@ -140,3 +140,24 @@ func TestBotQueue(t *testing.T) {
 		}
 	})
 }
+
+// TestResumingHoldsNoTurn: a session that is in somebody's hands for long keeps
+// those who want it, too, waiting, and nobody else.
+func TestResumingHoldsNoTurn(t *testing.T) {
+	st := newStage(t, func(c *Config) { c.Limits.Logins = 2 })
+	st.store.quick(t, "evil", account.User)
+	st.store.quick(t, "alice", account.User)
+	evil := st.login(t, "evil", "x")
+	id := evil.manage(t)
+	evil.settle(t)
+	old := st.srv.session([]byte("evil@example.org/x"))
+	old.sm.takeover.Lock()
+	defer old.sm.takeover.Unlock()
+	for range 4 {
+		p := st.connect(t)
+		p.auth(t, "evil")
+		p.send(t, "<resume xmlns='urn:xmpp:sm:3' h='0' previd='"+id+"'/>")
+	}
+	alice := st.login(t, "alice", "y")
+	alice.settle(t)
+}

@@ -115,6 +115,7 @@ func (s *session) resume(ctx context.Context, st *Stanza) error {
 		return s.failed("item-not-found", s.srv.ended.handled(s.local, id))
 	}
 	m := old.sm
+	s.login.yield() // others may have the session in their hands for long
 	m.takeover.Lock()
 	defer m.takeover.Unlock()
 
@@ -135,7 +136,6 @@ func (s *session) resume(ctx context.Context, st *Stanza) error {
 	case high:
 		return tooHigh(h, sent)
 	}
-	s.login.yield()
 	if slept != nil {
 		select {
 		case <-slept:
