@@ -57,7 +57,7 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 func (r Report) Page() ([]byte, error) {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, map[string]any{
-		"Machine": r.Machine, "Own": r.ownTable(), "Others": r.othersTable(), "Servers": strings.Join(r.servers()[1:], " and "),
+		"Machine": r.Machine, "Note": r.Note, "Own": r.ownTable(), "Others": r.othersTable(), "Servers": strings.Join(r.servers()[1:], " and "),
 	})
 	return b.Bytes(), err
 }

@@ -22,6 +22,7 @@ type Run struct {
 // A Report is the figures of one run.
 type Report struct {
 	Machine Machine  `json:"machine"`
+	Note    string   `json:"note,omitempty"` // what a reader must know of the whole run
 	Figures []Figure `json:"figures"`
 }
 
