@@ -244,7 +244,7 @@ func (r report) everything() []line {
 		}
 		for _, res := range worstFirst(r.results[i]) {
 			text := res.Host + "  " + res.Outcome.String()
-			if res.Took > 0 {
+			if res.Took > 0 && res.Outcome != Unreachable { // who was not there took no time
 				text += "  " + span(res.Took)
 			}
 			if res.Late {
