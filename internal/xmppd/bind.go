@@ -51,13 +51,9 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 		s.reply(in, errBadRequest)
 		return nil
 	}
-	old, err := s.srv.attach(ctx, s, j)
-	if err != nil {
+	if err := s.srv.attach(ctx, s, j); err != nil {
 		s.reply(in, errResource)
 		return nil
-	}
-	if old != nil {
-		old.end(&streamError{condition: "conflict", text: "another connection took the resource"})
 	}
 	s.srv.lobby.leave(s)
 	var b []byte
@@ -70,20 +66,21 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 	return nil
 }
 
-// attach makes the session the one that answers to an address, and returns
-// the one it took the place of, of which nothing more will come.
-func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session, error) {
+// attach makes the session the one that answers to an address. Who had the
+// address, or has to make way, is sent away.
+func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) error {
+	if !srv.upToDate(s) {
+		return errGone
+	}
 	full := j.String()
 	srv.mu.RLock()
 	old := srv.full[full]
 	srv.mu.RUnlock()
 	if old != nil {
-		s.login.yield() // what the session leaves behind may be much
-		srv.detach(old)
+		s.replace(old, "another connection took the resource")
 	}
 	if lost := srv.tooMany(s.local); lost != nil {
-		s.login.yield()
-		srv.detach(lost)
+		s.replace(lost, "too many connections")
 	}
 	if s.role == account.Bot {
 		s.room = srv.cfg.Limits.BotQueue
@@ -95,14 +92,14 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 	defer srv.rosterMu.Unlock()
 	c, err := srv.loadContacts(ctx, s.local)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	srv.presMu.Lock()
 	defer srv.presMu.Unlock()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if e, ok := srv.dir.Load().entries[s.local]; !ok || e.Generation != s.generation {
-		return nil, errGone
+	if !srv.upToDate(s) {
+		return errGone
 	}
 	u := srv.users[s.local]
 	if u == nil {
@@ -110,22 +107,36 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) (*session,
 		srv.users[s.local] = u
 	}
 	if len(u.sessions) >= srv.cfg.Limits.Sessions {
-		return nil, errGone
+		return errGone
 	}
 	if other := srv.full[full]; other != nil {
-		return nil, errGone // two at the same moment: the first one wins
+		return errGone // two at the same moment: the first one wins
 	}
 	u.sessions = append(u.sessions, s)
 	srv.full[full] = s
 	s.user = u
-	s.since = time.Now()
 	s.full = full
 	if s.role == account.Host {
 		srv.hosts[s] = struct{}{}
 	} else {
 		srv.others[s] = struct{}{}
 	}
-	return old, nil
+	return nil
+}
+
+// upToDate reports whether the account is as it was when s logged in: with the
+// same password, above all.
+func (srv *Server) upToDate(s *session) bool {
+	e, ok := srv.dir.Load().entries[s.local]
+	return ok && e.Generation == s.generation
+}
+
+// replace ends a session of the same account. It may have come back in the
+// meantime, and is told then.
+func (s *session) replace(old *session, why string) {
+	s.login.yield() // what it leaves behind may be much
+	s.srv.detach(old)
+	old.end(&streamError{condition: "conflict", text: why})
 }
 
 // tooMany returns the lost session of an account that has waited longest, if

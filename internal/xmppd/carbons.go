@@ -9,9 +9,9 @@ func (srv *Server) setCarbons(in *inbound, name string) {
 	}
 	switch name {
 	case "enable":
-		in.s.carbons.Store(true)
+		in.s.carbons.set(true)
 	case "disable":
-		in.s.carbons.Store(false)
+		in.s.carbons.set(false)
 	default:
 		in.s.reply(in, errBadRequest)
 		return
@@ -53,7 +53,7 @@ func (srv *Server) carbonsToRest(in *inbound, name string) {
 		srv.copies(in, in.local, "sent", in.s, nil)
 	}
 	for _, t := range srv.resources(name) {
-		if t.carbons.Load() && t != in.s && !(t.isAvailable() && t.prio() >= 0) && copied(in.st) {
+		if t.carbons.now() && t != in.s && !t.takes.now() && copied(in.st) {
 			srv.copyTo(in, t, "received")
 		}
 	}
@@ -68,7 +68,7 @@ func (srv *Server) copies(in *inbound, name, direction string, not1, not2 *sessi
 		return
 	}
 	for _, t := range all {
-		if t != not1 && t != not2 && t.carbons.Load() {
+		if t != not1 && t != not2 && t.carbons.now() {
 			srv.copyTo(in, t, direction)
 		}
 	}

@@ -183,13 +183,24 @@ func (s *session) acknowledged(ctx context.Context, h uint32) error {
 	if m.sent.count > 0 && !s.dead && !s.closing && m.wantsAck(false) {
 		s.append([][]byte{askForAck})
 	}
-	none := m.sent.count == 0
 	s.conn.mu.Unlock()
-	if none && s.mail {
+	s.moreMail(ctx)
+	return nil
+}
+
+// moreMail sends the next of what was kept, if there is more and the client has
+// everything so far. For the reading goroutine.
+func (s *session) moreMail(ctx context.Context) {
+	if !s.mail {
+		return
+	}
+	s.conn.mu.Lock()
+	none := s.sm.sent.count == 0
+	s.conn.mu.Unlock()
+	if none {
 		s.mail = false
 		s.srv.sendKept(ctx, s)
 	}
-	return nil
 }
 
 // tooHigh is for who has more than was sent (XEP-0198#acking).

@@ -92,6 +92,7 @@ func TestHibernationEnds(t *testing.T) {
 		desk := st.login(t, "alice", "desk")
 		desk.send(t, "<presence/>")
 		desk.settle(t)
+		time.Sleep(2 * onTheWay)
 		phone := st.login(t, "alice", "phone")
 		phone.manage(t)
 		phone.send(t, "<presence/>")

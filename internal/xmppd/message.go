@@ -41,7 +41,7 @@ func (srv *Server) messageToBare(ctx context.Context, in *inbound, a address) {
 func (srv *Server) handOut(in *inbound, name string) bool {
 	taken := false
 	for _, t := range srv.resources(name) {
-		if t.isAvailable() && t.prio() >= 0 && in.deliver(t) {
+		if t.takes.now() && in.deliver(t) {
 			taken = true
 		}
 	}

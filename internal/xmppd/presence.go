@@ -10,7 +10,6 @@ import (
 )
 
 func (s *session) isAvailable() bool { return s.available.Load() }
-func (s *session) prio() int         { return int(s.priority.Load()) }
 
 // ownPresence handles presence that a client sends to everybody who may see it
 // (RFC 6121 4.2 to 4.5).
@@ -54,10 +53,10 @@ func (srv *Server) arrive(s *session, tail []byte, priority int8) bool {
 		return false
 	}
 	initial := !s.isAvailable()
-	begins := priority >= 0 && (initial || s.prio() < 0)
+	begins := priority >= 0 && !s.takes.now()
 	s.presence = tail
-	s.priority.Store(int32(priority))
 	s.available.Store(true)
+	s.takes.set(priority >= 0)
 	sessions, comps := srv.audience(s)
 	for _, t := range sessions {
 		t.sendPresence(tail)
@@ -115,6 +114,7 @@ func (srv *Server) leave(s *session, tail []byte) {
 	s.directed, s.directedBytes = nil, 0
 	s.presence = nil
 	s.available.Store(false)
+	s.takes.set(false)
 }
 
 var (

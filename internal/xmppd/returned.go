@@ -110,14 +110,17 @@ func (srv *Server) author(from address) *session {
 	return s
 }
 
+// onTheWay is how long a message may be on its way to all resources. Of one
+// that came to take messages within that time, nobody knows: twice is better
+// than never.
+const onTheWay = time.Second
+
 // elsewhere reports whether another resource of the addressee was sent a
 // message too, at the time: as one of all, or as a copy.
 func (srv *Server) elsewhere(in *inbound, to address) bool {
+	then := in.back.at.Add(-onTheWay)
 	for _, t := range srv.resources(to.local) {
-		if t.since.After(in.back.at) {
-			continue
-		}
-		if to.resource == "" && t.isAvailable() && t.prio() >= 0 || t.carbons.Load() && copied(in.st) {
+		if to.resource == "" && t.takes.at(then) || t.carbons.at(then) && copied(in.st) {
 			return true
 		}
 	}

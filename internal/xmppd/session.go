@@ -47,7 +47,6 @@ type session struct {
 	role                        account.Role
 	generation                  int64
 	user                        *user
-	since                       time.Time
 	domain                      string  // of a component
 	wanted                      string  // the same before the handshake
 	sender                      *sender // of the component's last stanza; of the reading goroutine
@@ -55,10 +54,10 @@ type session struct {
 
 	opened     atomic.Bool // our stream header is out
 	interested atomic.Bool // asked for its contact list
-	carbons    atomic.Bool // XEP-0280
+	carbons    since       // XEP-0280
 
-	available atomic.Bool  // changes with presMu held
-	priority  atomic.Int32 // likewise
+	available atomic.Bool // changes with presMu held
+	takes     since       // messages to the bare address; likewise
 
 	// Guarded by Server.presMu.
 	presence      []byte              // the last available presence: all behind "<presence", with from
@@ -168,6 +167,9 @@ func (s *session) bound() bool { return s.full != "" || s.domain != "" }
 
 func (s *session) serve(ctx context.Context) error {
 	begins := !s.bound()
+	if !begins {
+		s.moreMail(ctx) // a client that resumes says what it has
+	}
 	if begins {
 		s.login.until = time.Now().Add(s.srv.cfg.Limits.LoginTime)
 		s.raw.SetReadDeadline(s.login.until)

@@ -1,0 +1,133 @@
+package xmppd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"adminbot/internal/account"
+)
+
+// TestComebackOfAMessage loses a phone with a message that only it was sent: a
+// device that began to take messages later is not one that got it.
+func TestComebackOfAMessage(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before string // what the other device says before the message
+		after  string // and after it
+	}{
+		{"the desk was not available", "", "<presence/>"},
+		{"the desk took no messages", "<presence><priority>-1</priority></presence>", "<presence/>"},
+		{"the desk asked for no copies", "<presence><priority>-1</priority></presence>", "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq><presence><priority>5</priority></presence>"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newStage(t, nil)
+				st.store.quick(t, "alice", account.User)
+				st.store.quick(t, "bob", account.User)
+				desk := st.login(t, "alice", "desk")
+				desk.send(t, tt.before)
+				desk.settle(t)
+				time.Sleep(time.Minute)
+				phone := st.login(t, "alice", "phone")
+				phone.manage(t)
+				phone.send(t, "<presence/>")
+				phone.settle(t)
+				bob := st.login(t, "bob", "x")
+				phone.lose(t)
+				bob.send(t, "<message to='alice@example.org' type='chat'><body>only you</body></message>")
+				bob.settle(t)
+				time.Sleep(time.Second)
+				desk.send(t, tt.after)
+				got := desk.settle(t)
+				time.Sleep(2 * time.Minute)
+				got = append(got, desk.settle(t)...)
+				n := 0
+				for _, s := range got {
+					n += strings.Count(s, "<body>only you</body>")
+				}
+				if n != 1 {
+					t.Errorf("the desk got it %d times: %q", n, got)
+				}
+			})
+		})
+	}
+}
+
+// TestKeptMessagesGoOnAfterResume has a client take the first of what was kept
+// and say so by resuming: the rest comes.
+func TestKeptMessagesGoOnAfterResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const messages = 40
+		st := newStage(t, nil)
+		st.store.quick(t, "alice", account.User)
+		st.store.quick(t, "bot", account.Bot)
+		bot := st.login(t, "bot", "x")
+		for i := range messages {
+			bot.send(t, fmt.Sprintf("<message to='alice@example.org' type='chat'><body>m%d %s</body></message>", i, strings.Repeat("x", 4000)))
+		}
+		bot.settle(t)
+		phone := st.login(t, "alice", "phone")
+		id := phone.manage(t)
+		phone.send(t, "<presence/>")
+		stanzas, bodies := 0, 0
+		for {
+			s := phone.next(t)
+			if strings.HasPrefix(s, "<r ") {
+				break
+			}
+			stanzas++
+			bodies += strings.Count(s, "<body>")
+		}
+		if bodies == 0 || bodies == messages {
+			t.Fatalf("%d of %d messages in the first piece", bodies, messages)
+		}
+		phone.lose(t)
+		p, got := st.resume(t, "alice", id, stanzas)
+		if !strings.HasPrefix(got, "<resumed ") {
+			t.Fatalf("got %s", got)
+		}
+		// It has said that it has all: the next piece need not wait for anything.
+		if more := strings.Count(strings.Join(p.settle(t), ""), "<body>"); more == 0 {
+			t.Errorf("after %d of %d messages no more come", bodies, messages)
+		}
+	})
+}
+
+// TestOldPasswordTakesNothing has somebody who logged in before the password
+// was changed ask for the address of who logged in with the new one.
+func TestOldPasswordTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, nil)
+		st.store.quick(t, "web01", account.Host)
+		st.store.quick(t, "bot", account.Bot)
+		bot := st.login(t, "bot", "bot")
+		bot.send(t, "<presence/>")
+		bot.settle(t)
+		thief := st.connect(t)
+		thief.auth(t, "web01")
+		st.store.quick(t, "web01", account.Host) // another generation
+		time.Sleep(3 * time.Second)              // the server looks
+		host := st.login(t, "web01", "agent")
+		host.send(t, "<presence/>")
+		host.settle(t)
+		if got := bot.settle(t); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "from='web01@example.org/agent'") }) {
+			t.Fatalf("the bot sees %q", got)
+		}
+		thief.send(t, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>agent</resource></bind></iq>")
+		if got := thief.next(t); !strings.Contains(got, "type='error'") {
+			t.Errorf("the old password gets %s", got)
+		}
+		if got := bot.settle(t); len(got) > 0 {
+			t.Errorf("the bot sees %q", got)
+		}
+		bot.send(t, "<iq type='get' id='q' to='web01@example.org/agent'><query xmlns='jabber:iq:rpc'/></iq>")
+		bot.settle(t)
+		if got := host.next(t); !strings.Contains(got, "id='q'") {
+			t.Errorf("the host gets %s", got)
+		}
+	})
+}
