@@ -1,6 +1,7 @@
 package xmppd
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,6 +129,66 @@ func TestOldPasswordTakesNothing(t *testing.T) {
 		bot.settle(t)
 		if got := host.next(t); !strings.Contains(got, "id='q'") {
 			t.Errorf("the host gets %s", got)
+		}
+	})
+}
+
+// A tardyStore takes its time to keep a message.
+type tardyStore struct{ *memory }
+
+func (s tardyStore) PutMessage(ctx context.Context, owner, sender string, stanza []byte, all, each account.Quota) error {
+	select {
+	case <-time.After(20 * time.Millisecond):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.memory.PutMessage(ctx, owner, sender, stanza, all, each)
+}
+
+// TestShutdownIsNotHeldUp ends a server while one account has left much behind,
+// in several lost sessions: that takes its time once, and what somebody else
+// was sent is kept.
+func TestShutdownIsNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var store *memory
+		st := newStage(t, func(c *Config) {
+			store = c.Offline.(*memory)
+			c.Offline = tardyStore{store}
+		})
+		for _, name := range []string{"evil", "alice", "bob"} {
+			st.store.quick(t, name, account.User)
+		}
+		var lost []*peer
+		for i := range 4 {
+			p := st.login(t, "evil", fmt.Sprint("lost", i))
+			p.manage(t)
+			p.settle(t)
+			lost = append(lost, p)
+		}
+		phone := st.login(t, "alice", "phone")
+		phone.manage(t)
+		phone.send(t, "<presence/>")
+		phone.settle(t)
+		bob := st.login(t, "bob", "x")
+		evil := st.login(t, "evil", "y")
+		for _, p := range append(lost, phone) {
+			p.lose(t)
+		}
+		for i := range lost {
+			for range 1000 {
+				evil.send(t, fmt.Sprintf("<message to='evil@example.org/lost%d' type='chat'><body>x</body></message>", i))
+			}
+		}
+		evil.settle(t)
+		bob.send(t, "<message to='alice@example.org' type='chat'><body>keep me</body></message>")
+		bob.settle(t)
+		begin := time.Now()
+		st.stop()
+		if took := time.Since(begin); took > giveBackTime {
+			t.Errorf("the server took %v to end", took)
+		}
+		if n := len(store.messages["alice"]); n != 1 {
+			t.Errorf("%d messages are kept for alice", n)
 		}
 	})
 }

@@ -27,10 +27,14 @@ func (srv *Server) giveBack(s *session) {
 		return
 	}
 	sc := forwarded()
-	// Also while the server ends: messages are to be kept.
-	ctx, cancel := context.WithTimeout(context.Background(), giveBackTime)
+	ctx, cancel := context.WithDeadline(context.Background(), srv.giveBackBy())
 	defer cancel()
+	late := 0
 	kept.all(func(stanza []byte, at time.Time, handed bool) {
+		if ctx.Err() != nil {
+			late++
+			return
+		}
 		if tok, n, err := sc.Next(stanza); tok != Element || n != len(stanza) || err != nil {
 			srv.log.Error("xmppd: what was sent to a client is no stanza", "jid", s.full, "err", err)
 			sc = forwarded()
@@ -39,6 +43,20 @@ func (srv *Server) giveBack(s *session) {
 		srv.returned(ctx, s, sc.Stanza(), at, handed)
 	})
 	kept.free()
+	if late > 0 {
+		srv.log.Error("xmppd: no time was left for what a client did not acknowledge", "jid", s.full, "stanzas", late)
+	}
+}
+
+// giveBackBy is until when what a client did not acknowledge is seen to. While
+// the server ends there is one time for all.
+func (srv *Server) giveBackBy() time.Time {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	if srv.ending {
+		return srv.endBy
+	}
+	return time.Now().Add(giveBackTime)
 }
 
 // forwarded returns a scanner for what the server has sent to clients, which
@@ -51,7 +69,7 @@ func forwarded() *Scanner {
 	return sc
 }
 
-const giveBackTime = 10 * time.Second
+const giveBackTime = 8 * time.Second
 
 // returned handles a stanza that came back from a session of an account.
 // Presence, answers and what the server itself had to say are of no use any

@@ -220,6 +220,7 @@ type Server struct {
 	others  map[*session]struct{} // the rest of those in full
 	conns   map[*session]struct{}
 	ending  bool
+	endBy   time.Time     // while ending: what was not acknowledged is seen to until then
 	changed chan struct{} // Reload was called
 }
 
@@ -409,23 +410,28 @@ func (s *Server) Stats() Stats {
 // shutdown ends every stream and waits for the connections.
 func (s *Server) shutdown() {
 	s.mu.Lock()
-	s.ending = true
+	s.ending, s.endBy = true, time.Now().Add(giveBackTime)
 	all := make([]*session, 0, len(s.conns))
 	for c := range s.conns {
 		all = append(all, c)
 	}
-	var lost []*session
+	lost := make(map[string][]*session) // by account
 	for _, c := range s.full {
 		if c.sleeping() {
-			lost = append(lost, c)
+			lost[c.local] = append(lost[c.local], c)
 		}
 	}
 	s.mu.Unlock()
 	for _, c := range all {
 		c.end(&streamError{condition: "system-shutdown"})
 	}
-	for _, c := range lost {
-		s.detach(c)
+	// Beside each other: what one account left behind holds up no other.
+	for _, sessions := range lost {
+		s.wg.Go(func() {
+			for _, c := range sessions {
+				s.detach(c)
+			}
+		})
 	}
 	late := time.AfterFunc(2*time.Second, func() {
 		for _, c := range all {
