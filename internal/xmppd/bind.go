@@ -165,21 +165,22 @@ func (srv *Server) detach(s *session) {
 		srv.detachComponent(s)
 		return
 	}
-	if srv.remove(s) {
-		srv.giveBack(s)
+	if others, ok := srv.remove(s); ok {
+		srv.giveBack(s, others)
 	}
 }
 
-// remove is detach but for what the client did not acknowledge, and reports
-// whether the session was there.
-func (srv *Server) remove(s *session) bool {
+// remove is detach but for what the client did not acknowledge. It returns the
+// other resources of the account as they are at that moment, and reports whether
+// the session was there.
+func (srv *Server) remove(s *session) (others []device, ok bool) {
 	srv.presMu.Lock()
 	defer srv.presMu.Unlock()
 	srv.mu.RLock()
 	mine := s.full != "" && srv.full[s.full] == s
 	srv.mu.RUnlock()
 	if !mine {
-		return false
+		return nil, false
 	}
 	srv.goodbye(s)
 	srv.mu.Lock()
@@ -199,7 +200,10 @@ func (srv *Server) remove(s *session) bool {
 		delete(srv.users, u.name)
 		srv.dir.Load().left(u.name)
 	}
-	return true
+	for _, o := range u.sessions {
+		others = append(others, device{o.takes.when(), o.carbons.when()})
+	}
+	return others, true
 }
 
 func attribute(name, v string) []byte {

@@ -192,3 +192,78 @@ func TestShutdownIsNotHeldUp(t *testing.T) {
 		}
 	})
 }
+
+// TestLostTogether loses two devices that were sent the same message, one of
+// them with so much beside it that the other ends meanwhile: it is kept once.
+func TestLostTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, nil)
+		st.store.quick(t, "alice", account.User)
+		st.store.quick(t, "bob", account.User)
+		bob := st.login(t, "bob", "x")
+		var devices []*peer
+		for _, name := range []string{"desk", "phone"} {
+			p := st.login(t, "alice", name)
+			p.manage(t)
+			p.send(t, "<presence/>")
+			p.settle(t)
+			devices = append(devices, p)
+		}
+		time.Sleep(2 * onTheWay)
+		for _, p := range devices {
+			p.c.Close()
+		}
+		synctest.Wait()
+		bob.send(t, strings.Repeat("<iq type='result' id='x' to='alice@example.org/desk'/>", 15000))
+		bob.send(t, "<message to='alice@example.org' type='chat'><body>both</body></message>")
+		bob.settle(t)
+		time.Sleep(2 * time.Minute)
+		st.stop()
+		if n := len(st.store.messages["alice"]); n != 1 {
+			t.Errorf("the message is kept %d times", n)
+		}
+	})
+}
+
+// TestLostCopies loses a device that was sent a message and another one that
+// was sent a copy of it: the message is not lost with them.
+func TestLostCopies(t *testing.T) {
+	for _, first := range []string{"desk", "phone"} {
+		synctest.Test(t, func(t *testing.T) {
+			st := newStage(t, nil)
+			st.store.quick(t, "alice", account.User)
+			st.store.quick(t, "bob", account.User)
+			bob := st.login(t, "bob", "x")
+			devices := map[string]*peer{}
+			for name, says := range map[string]string{"desk": "<presence/>", "phone": "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq><presence><priority>-1</priority></presence>"} {
+				p := st.login(t, "alice", name)
+				p.manage(t)
+				p.send(t, says)
+				p.settle(t)
+				devices[name] = p
+			}
+			time.Sleep(2 * onTheWay)
+			bob.send(t, "<message to='alice@example.org' type='chat'><body>both</body></message>")
+			bob.settle(t)
+			devices[first].lose(t)
+			time.Sleep(time.Second)
+			for name, p := range devices {
+				if name != first {
+					p.lose(t)
+				}
+			}
+			time.Sleep(2 * time.Minute)
+			alice := st.login(t, "alice", "new")
+			alice.send(t, "<presence/>")
+			var got []string
+			for _, s := range alice.settle(t) {
+				if strings.HasPrefix(s, "<message") {
+					got = append(got, s)
+				}
+			}
+			if len(got) != 1 || !strings.HasPrefix(got[0], "<message from='bob@example.org/x' ") || !strings.Contains(got[0], "<body>both</body>") || strings.Contains(got[0], "forwarded") {
+				t.Errorf("%s lost first: kept are %q", first, got)
+			}
+		})
+	}
+}

@@ -1,13 +1,17 @@
 package xmppd
 
 import (
+	"bytes"
 	"context"
 	"time"
 )
 
+// A device is another resource of an account, at the moment at which one ended.
+type device struct{ takes, carbons moment }
+
 // giveBack sees to what a session that has ended was sent and did not
 // acknowledge, as if it were sent to somebody who is not there.
-func (srv *Server) giveBack(s *session) {
+func (srv *Server) giveBack(s *session, others []device) {
 	s.conn.mu.Lock()
 	m := s.sm
 	if m == nil {
@@ -40,7 +44,7 @@ func (srv *Server) giveBack(s *session) {
 			sc = forwarded()
 			return
 		}
-		srv.returned(ctx, s, sc.Stanza(), at, handed)
+		srv.returned(ctx, s, sc.Stanza(), at, handed, others)
 	})
 	kept.free()
 	if late > 0 {
@@ -74,7 +78,7 @@ const giveBackTime = 8 * time.Second
 // returned handles a stanza that came back from a session of an account.
 // Presence, answers and what the server itself had to say are of no use any
 // more.
-func (srv *Server) returned(ctx context.Context, s *session, st *Stanza, at time.Time, handed bool) {
+func (srv *Server) returned(ctx context.Context, s *session, st *Stanza, at time.Time, handed bool, others []device) {
 	if st.Kind == Presence || st.isA("error") || st.isA("result") {
 		return
 	}
@@ -94,10 +98,16 @@ func (srv *Server) returned(ctx context.Context, s *session, st *Stanza, at time
 		in.local = from.local
 	}
 	if st.Kind == Message {
-		if in.bare == s.bare && (st.find(NSCarbons, "sent") != nil || st.find(NSCarbons, "received") != nil) {
-			return // somebody else got the message
+		if in.bare == s.bare {
+			if copy := received(st, from); copy != nil {
+				srv.returned(ctx, s, copy, at, handed, others)
+				return
+			}
+			if st.find(NSCarbons, "sent") != nil || st.find(NSCarbons, "received") != nil {
+				return // somebody else got the message
+			}
 		}
-		if srv.elsewhere(in, to) {
+		if in.elsewhere(to, others) {
 			return
 		}
 	}
@@ -134,13 +144,30 @@ func (srv *Server) author(from address) *session {
 const onTheWay = time.Second
 
 // elsewhere reports whether another resource of the addressee was sent a
-// message too, at the time: as one of all, or as a copy.
-func (srv *Server) elsewhere(in *inbound, to address) bool {
+// message too, at the time: as one of all, or as a copy. If that ends without
+// having acknowledged it, the message comes back from there.
+func (in *inbound) elsewhere(to address, others []device) bool {
 	then := in.back.at.Add(-onTheWay)
-	for _, t := range srv.resources(to.local) {
-		if to.resource == "" && t.takes.at(then) || t.carbons.at(then) && copied(in.st) {
+	for _, d := range others {
+		if to.resource == "" && d.takes.by(then) || d.carbons.by(then) && copied(in.st) {
 			return true
 		}
 	}
 	return false
+}
+
+// received returns the message of which a client was sent a copy, because
+// another resource of its account was sent it (XEP-0280#inbound), or nil. Those
+// copies are from the bare address, which no client can write.
+func received(st *Stanza, from address) *Stanza {
+	k := st.find(NSCarbons, "received")
+	if k == nil || from.resource != "" {
+		return nil
+	}
+	_, b, _ := bytes.Cut(st.bytes(k), []byte("<forwarded xmlns='urn:xmpp:forward:0'>"))
+	sc := forwarded()
+	if tok, _, err := sc.Next(b); tok != Element || err != nil {
+		return nil
+	}
+	return sc.Stanza()
 }

@@ -21,8 +21,11 @@ func (s *since) set(so bool) {
 // now reports whether it is so.
 func (s *since) now() bool { return s.nano.Load() != 0 }
 
-// at reports whether it has been so without a break since then.
-func (s *since) at(then time.Time) bool {
-	n := s.nano.Load()
-	return n != 0 && n <= then.UnixNano()
-}
+// when returns since when it has been so without a break.
+func (s *since) when() moment { return moment(s.nano.Load()) }
+
+// A moment is the time when something began to be so; 0 if it is not.
+type moment int64
+
+// by reports whether it was so by then, and has been since.
+func (m moment) by(then time.Time) bool { return m != 0 && int64(m) <= then.UnixNano() }
