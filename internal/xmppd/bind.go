@@ -25,12 +25,10 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 	in := s.inbound(st)
 	ns, name := st.payload()
 	if string(ns) != NSBind || string(name) != "bind" {
-		s.reply(in, errNotAllowed)
-		return nil
+		return s.noResource(in, errNotAllowed)
 	}
 	if !st.isA("set") || !st.id.ok() {
-		s.reply(in, errBadRequest)
-		return nil
+		return s.noResource(in, errBadRequest)
 	}
 	var q struct {
 		Bind struct {
@@ -39,8 +37,7 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 		} `xml:"bind"`
 	}
 	if err := xml.Unmarshal(st.raw, &q); err != nil {
-		s.reply(in, errBadRequest)
-		return nil
+		return s.noResource(in, errBadRequest)
 	}
 	resource := strings.TrimSpace(q.Bind.Resource)
 	if resource == "" {
@@ -48,12 +45,10 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 	}
 	j, err := jid.New(s.local, s.srv.cfg.Domain, resource)
 	if err != nil {
-		s.reply(in, errBadRequest)
-		return nil
+		return s.noResource(in, errBadRequest)
 	}
 	if err := s.srv.attach(ctx, s, j); err != nil {
-		s.reply(in, errResource)
-		return nil
+		return s.noResource(in, errResource)
 	}
 	s.srv.lobby.leave(s)
 	var b []byte
@@ -64,6 +59,12 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 	b = append(b, "</jid></bind></iq>"...)
 	s.send(b)
 	return nil
+}
+
+// noResource refuses what a client sends that has no resource.
+func (s *session) noResource(in *inbound, e *stanzaError) error {
+	s.reply(in, e)
+	return s.tried()
 }
 
 // attach makes the session the one that answers to an address. Who had the
@@ -82,6 +83,7 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) error {
 	if lost := srv.tooMany(s.local); lost != nil {
 		s.replace(lost, "too many connections")
 	}
+	s.room = srv.cfg.Limits.Queue
 	if s.role == account.Bot {
 		s.room = srv.cfg.Limits.BotQueue
 	}
@@ -112,6 +114,9 @@ func (srv *Server) attach(ctx context.Context, s *session, j jid.JID) error {
 	if other := srv.full[full]; other != nil {
 		return errGone // two at the same moment: the first one wins
 	}
+	s.conn.mu.Lock()
+	s.account = srv.holding(s.local)
+	s.conn.mu.Unlock()
 	u.sessions = append(u.sessions, s)
 	srv.full[full] = s
 	s.user = u

@@ -14,6 +14,11 @@ import (
 // deaf logs a client in that reads nothing afterwards.
 func (st *stage) deaf(t *testing.T, name string) (*lineConn, *session) {
 	t.Helper()
+	return st.deafAs(t, name, "x")
+}
+
+func (st *stage) deafAs(t *testing.T, name, resource string) (*lineConn, *session) {
+	t.Helper()
 	c := &lineConn{st.c2s.dial(t)}
 	t.Cleanup(func() { c.Close() })
 	c.send(t, streamOpen)
@@ -22,9 +27,9 @@ func (st *stage) deaf(t *testing.T, name string) (*lineConn, *session) {
 	c.until(t, "</success>")
 	c.send(t, streamOpen)
 	c.until(t, "</stream:features>")
-	c.send(t, "<iq type='set' id='b'><bind xmlns='"+NSBind+"'><resource>x</resource></bind></iq>")
+	c.send(t, "<iq type='set' id='b'><bind xmlns='"+NSBind+"'><resource>"+resource+"</resource></bind></iq>")
 	c.until(t, "</iq>")
-	return c, st.srv.session([]byte(name + "@example.org/x"))
+	return c, st.srv.session([]byte(name + "@example.org/" + resource))
 }
 
 // waiting returns how many bytes wait for a client, or 0 if it was cut.

@@ -267,3 +267,29 @@ func TestLostCopies(t *testing.T) {
 		})
 	}
 }
+
+// TestObituaryOfOthers ends very many sessions of one account: what is known of
+// the sessions of others stays known.
+func TestObituaryOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, nil)
+		st.store.quick(t, "alice", account.User)
+		phone := st.login(t, "alice", "phone")
+		id := phone.manage(t)
+		phone.send(t, "<presence/>")
+		phone.settle(t)
+		phone.lose(t)
+		time.Sleep(2 * time.Minute)
+		for i := range 5000 {
+			m := &management{id: fmt.Sprint("evil", i)}
+			m.handled.Store(uint32(i))
+			st.srv.ended.add("evil", m)
+		}
+		if h := st.srv.ended.handled("evil", "evil4999"); h == nil || *h != 4999 {
+			t.Errorf("of the last session is known %v", h)
+		}
+		if _, got := st.resume(t, "alice", id, 0); !strings.HasPrefix(got, "<failed xmlns='urn:xmpp:sm:3' h='2'>") {
+			t.Errorf("got %s", got)
+		}
+	})
+}

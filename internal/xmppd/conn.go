@@ -108,6 +108,10 @@ type conn struct {
 	mu       sync.Mutex
 	out      []byte        // not yet taken by the writer
 	inflight int           // bytes the writer is writing
+	writes   int           // what their buffer takes, see large
+	leaves   int           // what is left of the session takes, see large
+	account  *holding      // nil before there is a resource
+	charged  int           // bytes counted there
 	written  int64         // bytes since the beginning
 	bulk     int           // bytes allowed beyond the bound
 	bulkEnd  int64         // until this many are written
@@ -169,13 +173,14 @@ func (c *conn) queue(parts [][]byte, what queued) bool {
 			c.bulk, c.bulkEnd = n, c.written+int64(queued)
 		}
 	}
-	if queued > c.room+c.bulk {
+	if queued > c.room+c.bulk || !c.affords(n, what == bulkStanzas) {
 		c.lose()
 		c.srv.log.Warn("xmppd: a client reads too slowly and is cut", "addr", c.addr, "queued", c.room)
 		c.srv.counters.slow.Add(1)
 		return m != nil
 	}
 	c.append(parts)
+	c.recount()
 	if m != nil {
 		m.sent.handed = m.sent.count
 		if m.wantsAck(bytes.HasPrefix(parts[0], []byte("<message"))) {
@@ -190,6 +195,8 @@ func (c *conn) lose() {
 	c.dead = true
 	c.over.Store(true)
 	c.raw.Close()
+	c.out = nil
+	c.recount()
 }
 
 func (c *conn) append(parts [][]byte) {
@@ -212,7 +219,7 @@ func (c *conn) write() {
 	c.mu.Lock()
 	for len(c.out) > 0 && !c.dead {
 		buf := c.out
-		c.out, c.inflight = nil, len(buf)
+		c.out, c.inflight, c.writes = nil, len(buf), large(buf)
 		c.mu.Unlock()
 		err := c.writeAll(buf)
 		if cap(buf) <= keptOutput {
@@ -221,7 +228,8 @@ func (c *conn) write() {
 		}
 		c.mu.Lock()
 		c.written += int64(c.inflight)
-		c.inflight = 0
+		c.inflight, c.writes = 0, 0
+		c.recount()
 		if err != nil {
 			c.dead = true
 			c.raw.Close()
@@ -240,6 +248,10 @@ func (c *conn) write() {
 		c.mu.Lock()
 	}
 	c.writing = false
+	if c.dead {
+		c.out = nil
+		c.recount()
+	}
 	c.step()
 	c.mu.Unlock()
 }

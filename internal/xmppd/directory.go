@@ -3,6 +3,7 @@ package xmppd
 import (
 	"context"
 	"errors"
+	"maps"
 	"sort"
 	"strconv"
 	"sync"
@@ -134,8 +135,11 @@ func (s *Server) reload(ctx context.Context) error {
 			kicked = append(kicked, u.sessions...)
 		}
 	}
+	exists := func(name string) bool { _, ok := next.entries[name]; return ok }
+	maps.DeleteFunc(s.holdings, func(name string, _ *holding) bool { return !exists(name) })
 	s.mu.Unlock()
 	s.presMu.Unlock()
+	s.ended.forget(exists)
 	for _, k := range kicked {
 		s.detach(k)
 		k.end(&streamError{condition: "not-authorized", text: "the account was changed"})

@@ -3,7 +3,6 @@ package xmppd
 import (
 	"context"
 	"crypto/subtle"
-	"sync"
 	"time"
 )
 
@@ -25,12 +24,14 @@ func (s *session) hibernate() bool {
 	if s.srv.ending || s.srv.full[s.full] != s || m.over || s.closing {
 		return false
 	}
-	if !s.srv.hold(m.sent.bytes()) {
+	m.sent.clip()
+	if !s.hold(cap(m.sent.buf)) {
 		s.srv.log.Warn("xmppd: there is no room for one more lost session: it ends", "jid", s.full)
 		return false
 	}
-	m.held = m.sent.bytes()
+	m.held = cap(m.sent.buf)
 	s.c, s.out = s.raw, nil
+	s.recount()
 	delete(s.srv.conns, s)
 	m.asleep, m.fell = true, time.Now()
 	m.nap++
@@ -38,18 +39,6 @@ func (s *session) hibernate() bool {
 	m.timer = time.AfterFunc(m.time, func() { s.expire(nap) })
 	m.wake()
 	s.srv.log.Debug("xmppd: a client was lost; its session waits", "jid", s.full, "stanzas", m.sent.count, "time", m.time)
-	return true
-}
-
-// hold counts bytes that are kept for lost clients, unless there are too many.
-func (srv *Server) hold(n int) bool {
-	if n == 0 {
-		return true
-	}
-	if srv.asleep.Add(int64(n)) > int64(srv.cfg.Limits.Hibernating) && n > 0 {
-		srv.asleep.Add(-int64(n))
-		return false
-	}
 	return true
 }
 
@@ -62,12 +51,12 @@ func (m *management) wake() {
 	}
 }
 
-// rise ends hibernation. The caller holds conn.mu.
-func (m *management) rise(srv *Server) {
-	if m.asleep {
+// rise ends hibernation. The caller holds mu.
+func (c *conn) rise() {
+	if m := c.sm; m.asleep {
 		m.asleep = false
 		m.timer.Stop()
-		srv.hold(-m.held)
+		c.hold(-m.held)
 		m.held = 0
 	}
 }
@@ -184,7 +173,7 @@ func (s *session) handOver(old *session, h uint32, taken int) error {
 		return errCut
 	}
 	s.dead, s.moved = true, true
-	m.rise(srv)
+	old.rise()
 	s.in.take(taken)
 	old.in, old.sc = s.in, s.sc
 	s.in = input{}
@@ -204,51 +193,7 @@ func (s *session) handOver(old *session, h uint32, taken int) error {
 		old.append([][]byte{askForAck})
 	}
 	old.bulk, old.bulkEnd = len(old.out), old.written+int64(len(old.out))
+	old.recount()
 	srv.log.Debug("xmppd: a session was resumed", "jid", old.full, "stanzas", m.sent.count)
 	return errResumed
-}
-
-// rememberEnded is for how many sessions that have ended it is known what had
-// been handled.
-const rememberEnded = 1000
-
-// An obituary tells clients that come too late what had been handled before
-// their sessions ended (XEP-0198#resumption). Safe for concurrent use.
-type obituary struct {
-	mu    sync.Mutex
-	by    map[string]ending
-	order []string
-	next  int
-}
-
-type ending struct {
-	local   string
-	handled uint32
-}
-
-func (o *obituary) add(local string, m *management) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.by == nil {
-		o.by = make(map[string]ending)
-	}
-	if len(o.order) < rememberEnded {
-		o.order = append(o.order, m.id)
-	} else {
-		delete(o.by, o.order[o.next])
-		o.order[o.next] = m.id
-		o.next = (o.next + 1) % rememberEnded
-	}
-	o.by[m.id] = ending{local, m.handled.Load()}
-}
-
-// handled returns how many stanzas of a session of the account had been
-// handled, or nil.
-func (o *obituary) handled(local, id string) *uint32 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if e, ok := o.by[id]; ok && e.local == local {
-		return &e.handled
-	}
-	return nil
 }

@@ -63,16 +63,18 @@ func (c *conn) keep(m *management, parts [][]byte, bulk bool) bool {
 		return false
 	}
 	l := &c.srv.cfg.Limits
-	held := 0
+	n, _ := sizeOf(parts, bulk)
+	grown := 0
 	if m.asleep {
-		held, _ = sizeOf(parts, bulk)
+		m.sent.makeRoom(n)
+		grown = cap(m.sent.buf) - m.held
 	}
-	if c.srv.hold(held) {
+	if c.affords(n, bulk) && c.hold(grown) {
+		m.held += grown
 		if m.sent.add(parts, bulk, c.room+l.Unacked, l.UnackedStanzas) {
-			m.held += held
+			c.recount()
 			return true
 		}
-		c.srv.hold(-held)
 	}
 	c.srv.log.Warn("xmppd: a client does not acknowledge what it gets: its session ends", "addr", c.addr, "stanzas", m.sent.count, "bytes", m.sent.bytes())
 	m.over = true
@@ -138,11 +140,7 @@ func (s *session) failed(condition string, handled *uint32) error {
 	if s.bound() {
 		return nil
 	}
-	s.failures++
-	if s.failures >= s.srv.cfg.Limits.LoginTries {
-		return &streamError{condition: "policy-violation", text: "too many failed logins"}
-	}
-	return nil
+	return s.tried()
 }
 
 // enable begins to count (XEP-0198#enable).
@@ -180,6 +178,7 @@ func (s *session) acknowledged(ctx context.Context, h uint32) error {
 		return tooHigh(h, sent)
 	}
 	m.asked = false
+	s.recount()
 	if m.sent.count > 0 && !s.dead && !s.closing && m.wantsAck(false) {
 		s.append([][]byte{askForAck})
 	}

@@ -19,11 +19,12 @@ func (srv *Server) giveBack(s *session, others []device) {
 		return
 	}
 	m.over = true
-	m.rise(srv)
+	s.rise()
 	m.wake()
 	kept := m.sent
-	m.sent = unacked{}
+	m.sent, s.leaves = unacked{}, large(kept.buf)
 	s.conn.mu.Unlock()
+	defer s.left()
 	if m.id != "" {
 		srv.ended.add(s.local, m)
 	}
@@ -50,6 +51,14 @@ func (srv *Server) giveBack(s *session, others []device) {
 	if late > 0 {
 		srv.log.Error("xmppd: no time was left for what a client did not acknowledge", "jid", s.full, "stanzas", late)
 	}
+}
+
+// left notes that nothing is left of a session.
+func (s *session) left() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.leaves = 0
+	s.recount()
 }
 
 // giveBackBy is until when what a client did not acknowledge is seen to. While

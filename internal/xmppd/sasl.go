@@ -216,13 +216,19 @@ func (s *session) saslSuccess(name, data string) error {
 	s.srv.throttle.succeeded(s.ip(), name)
 	s.authed = true
 	s.send([]byte("<success xmlns='" + NSSASL + "'>" + data + "</success>"))
-	s.restart = true
+	s.restart, s.failures = true, 0
 	return nil
 }
 
 func (s *session) saslFailure(condition string) error {
-	s.failures++
 	s.send([]byte("<failure xmlns='" + NSSASL + "'><" + condition + "/></failure>"))
+	return s.tried()
+}
+
+// tried counts what a client did in vain before its login is complete: there is
+// an end to that.
+func (s *session) tried() error {
+	s.failures++
 	if s.failures >= s.srv.cfg.Limits.LoginTries {
 		return &streamError{condition: "policy-violation", text: "too many failed logins"}
 	}

@@ -212,16 +212,17 @@ type Server struct {
 	rosterMu sync.Mutex // contacts change
 	presMu   sync.Mutex // presence changes and is sent, in one order for all
 
-	mu      sync.RWMutex
-	full    map[string]*session   // by full address
-	users   map[string]*user      // connected accounts by name
-	comps   map[string]*session   // connected components by domain
-	hosts   map[*session]struct{} // those in full whose role is Host
-	others  map[*session]struct{} // the rest of those in full
-	conns   map[*session]struct{}
-	ending  bool
-	endBy   time.Time     // while ending: what was not acknowledged is seen to until then
-	changed chan struct{} // Reload was called
+	mu       sync.RWMutex
+	full     map[string]*session   // by full address
+	users    map[string]*user      // connected accounts by name
+	comps    map[string]*session   // connected components by domain
+	holdings map[string]*holding   // by account
+	hosts    map[*session]struct{} // those in full whose role is Host
+	others   map[*session]struct{} // the rest of those in full
+	conns    map[*session]struct{}
+	ending   bool
+	endBy    time.Time     // while ending: what was not acknowledged is seen to until then
+	changed  chan struct{} // Reload was called
 }
 
 // New makes a server. It starts nothing.
@@ -254,17 +255,18 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.Components = comps
 	s := &Server{
-		cfg:     cfg,
-		log:     cfg.Log,
-		secret:  cfg.Secret,
-		started: time.Now(),
-		full:    make(map[string]*session),
-		users:   make(map[string]*user),
-		comps:   make(map[string]*session),
-		hosts:   make(map[*session]struct{}),
-		others:  make(map[*session]struct{}),
-		conns:   make(map[*session]struct{}),
-		changed: make(chan struct{}, 1),
+		cfg:      cfg,
+		log:      cfg.Log,
+		secret:   cfg.Secret,
+		started:  time.Now(),
+		full:     make(map[string]*session),
+		users:    make(map[string]*user),
+		comps:    make(map[string]*session),
+		holdings: make(map[string]*holding),
+		hosts:    make(map[*session]struct{}),
+		others:   make(map[*session]struct{}),
+		conns:    make(map[*session]struct{}),
+		changed:  make(chan struct{}, 1),
 	}
 	s.gate.free = cfg.Limits.Logins
 	if len(s.secret) == 0 {

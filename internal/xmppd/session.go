@@ -74,9 +74,15 @@ func newSession(srv *Server, c net.Conn, kind connKind) *session {
 		s.addr = c.RemoteAddr()
 	}
 	s.room = srv.cfg.Limits.Queue
+	if kind != componentConn {
+		s.room = min(s.room, loginQueue)
+	}
 	s.sc.Limits.Bytes = srv.cfg.Limits.LoginStanza
 	return s
 }
+
+// loginQueue is how many bytes may wait for a client that has no resource yet.
+const loginQueue = 64 << 10
 
 // A streamError ends a stream (RFC 6120 4.9).
 type streamError struct{ condition, text, extra string }

@@ -69,16 +69,33 @@ func (u *unacked) add(parts [][]byte, bulk bool, room, most int) bool {
 	return true
 }
 
-// makeRoom sees to it that n bytes can be appended.
+// makeRoom sees to it that n bytes can be appended. There is never much more
+// room than that: what it takes is counted.
 func (u *unacked) makeRoom(n int) {
 	if u.buf == nil {
 		u.buf = *outputs.Get().(*[]byte)
 	}
-	if u.off > 0 && len(u.buf)+n > cap(u.buf) {
+	if len(u.buf)+n <= cap(u.buf) {
+		return
+	}
+	if need := u.bytes() + n; need > cap(u.buf)-cap(u.buf)/4 {
+		u.move(need + need/4)
+	} else {
 		u.buf = u.buf[:copy(u.buf, u.buf[u.off:])]
 		u.off = 0
 	}
 }
+
+// move takes the entries to a buffer of another size.
+func (u *unacked) move(size int) {
+	old := *u
+	u.buf = append(make([]byte, 0, size), u.buf[u.off:]...)
+	u.off = 0
+	old.free()
+}
+
+// clip gives back what memory is not used, for a client that is lost.
+func (u *unacked) clip() { u.move(u.bytes()) }
 
 // ack forgets the stanzas before the h-th. It reports whether so many were
 // sent; a number that is less than before changes nothing.
@@ -98,12 +115,14 @@ func (u *unacked) ack(h uint32) bool {
 	}
 	if u.count == 0 {
 		u.free()
+	} else if cap(u.buf) > keptOutput && u.bytes() < cap(u.buf)/4 {
+		u.move(2 * u.bytes())
 	}
 	return true
 }
 
 func (u *unacked) free() {
-	if u.buf != nil && cap(u.buf) <= keptOutput {
+	if firstOutput <= cap(u.buf) && cap(u.buf) <= keptOutput {
 		b := u.buf[:0]
 		outputs.Put(&b)
 	}

@@ -67,3 +67,23 @@ func TestUnacked(t *testing.T) {
 		}
 	}
 }
+
+// TestUnackedShrinks acknowledges most of what was much.
+func TestUnackedShrinks(t *testing.T) {
+	var u unacked
+	stanza := [][]byte{make([]byte, 10<<10)}
+	for range 1000 {
+		if !u.add(stanza, false, 100<<20, 10000) {
+			t.Fatal("there is no room")
+		}
+	}
+	if n := cap(u.buf); n > 2*u.bytes() {
+		t.Errorf("%d bytes are held for %d", n, u.bytes())
+	}
+	for h := range uint32(1000) {
+		u.ack(h)
+		if n := cap(u.buf); n > 8*u.bytes()+keptOutput {
+			t.Fatalf("%d bytes are held for %d", n, u.bytes())
+		}
+	}
+}
