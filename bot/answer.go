@@ -71,8 +71,8 @@ func (b *Bot) Answer(ctx context.Context, u Utterance, emit func(Reply)) error {
 	reading := b.parse(turn)
 	plan, problem := plan(reading, turn.line, turn.fleet.Lexicon)
 	if problem != nil {
-		if still := b.stillWaits(turn); still != "" && reading.Status == grammar.NotACommand {
-			problem.Text += "\n" + still
+		if still, waits := b.stillWaits(turn); waits && reading.Status == grammar.NotACommand {
+			problem.Text, problem.ID = problem.Text+"\n"+still.Text, still.ID
 		}
 		return turn.say(*problem)
 	}

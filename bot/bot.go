@@ -133,6 +133,7 @@ func (b *Bot) Run(ctx context.Context) error {
 // notify tells somebody else than who is being answered.
 func (b *Bot) notify(ctx context.Context, r Reply) {
 	r.Text = headlined(r.Text)
+	b.talks.saying(keyOf(r.To, r.Room), "", b.Hear())
 	b.cfg.Notify(ctx, r)
 }
 

@@ -34,6 +34,40 @@ func TestYesBeforeItsCard(t *testing.T) {
 	})
 }
 
+// TestYesBehindAnotherLine: a bare yes is for the card only when the card is what
+// was spoken of last, as far as the person can have seen.
+func TestYesBehindAnotherLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		w.say("alice@example.net/phone", "restart nginx on web01", "b0", stanza.ChatMessage)
+		for i, line := range []string{"disk on web02", "yes", "yes"} {
+			w.hear("alice@example.net/phone", fmt.Sprint("c", i), line)
+		}
+		synctest.Wait()
+		if done := w.done(); len(done) != 0 {
+			t.Fatalf("said %v, done %v", w.take(), done)
+		}
+		w.say("alice@example.net/phone", "yes", "b1", stanza.ChatMessage)
+		if done := w.done(); len(done) != 1 {
+			t.Errorf("after the card was shown again: %v, done %v", w.take(), done)
+		}
+	})
+}
+
+// TestYesBehindANotice: what others make the bot say comes between, too.
+func TestYesBehindANotice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		w.say("carol@example.net/phone", "restart postgresql on db01", "b0", stanza.ChatMessage)
+		w.bot.notify(context.Background(), Reply{To: jid.MustParse("carol@example.net"), Text: "⛔ alice needs your approval"})
+		w.say("carol@example.net/phone", "yes", "b1", stanza.ChatMessage)
+		said := w.take()
+		if done, last := w.done(), said[len(said)-1].body; len(done) != 0 || !strings.Contains(last, "Something else was said") {
+			t.Errorf("done %v after %q", done, last)
+		}
+	})
+}
+
 // TestYesAtOnce: a yes may be here while the card is still being written.
 func TestYesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -111,12 +111,12 @@ func (cs *cards) open(c card) (opened card, fresh bool, err error) {
 	return c, true, nil
 }
 
-// show notes when a card is first shown, if there is one of that id.
-func (cs *cards) show(id string, heard func() uint64) {
+// show notes when a card is first shown, by Bot.Hear, if there is one of that id.
+func (cs *cards) show(id string, now uint64) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if c := cs.byID[id]; c != nil && c.shown == 0 {
-		c.shown = heard()
+		c.shown = now
 	}
 }
 

@@ -43,6 +43,7 @@ func (b *Bot) cardReply(c card, t *turn) Reply {
 	var expires time.Time
 	if c.id != "" {
 		lines, expires = append(lines, c.ask(len(hosts))), c.expires
+		lines = append(lines, b.beside(c, t)...)
 	} else {
 		lines = append(lines, c.inAdvance(t.u)...)
 	}
@@ -143,8 +144,53 @@ func (c card) inAdvance(u Utterance) []string {
 	return []string{"Nothing was run: say it again with its hash.", "hash " + c.plan.Hash}
 }
 
+// maxBeside bounds how many other cards a card names.
+const maxBeside = 3
+
+// beside names the other cards of the asker that a yes here could mean.
+func (b *Bot) beside(c card, t *turn) []string {
+	if !c.asker.Equal(t.person) {
+		return nil
+	}
+	others := slices.DeleteFunc(mine(b.waiting(t)), func(o card) bool { return o.id == c.id })
+	if len(others) == 0 {
+		return nil
+	}
+	lines := []string{"still waiting:"}
+	for _, o := range others[max(0, len(others)-maxBeside):] {
+		lines = append(lines, o.brief())
+	}
+	if more := len(others) - maxBeside; more > 0 {
+		lines = append(lines, fmt.Sprintf("+%d", more))
+	}
+	return lines
+}
+
+// answers are the answers a card takes, without how long.
+func (c card) answers() string {
+	return strings.TrimSuffix(c.ask(len(c.plan.Hosts())), " · "+span(c.life()))
+}
+
+// brief is a card in one line, beside others: the answer that runs it, and what.
+func (c card) brief() string {
+	answer, _, _ := strings.Cut(c.answers(), " to run")
+	return fmt.Sprintf("%s  %s", answer, cut(c.plan.Sentence, 60))
+}
+
+// tell answers with a few lines that are about the card: a yes after them is for
+// it.
+func (c card) tell(exit int, lines ...string) Reply {
+	r := tell(exit, lines...)
+	r.ID = c.id
+	return r
+}
+
 // unseen reports whether the line was on its way before the card could be seen.
 func (c card) unseen(t *turn) bool { return c.shown == 0 || t.u.Heard < c.shown }
+
+// answers reports whether a bare yes is for the card: it was spoken of last, and
+// that had been seen.
+func (t *turn) answers(c card) bool { return t.before.card == c.id && t.u.Heard > t.before.cardAt }
 
 // mine are the cards that a yes of the asker runs.
 func mine(waiting []card) []card {
@@ -162,7 +208,8 @@ func (b *Bot) waiting(t *turn) []card {
 
 // confirm answers "yes", "yes 7f3" and "yes 7f3 12".
 func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counted bool) error {
-	if id == "" {
+	bare := id == ""
+	if bare {
 		waiting := b.waiting(t)
 		own := mine(waiting)
 		switch {
@@ -171,7 +218,7 @@ func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counte
 		case len(waiting) == 1 && len(own) == 1:
 			id = own[0].id
 		case len(own) == 0:
-			return t.say(tell(ExitNeedsYes, "✖ Someone else must approve. Nothing was run.", waiting[0].ask(len(waiting[0].plan.Hosts()))))
+			return t.say(waiting[0].tell(ExitNeedsYes, "✖ Someone else must approve. Nothing was run.", waiting[0].ask(len(waiting[0].plan.Hosts()))))
 		default:
 			first := fmt.Sprintf("✖ %d plans wait for a yes. Which? Nothing was run.", len(own))
 			if len(own) == 1 {
@@ -179,8 +226,7 @@ func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counte
 			}
 			lines := []string{first}
 			for _, c := range own {
-				answer, _, _ := strings.Cut(c.ask(len(c.plan.Hosts())), " to run")
-				lines = append(lines, fmt.Sprintf("%s  %s", answer, cut(c.plan.Sentence, 60)))
+				lines = append(lines, c.brief())
 			}
 			return t.say(tell(ExitNeedsYes, lines...))
 		}
@@ -200,16 +246,18 @@ func (b *Bot) confirm(ctx context.Context, t *turn, id string, hosts int, counte
 	case c.state != cardOpen:
 		return t.say(tell(ExitNotUnderstood, "✖ "+c.over(t.w)))
 	case c.unseen(t):
-		return t.say(tell(ExitNeedsYes, "✖ Your yes came before "+c.id+" was shown. Nothing was run.", c.ask(len(c.plan.Hosts()))))
+		return t.say(c.tell(ExitNeedsYes, "✖ Your yes came before "+c.id+" was shown. Nothing was run.", c.ask(len(c.plan.Hosts()))))
 	case !t.u.Delayed.IsZero():
-		return t.say(tell(ExitNeedsYes, fmt.Sprintf("⌛ Your yes arrived %s late, not run.", span(max(t.now.Sub(t.u.Delayed), 0))), c.ask(len(c.plan.Hosts()))))
+		return t.say(c.tell(ExitNeedsYes, fmt.Sprintf("⌛ Your yes arrived %s late, not run.", span(max(t.now.Sub(t.u.Delayed), 0))), c.ask(len(c.plan.Hosts()))))
+	case bare && !t.answers(c):
+		return t.say(c.tell(ExitNeedsYes, "✖ Something else was said since. Nothing was run.", "= "+cut(c.plan.Sentence, 400), c.answers()))
 	case c.needs == policy.Second:
 		return t.say(tell(ExitNeedsYes, "✖ You asked for it; someone else must approve. Nothing was run.", c.ask(len(c.plan.Hosts()))))
 	}
 	n := len(c.plan.Hosts())
 	if counted && hosts != n || !counted && c.needs == policy.Count {
-		said := fmt.Sprintf("✖ This is about %d hosts. Nothing was run.", n)
-		return t.say(tell(ExitNeedsYes, said, fmt.Sprintf("yes %s %d to run", c.id, n)))
+		said := fmt.Sprintf("✖ This is about %s. Nothing was run.", plural(n, "host"))
+		return t.say(c.tell(ExitNeedsYes, said, fmt.Sprintf("yes %s %d to run", c.id, n)))
 	}
 	return b.runCard(ctx, t, c, jid.JID{})
 }
@@ -290,7 +338,7 @@ func (b *Bot) approve(ctx context.Context, t *turn, id string, hosts int, counte
 	case !t.u.Delayed.IsZero():
 		return t.say(tell(ExitNeedsYes, "⌛ Your approval arrived late. Nothing was run.", c.ask(n)))
 	case !counted || hosts != n:
-		return t.say(tell(ExitNeedsYes, fmt.Sprintf("✖ This is about %d hosts. Nothing was run.", n), c.describe(), fmt.Sprintf("approve %s %d · reject %s", c.id, n, c.id)))
+		return t.say(tell(ExitNeedsYes, fmt.Sprintf("✖ This is about %s. Nothing was run.", plural(n, "host")), c.describe(), fmt.Sprintf("approve %s %d · reject %s", c.id, n, c.id)))
 	}
 	pol := b.cfg.Policy()
 	if !b.mayApprove(pol, t.person, c, t) {

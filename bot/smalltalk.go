@@ -49,26 +49,22 @@ func (b *Bot) idle(t *turn) (Reply, bool) {
 	if !slices.Contains(idleWords, spokenPlain(t.line)) {
 		return Reply{}, false
 	}
-	still := b.stillWaits(t)
-	if still == "" {
-		return Reply{}, false
-	}
-	return tell(ExitNotUnderstood, still), true
+	return b.stillWaits(t)
 }
 
-// stillWaits says which of the person's cards are open here, "" if none.
-func (b *Bot) stillWaits(t *turn) string {
-	var ids []string
+// stillWaits says which of the person's cards are open here, if any.
+func (b *Bot) stillWaits(t *turn) (Reply, bool) {
 	waiting := b.waiting(t)
+	switch len(waiting) {
+	case 0:
+		return Reply{}, false
+	case 1:
+		c := waiting[0]
+		return c.tell(ExitNotUnderstood, fmt.Sprintf("%s still waits, for %s. Nothing was run.", c.id, span(c.expires.Sub(t.now))), c.answers()), true
+	}
+	var ids []string
 	for _, c := range waiting {
 		ids = append(ids, c.id)
 	}
-	switch len(waiting) {
-	case 0:
-		return ""
-	case 1:
-		answers, _, _ := strings.Cut(waiting[0].ask(len(waiting[0].plan.Hosts())), " · "+span(waiting[0].life()))
-		return fmt.Sprintf("%s still waits, for %s. Nothing was run.\n%s", ids[0], span(waiting[0].expires.Sub(t.now)), answers)
-	}
-	return strings.Join(ids, ", ") + " still wait. Nothing was run."
+	return tell(ExitNotUnderstood, strings.Join(ids, ", ")+" still wait. Nothing was run."), true
 }

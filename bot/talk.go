@@ -23,6 +23,8 @@ type talk struct {
 	readings []grammar.Reading
 	matched  []string // hosts that the last filtered read showed (R15); nil: no such answer yet
 	answer   string   // id of the last answer, for a bare "more"
+	card     string   // id of the card that the last thing said here was about; "": of none
+	cardAt   uint64   // when that was said, by Bot.Hear
 	last     time.Time
 }
 
@@ -69,6 +71,21 @@ func (ts *talks) say(k talkKey, r grammar.Reading) {
 // shown notes the answer that the person saw, and which hosts matched in it.
 func (ts *talks) shown(k talkKey, id string, matched []string) {
 	ts.update(k, func(t *talk) { t.answer, t.matched = id, matched })
+}
+
+// saying notes that something is said here, by either side, and which card it is
+// about: a bare yes is for the card that was spoken of last. What is about none
+// ("") begins no conversation.
+func (ts *talks) saying(k talkKey, card string, at uint64) {
+	if card != "" {
+		ts.update(k, func(t *talk) { t.card, t.cardAt = card, at })
+		return
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if t := ts.of[k]; t != nil {
+		t.card, t.cardAt = "", at
+	}
 }
 
 func (ts *talks) update(k talkKey, f func(*talk)) {

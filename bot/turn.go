@@ -46,6 +46,7 @@ func (b *Bot) begin(u Utterance, emit func(Reply)) *turn {
 	t.key = keyOf(t.person, t.u.Room)
 	if !u.Once {
 		t.before = b.talks.before(t.key)
+		b.talks.saying(t.key, "", t.u.Heard)
 	}
 	t.w = when{now: t.now, zone: t.fleet.Inventory.Zone}
 	return t
@@ -81,8 +82,23 @@ func (t *turn) send(r Reply) {
 		t.done = true
 	}
 	r.Text = headlined(r.Text)
-	t.b.cards.show(r.ID, t.b.Hear) // before: the answer may be here before emit returns
+	t.shown(r)
 	t.emit(r)
+}
+
+// shown notes what the person is about to see, before it is emitted: the answer
+// may be here before emit returns.
+func (t *turn) shown(r Reply) {
+	now := t.b.Hear()
+	t.b.cards.show(r.ID, now)
+	if !r.Final || t.u.Once || !r.To.Equal(jid.JID{}) {
+		return
+	}
+	about := ""
+	if c, ok := t.b.cards.get(r.ID); ok && c.state == cardOpen {
+		about = c.id
+	}
+	t.b.talks.saying(t.key, about, now)
 }
 
 // tell answers with a few lines of plain text and an exit code.
