@@ -19,12 +19,8 @@ import (
 func TestYesBeforeItsCard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, smallFleet()...)
-		for i, line := range []string{"restart nginx on web01", "yes", "yes"} {
-			w.hear("alice@example.net/phone", fmt.Sprint("b", i), line)
-		}
-		synctest.Wait()
-		said := w.take()
-		if done := w.done(); len(done) != 0 || len(said) != 3 || !strings.Contains(said[1].body, "came before") {
+		said := w.atOnce("alice@example.net/phone", "restart nginx on web01", "yes", "yes")
+		if done := w.done(); len(done) != 0 || len(said) != 3 || !strings.Contains(said[1], "came before") {
 			t.Fatalf("said %v, done %v", said, done)
 		}
 		w.say("alice@example.net/phone", "yes", "b3", stanza.ChatMessage)
@@ -40,12 +36,9 @@ func TestYesBehindAnotherLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, smallFleet()...)
 		w.say("alice@example.net/phone", "restart nginx on web01", "b0", stanza.ChatMessage)
-		for i, line := range []string{"disk on web02", "yes", "yes"} {
-			w.hear("alice@example.net/phone", fmt.Sprint("c", i), line)
-		}
-		synctest.Wait()
+		said := w.atOnce("alice@example.net/phone", "disk on web02", "yes", "yes")
 		if done := w.done(); len(done) != 0 {
-			t.Fatalf("said %v, done %v", w.take(), done)
+			t.Fatalf("said %v, done %v", said, done)
 		}
 		w.say("alice@example.net/phone", "yes", "b1", stanza.ChatMessage)
 		if done := w.done(); len(done) != 1 {
@@ -138,6 +131,20 @@ func TestSayOpensNoCard(t *testing.T) {
 			t.Errorf("a bare yes by itself: %v %v", out, err)
 		}
 	})
+}
+
+// atOnce lets somebody say lines that are all there before the first is answered,
+// and returns the last answer to each.
+func (w *world) atOnce(from string, lines ...string) []string {
+	heard := make([]uint64, len(lines))
+	for i := range lines {
+		heard[i] = w.bot.Hear()
+	}
+	answers := make([]string, len(lines))
+	for i, line := range lines {
+		w.bot.Answer(context.Background(), Utterance{From: jid.MustParse(from), Text: line, Heard: heard[i]}, func(r Reply) { answers[i] = r.Text })
+	}
+	return answers
 }
 
 // hear hands the chat a message as it comes from a session.

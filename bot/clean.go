@@ -11,8 +11,9 @@ import (
 // reply only through clean or cleanLines.
 
 const (
-	maxCell = 160 // runes of peer text kept in one cell of a reply
-	maxMark = 2   // combining marks kept on one letter
+	maxCell = 160     // runes of peer text kept in one cell of a reply
+	maxPath = 4 << 10 // of a path, which nobody can use in part
+	maxMark = 2       // combining marks kept on one letter
 )
 
 // clean makes one line of peer text fit to be shown: escape sequences, control
@@ -181,5 +182,31 @@ func cut(s string, limit int) string {
 	}
 	return s
 }
+
+// shorten is cut for what is known by its end: of a path it keeps the last
+// element, of "name (4112)" the number, and takes out of the middle.
+func shorten(s string, limit int) string {
+	if width(s) <= limit {
+		return s
+	}
+	from := 0
+	switch {
+	case isPath(s):
+		from = strings.LastIndexByte(strings.TrimRight(s, "/"), '/')
+	case strings.HasSuffix(s, ")"):
+		from = strings.LastIndex(s, " (")
+	}
+	end := []rune(s[max(from, 0):])
+	switch room := limit - 1; {
+	case from <= 0 && !isPath(s), limit < 4:
+		return cut(s, limit)
+	case len(end) > room*3/4: // the end alone is too long: so much of it
+		end = end[len(end)-room*3/4:]
+	}
+	return string([]rune(s)[:limit-1-len(end)]) + "…" + string(end)
+}
+
+// isPath reports whether s is a file's absolute path and nothing else.
+func isPath(s string) bool { return strings.HasPrefix(s, "/") && !strings.ContainsRune(s, ' ') }
 
 func width(s string) int { return utf8.RuneCountInString(s) }

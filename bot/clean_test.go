@@ -100,3 +100,25 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+func TestShorten(t *testing.T) {
+	for _, tt := range []struct {
+		in    string
+		limit int
+		want  string
+	}{
+		{"/var/log/syslog", 20, "/var/log/syslog"},
+		{"/var/lib/postgresql/15/main/base/pg_internal.init", 24, "/var/l…/pg_internal.init"},
+		{"/var/lib/postgresql/15/main/", 16, "/var/lib/…/main/"},
+		{"/" + strings.Repeat("é", 40), 12, "/éé…" + strings.Repeat("é", 8)},
+		{"/a file with blanks in its name", 10, "/a file w…"},
+		{"a-very-long-process-name (4112)", 16, "a-very-l… (4112)"},
+		{"words and words", 8, "words a…"},
+		{"/ab/cd", 3, "/a…"},
+		{"/abcdefgh", 1, "…"},
+	} {
+		if got := shorten(tt.in, tt.limit); got != tt.want || width(got) > tt.limit {
+			t.Errorf("shorten(%q, %d) = %q, want %q", tt.in, tt.limit, got, tt.want)
+		}
+	}
+}

@@ -26,6 +26,7 @@ type face struct {
 	brief    bool     // one says it all
 	count    bool     // of several rows, say how many instead of the worst
 	group    bool     // of very many hosts, only the first part of one is told
+	whole    bool     // nothing is shortened to fit beside other things
 }
 
 // faces is the table of faces, by method.
@@ -195,7 +196,7 @@ func argument(name string, v any, w when) string {
 		}
 		return quantity(name, anys, w)
 	}
-	return clean(quantity(name, v, w), 60)
+	return shorten(clean(quantity(name, v, w), maxPath), 60)
 }
 
 // extraArgs lists the arguments that a template does not already show.

@@ -255,7 +255,7 @@ func (r report) everything() []line {
 				out = append(out, line{text: "  " + why, block: true})
 			}
 			if top, _ := res.Value.(map[string]any); res.Outcome == OK && top != nil {
-				all := face{list: f.list, cols: f.cols, worst: f.worst, wide: f.wide}
+				all := face{list: f.list, cols: f.cols, worst: f.worst, wide: f.wide, whole: true}
 				shown := r.detail(s, all, top)
 				if f.list != "" && f.list != "top" && f.list != "reasons" { // detail leaves out what a first line says
 					shown = append(r.members(s.Method, top, f.list, all), shown...)

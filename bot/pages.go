@@ -137,6 +137,12 @@ func wrap(text string, limit int) []string {
 		}
 		if at <= indent || strings.TrimSpace(string(runes[:at])) == "" { // one long word
 			at = limit
+			for i := limit - 1; i > indent+1; i-- { // of a path: between its elements
+				if runes[i] == '/' {
+					at = i
+					break
+				}
+			}
 		}
 		out = append(out, strings.TrimRight(string(runes[:at]), " "))
 		rest := strings.TrimLeft(string(runes[at:]), " ")

@@ -48,7 +48,7 @@ func (r report) noun(f face, s Step, top map[string]any) string {
 		}
 		return "", true
 	})
-	return cut(strings.Join(strings.Fields(text), " "), 30)
+	return shorten(strings.Join(strings.Fields(text), " "), 30)
 }
 
 // detail is everything of one host's answer worth a line: the rows of its list,
@@ -68,7 +68,7 @@ func (r report) detail(s Step, f face, top map[string]any) []line {
 		out = append(out, r.text(top)...)
 	}
 	if list != "" {
-		out = append(out, r.rows(sorted(structs(top[list]), f.worst), cols, f.wide)...)
+		out = append(out, r.rows(sorted(structs(top[list]), f.worst), cols, f)...)
 	}
 	if cutShort, _ := top["truncated"].(bool); cutShort {
 		text := "cut by the host"
@@ -152,7 +152,10 @@ func (r report) members(method string, top map[string]any, list string, f face) 
 	}
 	var out []line
 	for i := range keys {
-		out = append(out, line{text: keys[i] + strings.Repeat(" ", wide-width(keys[i])) + "  " + cut(values[i], max(12, 2*blockWidth-wide)), block: true})
+		if !f.whole {
+			values[i] = shorten(values[i], max(12, 2*blockWidth-wide))
+		}
+		out = append(out, line{text: keys[i] + strings.Repeat(" ", wide-width(keys[i])) + "  " + values[i], block: true})
 	}
 	return out
 }
@@ -200,7 +203,7 @@ func (r report) text(top map[string]any) []line {
 }
 
 // rows are a list's elements in up to three columns.
-func (r report) rows(rows []map[string]any, cols []string, wide bool) []line {
+func (r report) rows(rows []map[string]any, cols []string, f face) []line {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -209,20 +212,20 @@ func (r report) rows(rows []map[string]any, cols []string, wide bool) []line {
 	for i, row := range rows {
 		for j, col := range cols {
 			cell := fill(col, func(name string) (string, bool) {
-				if wide && name == "at" {
+				if f.wide && name == "at" {
 					if t, ok := order(row[name]); ok {
 						return r.w.clock(t), true
 					}
 				}
 				v, ok := row[name]
 				if !ok {
-					return "", wide
+					return "", f.wide
 				}
 				if s, ok := v.(string); ok {
 					if name == "unit" {
 						s = strings.TrimSuffix(s, ".service")
 					}
-					if wide {
+					if f.wide {
 						return clean(s, wideWidth), true
 					}
 					v = s
@@ -234,7 +237,10 @@ func (r report) rows(rows []map[string]any, cols []string, wide bool) []line {
 			widths[j] = max(widths[j], width(cell))
 		}
 	}
-	if !wide {
+	switch {
+	case f.whole: // under the name of its host
+		shrink(widths, blockWidth-2*len(cols))
+	case !f.wide:
 		shrink(widths, blockWidth-2*(len(cols)-1))
 	}
 	out := make([]line, 0, len(rows))
@@ -244,8 +250,8 @@ func (r report) rows(rows []map[string]any, cols []string, wide bool) []line {
 			if j > 0 {
 				b.WriteString("  ")
 			}
-			if !wide {
-				cell = cut(cell, max(1, widths[j]))
+			if !f.wide && !f.whole {
+				cell = shorten(cell, max(1, widths[j]))
 			}
 			b.WriteString(cell)
 			if j < len(cells)-1 {

@@ -29,7 +29,8 @@ const (
 	headWidth  = 70 // R1: what a phone's notification shows
 	blockWidth = 40 // R4
 	wideWidth  = 160
-	eachLimit  = 8 // of more hosts a reply does not say what each did by itself
+	headPath   = 28 // of a path beside other things
+	eachLimit  = 8  // of more hosts a reply does not say what each did by itself
 )
 
 // render is a report as lines for a phone.
@@ -375,6 +376,9 @@ func (r report) member(name string, top, row map[string]any) (string, bool) {
 		return "", false
 	}
 	text := cut(quantity(name, v, r.w), 60)
+	if isPath(text) {
+		text = shorten(quantity(name, v, r.w), headPath)
+	}
 	return text, text != ""
 }
 

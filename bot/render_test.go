@@ -37,8 +37,9 @@ type renderCase struct {
 		Since   time.Time
 		Took    float64 // seconds
 	} `json:"results"`
-	Took  float64 `json:"took"`
-	Lines int     `json:"lines"`
+	Took    float64 `json:"took"`
+	Lines   int     `json:"lines"`
+	Details bool    `json:"details"` // what "details" says, too
 }
 
 func (c renderCase) report(t *testing.T, sentence string) report {
@@ -76,7 +77,8 @@ func (c renderCase) report(t *testing.T, sentence string) report {
 }
 
 // TestRender compares replies with the ones in testdata/render: name.case is
-// the plan and its results, name.reply the text.
+// the plan and its results, name.reply the text, name.details what "details"
+// says where the case asks for it.
 func TestRender(t *testing.T) {
 	files, err := filepath.Glob("testdata/render/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -89,9 +91,7 @@ func TestRender(t *testing.T) {
 		}
 		want := map[string]string{}
 		for _, f := range ar.Files {
-			if name, ok := strings.CutSuffix(f.Name, ".reply"); ok {
-				want[name] = strings.TrimRight(string(f.Data), "\n")
-			}
+			want[f.Name] = strings.TrimRight(string(f.Data), "\n")
 		}
 		out := &txtar.Archive{Comment: ar.Comment}
 		for _, f := range ar.Files {
@@ -109,11 +109,17 @@ func TestRender(t *testing.T) {
 					c.Lines = chatLines
 				}
 				r := c.report(t, name)
-				text, _ := page(r.render(), room{lines: c.Lines}, r.id)
-				out.Files = append(out.Files, txtar.File{Name: name + ".reply", Data: []byte(text + "\n")})
-				checkReply(t, text, c.Lines)
-				if !*update && text != want[name] {
-					t.Errorf("got\n%s\nwant\n%s", text, want[name])
+				shows := func(part string, lines []line) {
+					text, _ := page(lines, room{lines: c.Lines}, r.id)
+					out.Files = append(out.Files, txtar.File{Name: name + part, Data: []byte(text + "\n")})
+					checkReply(t, text, c.Lines)
+					if !*update && text != want[name+part] {
+						t.Errorf("%s: got\n%s\nwant\n%s", part, text, want[name+part])
+					}
+				}
+				shows(".reply", r.render())
+				if c.Details {
+					shows(".details", r.everything())
 				}
 			})
 		}

@@ -146,7 +146,7 @@ func (r report) place(h hit) string {
 func rowName(row map[string]any) string {
 	for _, k := range []string{"mount", "unit", "name", "path", "id", "address", "key"} {
 		if s, ok := row[k].(string); ok {
-			return clean(strings.TrimSuffix(s, ".service"), 24)
+			return shorten(clean(strings.TrimSuffix(s, ".service"), maxPath), 24)
 		}
 	}
 	return ""
@@ -225,7 +225,7 @@ func (r report) ranking(matched []hit, field string) []line {
 	places := make([]string, len(matched))
 	wide := 0
 	for i, h := range matched {
-		places[i] = cut(r.place(h), 28)
+		places[i] = shorten(r.place(h), 28)
 		wide = max(wide, width(places[i]))
 	}
 	out := make([]line, len(matched))

@@ -37,6 +37,11 @@ func quantity(name string, v any, w when) string {
 				return w.moment(t)
 			}
 		}
+		if strings.HasPrefix(v, "/") {
+			if path := clean(v, maxPath); isPath(path) {
+				return path
+			}
+		}
 		return clean(v, maxCell)
 	case []byte:
 		return sized(float64(len(v))) + " of data"
