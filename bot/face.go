@@ -5,6 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+
+	"adminbot/agentapi"
 )
 
 // face is how one method looks in a reply. Templates name members in braces:
@@ -117,6 +120,45 @@ func faceFor(s Step) face {
 		f.noun, f.one, f.count = "port {port}", "{process} on {address}:{port}", false
 	}
 	return f
+}
+
+// asked is the face when the line names members of an answer that has many: who
+// says "kernel" wants that in the first line.
+func (f face) asked(s Step, said string) face {
+	if s.Method != "host.info" {
+		return f
+	}
+	spec, _ := agentapi.Lookup(s.Method)
+	words := strings.FieldsFunc(strings.ToLower(said), func(r rune) bool { return !unicode.IsLetter(r) })
+	var named []string // members
+	for _, field := range spec.ResultFields() {
+		if !common[field.Name] && nameIn(words, field.Name) {
+			named = append(named, field.Name)
+		}
+	}
+	named = slices.DeleteFunc(named, func(name string) bool { // "os version" names no "os"
+		return slices.ContainsFunc(named, func(longer string) bool { return strings.HasPrefix(longer, name+"_") })
+	})
+	if len(named) == 0 || len(named) > 3 {
+		return f
+	}
+	var nouns, values []string
+	for _, name := range named {
+		nouns, values = append(nouns, label(name)), append(values, "{"+name+"}")
+	}
+	f.noun, f.one, f.brief = strings.Join(nouns, ", "), strings.Join(values, ", "), true
+	return f
+}
+
+// nameIn reports whether words name a member: each word of its label is one of
+// them, or the beginning of one ("arch" of "architecture").
+func nameIn(words []string, member string) bool {
+	for part := range strings.FieldsSeq(label(member)) {
+		if !slices.ContainsFunc(words, func(w string) bool { return w == part || len(part) >= 4 && strings.HasPrefix(w, part) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // fill writes a template with the members that get returns. A part between

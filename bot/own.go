@@ -134,7 +134,7 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, "refused", ""))
 	}
 	id := b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
-	r := report{id: id, plan: plan, w: t.w}
+	r := report{id: id, line: t.line, plan: plan, w: t.w}
 	var results []Result
 	unseen := 0
 	for _, name := range s.Hosts {

@@ -284,6 +284,7 @@ func shrink(widths []int, room int) {
 func (r report) several(s Step, f face, results []Result, c Counts) section {
 	sec := section{mark: "✔"}
 	noun := r.noun(f, s, nil)
+	table := r.table(s, f, results)
 	switch {
 	case c.Asked == 1:
 		sec.mark, sec.head = "✖", r.single(noun, results[0], false)
@@ -306,6 +307,16 @@ func (r report) several(s Step, f face, results []Result, c Counts) section {
 		} else {
 			hosts = s.Hosts
 		}
+		if told == "" && f.many == "" && c.OK > 1 {
+			room := headWidth - width("✔ ") - width(c.troubles()) - width(" · 7f3x")
+			text, all := r.shared(s, f, results)
+			if said := sec.head + ": all " + text; text != "" && width(said) <= room {
+				sec.head = said
+				if all {
+					table = answered(results)
+				}
+			}
+		}
 		if c.OK < c.Asked {
 			sec.mark = "⚠"
 			sec.head = c.beside(sec.head)
@@ -316,8 +327,20 @@ func (r report) several(s Step, f face, results []Result, c Counts) section {
 			sec.mark = "✖"
 		}
 	}
-	sec.lines = append(r.troubles(s, results, false), r.table(s, f, results)...)
+	sec.lines = append(r.troubles(s, results, false), table...)
 	return sec
+}
+
+// answered names the hosts that are ok, where the first line has said what they
+// answered.
+func answered(results []Result) []line {
+	var hosts []string
+	for _, res := range results {
+		if res.Outcome == OK {
+			hosts = append(hosts, res.Host)
+		}
+	}
+	return []line{{text: someHosts(hosts, wideWidth), block: true}}
 }
 
 // answering are the hosts for which a question of yes or no is a yes, with what a

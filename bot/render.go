@@ -12,6 +12,7 @@ import (
 // pure: the same report gives the same text.
 type report struct {
 	id      string
+	line    string // as it was said; "" where nothing was
 	plan    Plan
 	results [][]Result // by step
 	took    time.Duration
@@ -138,7 +139,7 @@ type section struct {
 }
 
 func (r report) section(s Step, results []Result) section {
-	f := faceFor(s)
+	f := faceFor(s).asked(s, r.line)
 	c := count(results)
 	var sec section
 	switch {
@@ -254,6 +255,24 @@ func (r report) table(s Step, f face, results []Result) []line {
 		return nil // R3: the smaller side is listed
 	}
 	return grouped(rows, strings.HasPrefix(f.worst, "-"))
+}
+
+// shared is what all hosts that are ok, of which there must be some, answered the
+// same, and whether that is all they answered: of "up 3 d, Debian 12" perhaps only the second half.
+func (r report) shared(s Step, f face, results []Result) (text string, all bool) {
+	rows, distinct := r.cells(s, f, results)
+	if distinct == 1 {
+		return rows[0].key, true
+	}
+	if f.tally != "" {
+		return "", false
+	}
+	parts := strings.Split(rows[0].key, ", ")
+	for _, row := range rows[1:] {
+		has := strings.Split(row.key, ", ")
+		parts = slices.DeleteFunc(parts, func(p string) bool { return !slices.Contains(has, p) })
+	}
+	return strings.Join(parts, ", "), false
 }
 
 // cells are the answers of the hosts that are ok, and how many differ.

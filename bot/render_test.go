@@ -37,6 +37,7 @@ type renderCase struct {
 		Since   time.Time
 		Took    float64 // seconds
 	} `json:"results"`
+	Said    string  `json:"said"` // the line, where it matters
 	Took    float64 `json:"took"`
 	Lines   int     `json:"lines"`
 	Details bool    `json:"details"` // what "details" says, too
@@ -44,7 +45,7 @@ type renderCase struct {
 
 func (c renderCase) report(t *testing.T, sentence string) report {
 	r := report{
-		id: "7f3", plan: Plan{Sentence: sentence}, took: time.Duration(c.Took * float64(time.Second)),
+		id: "7f3", line: c.Said, plan: Plan{Sentence: sentence}, took: time.Duration(c.Took * float64(time.Second)),
 		w: when{now: time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC), zone: time.UTC},
 	}
 	for i, s := range c.Steps {
