@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -226,7 +227,7 @@ func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 	if err != nil {
 		serr = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError}
 		if !errors.As(err, serr) {
-			s.log.Error("a handler failed", "from", w.iq.From, "id", w.iq.ID, "err", err)
+			s.complaints.add(slog.LevelError, "a handler failed", "from", w.iq.From, "id", w.iq.ID, "err", err)
 		}
 	}
 	err = w.send(ctx, wrapAnswer(&w.e.start, payload, serr))
@@ -234,7 +235,7 @@ func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 	if errors.As(err, &e) && !e.Sent() && !errors.Is(err, ErrClosed) && ctx.Err() == nil {
 		// It cannot be written: the peer gets an answer all the same.
 		s.stats.Failed.Add(1)
-		s.log.Error("an answer cannot be sent", "to", w.iq.From, "id", w.iq.ID, "err", err)
+		s.complaints.add(slog.LevelError, "an answer cannot be sent", "to", w.iq.From, "id", w.iq.ID, "err", err)
 		serr := &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError}
 		if errors.Is(err, ErrTooLarge) {
 			serr = &stanza.Error{Type: stanza.Modify, Condition: stanza.PolicyViolation, Text: map[string]string{"": "the answer would be too large"}}

@@ -103,11 +103,11 @@ func (st *stream) oversized(tag []byte, scope scope) {
 	st.s.stats.Oversized.Add(1)
 	start, _, err := parseTag(tag, scope)
 	if err != nil {
-		st.s.log.Warn("dropped an oversized stanza")
+		st.s.complaints.warn("dropped an oversized stanza")
 		return
 	}
 	id, from := attr(&start, "id"), attr(&start, "from")
-	st.s.log.Warn("dropped an oversized stanza", "name", start.Name.Local, "from", from, "id", id)
+	st.s.complaints.warn("dropped an oversized stanza", "name", start.Name.Local, "from", from, "id", id)
 	if start.Name.Local != "iq" {
 		return
 	}
@@ -128,11 +128,11 @@ func (st *stream) malformed(tag []byte, scope scope, cause error) {
 	st.s.stats.Malformed.Add(1)
 	start, _, err := parseTag(tag, scope)
 	if err != nil {
-		st.s.log.Warn("dropped a malformed stanza", "err", cause)
+		st.s.complaints.warn("dropped a malformed stanza", "err", cause)
 		return
 	}
 	id, from := attr(&start, "id"), attr(&start, "from")
-	st.s.log.Warn("dropped a malformed stanza", "name", start.Name.Local, "from", from, "id", id, "err", cause)
+	st.s.complaints.warn("dropped a malformed stanza", "name", start.Name.Local, "from", from, "id", id, "err", cause)
 	if start.Name.Local != "iq" {
 		return
 	}

@@ -84,7 +84,7 @@ func (st *stream) streamRoster(f *framer, outer scope) (taken bool, err error) {
 		case err == nil:
 		case err == errTooBig || errors.Is(err, errBadStanza):
 			st.s.stats.Oversized.Add(1)
-			st.s.log.Warn("dropped an item of the roster", "err", err)
+			st.s.complaints.warn("dropped an item of the roster", "err", err)
 		default:
 			c.done <- answer{err: &Error{Err: err, sent: true}}
 			return true, err
@@ -127,7 +127,7 @@ func itemOf(start xml.StartElement, inner *tokens) (roster.Item, error) {
 func (st *stream) rosterPush(e *received, iq *stanza.IQ, from string) {
 	if from != "" && from != st.bare {
 		st.s.stats.Unexpected.Add(1)
-		st.s.log.Warn("a change of the roster from somebody else", "from", from)
+		st.s.complaints.warn("a change of the roster from somebody else", "from", from)
 		st.answerAtOnce(&e.start, nil, &stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable})
 		return
 	}

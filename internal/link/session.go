@@ -28,11 +28,12 @@ type IQHandler = func(context.Context, stanza.IQ, xml.TokenReader) (xml.TokenRea
 // A Session is one XMPP session that reconnects. Its methods are safe for
 // concurrent use, except that handlers are set before Run.
 type Session struct {
-	cfg   Config
-	log   *slog.Logger
-	info  disco.Info
-	caps  disco.Caps
-	stats counters
+	cfg        Config
+	log        *slog.Logger
+	complaints complaints // about what others send
+	info       disco.Info
+	caps       disco.Caps
+	stats      counters
 
 	iqHandlers  map[xml.Name]IQHandler
 	onMessage   func(context.Context, stanza.Message, xml.TokenReader)
@@ -60,6 +61,7 @@ func New(cfg Config) *Session {
 		iqHandlers: make(map[xml.Name]IQHandler),
 		ready:      make(chan struct{}),
 	}
+	s.complaints.log = s.log
 	s.builtin = s.builtins()
 	s.info = s.describe()
 	s.caps = s.info.Caps(cfg.DiscoNode)
@@ -144,6 +146,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	defer s.complaints.end()
 	s.work.run(ctx)
 	defer s.work.wait()
 	defer func() { s.retire(s.held, ErrClosed) }()
@@ -365,5 +368,5 @@ func (s *Session) guard(where string) {
 
 func (s *Session) logPanic(where string, p any) {
 	s.stats.Failed.Add(1)
-	s.log.Error("a panic was caught", "in", where, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+	s.complaints.add(slog.LevelError, "a panic was caught", "in", where, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
