@@ -275,10 +275,16 @@ func (c *Chat) answer(ctx context.Context, u spoken, k talkKey) {
 			c.reply(ctx, u, r)
 		}
 	}()
+	reply := func(r Reply) { c.reply(ctx, u, r) }
 	if u.Room.Equal(jid.JID{}) {
-		c.composing(ctx, u.From) // R11
+		typing := c.typing(ctx, u.From)
+		defer typing.end()
+		reply = func(r Reply) {
+			typing.end()
+			c.reply(ctx, u, r)
+		}
 	}
-	if err := c.cfg.Bot.Answer(ctx, u.Utterance, func(r Reply) { c.reply(ctx, u, r) }); err != nil {
+	if err := c.cfg.Bot.Answer(ctx, u.Utterance, reply); err != nil {
 		c.cfg.Log.ErrorContext(ctx, "answering", "from", u.From.String(), "err", err)
 	}
 }
