@@ -24,6 +24,7 @@ type directCall struct {
 	args       map[string]any
 	positional rpc.Params // instead of args, for system.*
 	hosts      []string
+	byPresence bool // hosts that are known to be absent are not called
 	actor      jid.JID
 	dryRun     bool
 	key        string        // empty: a new one for each host
@@ -93,7 +94,7 @@ func (c *directCall) calls(ctx context.Context, client *rpc.Client, f *fleet.Fle
 
 func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Fleet, name string, params []rpc.Value) bot.Result {
 	host, ok := f.Find(name)
-	if !ok || !host.Online {
+	if !ok || c.byPresence && !host.Online {
 		return bot.Result{Host: name, Outcome: bot.Unreachable, Since: host.Since, Why: "offline"}
 	}
 	wait := c.timeout

@@ -20,7 +20,7 @@ func (c hostsCmd) Run(ctx context.Context, std streams, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	_, f, disconnect, err := lookAround(ctx, acct, log)
+	_, f, disconnect, err := lookAround(ctx, acct, log, look)
 	if err != nil {
 		return err
 	}

@@ -51,17 +51,28 @@ func (c rpcCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s, f, disconnect, err := lookAround(ctx, acct, log)
+	sel, err := grammar.ParseSelector(c.On)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--on: %w", err))
+	}
+	// Who is not there is told by the server when it is called. Presence of
+	// thousands of hosts takes as long as their answers.
+	byPresence := sel.NeedsMoods() || sel.NeedsFacts()
+	learn := fetchRoster
+	if byPresence {
+		learn = look
+	}
+	s, f, disconnect, err := lookAround(ctx, acct, log, learn)
 	if err != nil {
 		return err
 	}
 	defer disconnect()
 	client := &rpc.Client{Transport: s, Now: serverClock(s)}
-	hosts, err := c.hosts(ctx, client, f, botAddr)
+	hosts, err := c.hosts(ctx, client, f, sel, botAddr)
 	if err != nil {
 		return err
 	}
-	call.hosts = hosts
+	call.hosts, call.byPresence = hosts, byPresence
 	out := c.output(std, call)
 	results := call.run(ctx, client, f, out.progress)
 	return out.finish(results)
@@ -120,11 +131,7 @@ func (c rpcCmd) call() (*directCall, error) {
 
 // hosts resolves --on: names, globs and moods by roster and presence, groups and
 // facts by asking the bot, or the hosts themselves where there is none.
-func (c rpcCmd) hosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet, botAddr string) ([]string, error) {
-	sel, err := grammar.ParseSelector(c.On)
-	if err != nil {
-		return nil, exit(exitUsage, fmt.Errorf("--on: %w", err))
-	}
+func (c rpcCmd) hosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet, sel grammar.Selector, botAddr string) ([]string, error) {
 	inv := f.Snapshot().Inventory
 	switch {
 	case !sel.NeedsFacts():
@@ -135,9 +142,7 @@ func (c rpcCmd) hosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet, b
 		}
 		return names, nil
 	default:
-		if inv, err = askHosts(ctx, client, f); err != nil {
-			return nil, err
-		}
+		inv = askHosts(ctx, client, f)
 	}
 	if unknown := sel.Unknown(inv); len(unknown) > 0 {
 		return nil, usage("no host, group or fact %s; nothing was sent\nhint: adminbot hosts", strings.Join(unknown, ", "))
@@ -184,7 +189,7 @@ func askBot(ctx context.Context, client *rpc.Client, botAddr, selector string) (
 }
 
 // askHosts asks every host that is online for its facts.
-func askHosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet) (*grammar.Inventory, error) {
+func askHosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet) *grammar.Inventory {
 	inv := *f.Snapshot().Inventory
 	inv.Hosts = slices.Clone(inv.Hosts)
 	var names []string
@@ -194,7 +199,7 @@ func askHosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet) (*grammar
 		}
 	}
 	spec := agentapi.HostFacts.Spec
-	call := &directCall{spec: spec, hosts: names}
+	call := &directCall{spec: spec, hosts: names, byPresence: true}
 	for _, r := range call.run(ctx, client, f, func(bot.Result) {}) {
 		top, _ := r.Value.(map[string]any)
 		facts, _ := top["facts"].(map[string]any)
@@ -207,7 +212,7 @@ func askHosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet) (*grammar
 			inv.Hosts[i].Facts[k] = fmt.Sprint(v)
 		}
 	}
-	return &inv, nil
+	return &inv
 }
 
 // serverClock is this machine's clock corrected by the server's, by which hosts

@@ -47,9 +47,8 @@ func watch(s *link.Session, f *fleet.Fleet, log *slog.Logger, seen func()) {
 // broke in the middle, and is about to be resumed.
 const lookAgain = 2 * time.Second
 
-// look fetches the roster, says that this session is there, and waits until the
-// server has told who else is.
-func look(ctx context.Context, s *link.Session, f *fleet.Fleet) error {
+// fetchRoster tells the fleet who belongs to it.
+func fetchRoster(ctx context.Context, s *link.Session, f *fleet.Fleet) error {
 	items, err := s.Roster(ctx)
 	if err != nil {
 		return fmt.Errorf("contact list: %w", err)
@@ -59,6 +58,15 @@ func look(ctx context.Context, s *link.Session, f *fleet.Fleet) error {
 		contacts[i] = contact(item)
 	}
 	f.SetRoster(contacts)
+	return nil
+}
+
+// look fetches the roster, says that this session is there, and waits until the
+// server has told who else is.
+func look(ctx context.Context, s *link.Session, f *fleet.Fleet) error {
+	if err := fetchRoster(ctx, s, f); err != nil {
+		return err
+	}
 	if err := s.SendPresence(ctx, stanza.Presence{}, nil); err != nil {
 		return err
 	}
@@ -103,9 +111,9 @@ func contact(item roster.Item) fleet.Contact {
 	return fleet.Contact{JID: item.JID, Name: item.Name, Groups: item.Groups, Gone: item.Subscription == roster.Remove}
 }
 
-// lookAround logs in once and returns the session with a fleet of who is there.
-// disconnect ends the session.
-func lookAround(ctx context.Context, acct config.Account, log *slog.Logger) (s *link.Session, f *fleet.Fleet, disconnect func(), err error) {
+// lookAround logs in once and returns the session with a fleet that learn, which
+// is look or fetchRoster, has told of the hosts. disconnect ends the session.
+func lookAround(ctx context.Context, acct config.Account, log *slog.Logger, learn func(context.Context, *link.Session, *fleet.Fleet) error) (s *link.Session, f *fleet.Fleet, disconnect func(), err error) {
 	lc, err := linkConfig(acct, "adminbot-"+strings.ToLower(rand.Text()[:8]), log)
 	if err != nil {
 		return nil, nil, nil, exit(exitUsage, err)
@@ -123,7 +131,7 @@ func lookAround(ctx context.Context, acct config.Account, log *slog.Logger) (s *
 	if disconnect, err = connect(ctx, s); err != nil {
 		return nil, nil, nil, err
 	}
-	if err = look(ctx, s, f); err == nil {
+	if err = learn(ctx, s, f); err == nil {
 		err = f.Refresh()
 	}
 	if err != nil {
