@@ -14,6 +14,9 @@ const (
 	notBack      = "not seen since the bot was disconnected"
 )
 
+// wentAway is why a host did not answer that was there when it was called.
+const wentAway = "it went away"
+
 // comesBack are the waits before a call that surely was not sent is tried again:
 // most connections that break are back within seconds, and nothing can have been
 // done twice.

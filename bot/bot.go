@@ -24,6 +24,7 @@ type Fleet interface {
 	Snapshot() *fleet.Snapshot           // never nil
 	Find(name string) (fleet.Host, bool) // as it is now
 	IsHost(j jid.JID) bool
+	Gone(name string, do func()) (stop func()) // do is called when it goes away
 }
 
 // Audit is where decisions and calls are written down before anything changes.

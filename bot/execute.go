@@ -16,6 +16,7 @@ import (
 
 	"adminbot/agentapi"
 	"adminbot/internal/audit"
+	"adminbot/internal/fleet"
 	"adminbot/rpc"
 )
 
@@ -279,15 +280,18 @@ func (b *Bot) run(ctx, life context.Context, c *call, wait time.Duration, delive
 	// Who waits for the outcome hears of it when the time is over; the call itself
 	// goes on, in case the answer comes late.
 	begun := b.cfg.Now()
-	given := context.AfterFunc(waiting, func() {
-		deliver(Result{Host: c.host, Outcome: NoAnswer, Took: b.cfg.Now().Sub(begun), Key: c.key})
+	giveUp := func(why string) {
+		if !deliver(Result{Host: c.host, Outcome: NoAnswer, Why: why, Took: b.cfg.Now().Sub(begun), Key: c.key}) {
+			return
+		}
 		release()
 		if c.place != nil {
 			c.place.leave()
 		}
 		b.becomesLate(c)
-	})
-	r := b.call(life, c)
+	}
+	given := context.AfterFunc(waiting, func() { giveUp("") })
+	r := b.call(life, c, func() { giveUp(wentAway) })
 	given()
 	r.Took = b.cfg.Now().Sub(begun)
 	if !deliver(r) {
@@ -297,8 +301,10 @@ func (b *Bot) run(ctx, life context.Context, c *call, wait time.Duration, delive
 }
 
 // call makes the call: audit, then the stanza, and again when it surely was not
-// sent.
-func (b *Bot) call(ctx context.Context, c *call) Result {
+// sent. Away is called when the host of a change went away before it answered:
+// it may have run, and the host may come back and say so. What changes nothing
+// ends then.
+func (b *Bot) call(ctx context.Context, c *call, away func()) Result {
 	r := Result{Host: c.host, Key: c.key}
 	method := c.s.Method
 	var params rpc.Value
@@ -328,10 +334,18 @@ func (b *Bot) call(ctx context.Context, c *call) Result {
 			r = r.offline(h)
 		} else {
 			r.Since = time.Time{}
-			v, err := b.client.Do(ctx, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env})
-			if err == nil {
-				v = b.rest(ctx, h.Address(), c, params, env, v)
+			asking, cancel := context.WithCancelCause(ctx)
+			gone := away
+			if !c.s.Changes() {
+				gone = func() { cancel(fleet.ErrGone) }
 			}
+			stop := b.cfg.Fleet.Gone(c.host, gone)
+			v, err := b.client.Do(asking, h.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{params}, Envelope: env})
+			if err == nil {
+				v = b.rest(asking, h.Address(), c, params, env, v)
+			}
+			stop()
+			cancel(nil)
 			r = r.answered(v, err)
 		}
 		if !r.apart() || try == len(comesBack) {
@@ -391,7 +405,9 @@ func (r Result) answered(v rpc.Value, err error) Result {
 		return r.bounced(se)
 	default:
 		r.Outcome = NoAnswer
-		if !errors.Is(err, rpc.ErrNoAnswer) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		if errors.Is(err, fleet.ErrGone) {
+			r.Why = wentAway
+		} else if !errors.Is(err, rpc.ErrNoAnswer) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			r.Why = "the answer could not be read or the connection broke"
 		}
 	}
@@ -410,7 +426,7 @@ func (r Result) bounced(se stanza.Error) Result {
 	case stanza.RecipientUnavailable, stanza.RemoteServerTimeout, stanza.InternalServerError, stanza.Gone:
 		r.Outcome = NoAnswer // it may have arrived before its answer was lost
 		if se.Condition == stanza.RecipientUnavailable {
-			r.Why = "" // the session broke: nobody knows more
+			r.Why = wentAway
 		}
 	default:
 		r.Outcome = Failed

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
+	"adminbot/agentapi"
 	"adminbot/internal/policy"
 	"adminbot/rpc"
 )
@@ -262,3 +264,73 @@ func TestQueues(t *testing.T) {
 		}
 	})
 }
+
+// TestHostGoesAway: who asked a host that goes away before it answers is told
+// so then. A change may have run, and the host may come back and say so.
+func TestHostGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, smallFleet()...)
+		h := w.hosts["web01"]
+		away := func(line string, slow time.Duration) (r Reply, took time.Duration) {
+			h.mu.Lock()
+			h.slow = slow
+			h.mu.Unlock()
+			go func() {
+				time.Sleep(3 * time.Second)
+				h.show(false, agentapi.Mood{})
+			}()
+			begin := time.Now()
+			r = w.answer(t, "alice@example.net", line)
+			return r, time.Since(begin)
+		}
+		back := func() {
+			h.show(true, agentapi.Mood{Mood: agentapi.Happy})
+			time.Sleep(2 * time.Second)
+		}
+
+		r, took := away("memory on web01", time.Hour)
+		if took > 5*time.Second || !strings.Contains(r.Text, "no answer from web01") || !strings.Contains(r.Text, "it went away") || strings.Contains(r.Text, "run") {
+			t.Errorf("after %v: %s", took, r.Text)
+		}
+		back()
+		r, took = away("memory on web*", time.Hour)
+		if a := r.Data.(Answer); took > 5*time.Second || a.TimedOut != 1 || a.OK != a.Asked-1 || !strings.Contains(r.Text, "it went away") {
+			t.Errorf("after %v: %s", took, r.Text)
+		}
+
+		// What the server says right after that is the truth: it was not delivered.
+		back()
+		w.bot.client.Transport = &through{Transport: w, before: func(iq stanza.IQ) error {
+			time.Sleep(3*time.Second + lastWords/2)
+			return stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}
+		}}
+		if r, _ = away("memory on web01", 0); strings.Contains(r.Text, "no answer") {
+			t.Errorf("%s", r.Text)
+		}
+		w.bot.client.Transport = w
+
+		back()
+		w.answer(t, "alice@example.net", "restart nginx on web01")
+		r, took = away("yes", 30*time.Second)
+		if took > 5*time.Second || !strings.Contains(r.Text, "may have run") || !strings.Contains(r.Text, "it went away") {
+			t.Errorf("after %v: %s", took, r.Text)
+		}
+		w.take()
+		back()
+		time.Sleep(time.Minute)
+		var told []string
+		for _, m := range w.take() {
+			told = append(told, m.body)
+		}
+		if len(told) != 1 || !strings.Contains(told[0], "answered after") || !strings.Contains(told[0], "web01") {
+			t.Errorf("told %q", told)
+		}
+		if done := w.done(); len(done) != 1 {
+			t.Errorf("done: %v", done)
+		}
+	})
+}
+
+// lastWords is about how long the fleet waits for what a server says of a host
+// that went away.
+const lastWords = time.Second

@@ -298,7 +298,7 @@ func (w *world) RoundTripIQ(ctx context.Context, iq stanza.IQ, payload xml.Token
 		select {
 		case <-time.After(slow):
 		case <-ctx.Done():
-			return stanza.IQ{}, nil, ctx.Err()
+			return stanza.IQ{}, nil, context.Cause(ctx)
 		}
 	}
 	return reply, children, err

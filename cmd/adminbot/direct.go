@@ -103,6 +103,9 @@ func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Flee
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer f.Gone(name, func() { end(fleet.ErrGone) })()
 	env := rpc.Envelope{Key: cmp.Or(c.key, uuid.NewString()), Actor: c.actor, TTL: min(max(wait, rpc.MinTTL), rpc.DefaultTTL).Round(time.Second)}
 	method := c.spec.Name
 	if c.dryRun {

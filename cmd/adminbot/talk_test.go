@@ -33,7 +33,8 @@ import (
 //
 // Commands: hear NAME (an answer to an earlier line); asked HOST ACTION (waits
 // until an init script was); csv NAME (the last answer, all its pages); kill HOST; hang HOST (its process is stopped);
-// fails HOST SERVICE TEXT; hangs HOST SERVICE; works HOST SERVICE;
+// fails HOST SERVICE TEXT; hangs HOST SERVICE; sticks HOST SERVICE (its status);
+// works HOST SERVICE;
 // bot away; bot back; bot back to NAME (and it answers what was kept for it);
 // encrypted, correct, late DURATION (of the next line).
 //
@@ -61,7 +62,7 @@ func TestTalk(t *testing.T) {
 		hosts[0].services = []string{"real nginx"}
 		hosts[3].own, hosts[4].own, hosts[5].own = true, true, true
 		hosts[6].frozen, hosts[7].away = true, true
-		return append(hosts, &talkHost{name: "db01", facts: "role=db"})
+		return append(hosts, &talkHost{name: "db01", facts: "role=db", services: []string{"postgres"}, own: true})
 	}
 	large := func() []*talkHost {
 		var hosts []*talkHost
@@ -358,8 +359,10 @@ func (p *play) happen(f []string) {
 		flag("fails", strings.Join(f[3:], " ")+"\n")
 	case "hangs":
 		flag("hangs", "")
+	case "sticks":
+		flag("sticks", "")
 	case "works":
-		for _, name := range []string{"fails", "hangs"} {
+		for _, name := range []string{"fails", "hangs", "sticks"} {
 			_ = os.Remove(filepath.Join(host().data(arg(2)), name))
 		}
 	case "late":

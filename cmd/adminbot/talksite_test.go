@@ -241,7 +241,7 @@ func (s *talkSite) until(what string, holds func() bool) {
 
 // smallService is the init script of a service that is one sleeping process. A
 // file "fails" beside it holds what it says when it is to fail; with a file
-// "hangs" it takes for ever.
+// "hangs" it takes for ever, with "sticks" only its status does.
 const smallService = `#!/bin/sh
 ### BEGIN INIT INFO
 # Short-Description: %[2]s
@@ -253,7 +253,9 @@ alive() { [ -s %[2]s.pid ] && kill -0 "$(cat %[2]s.pid)" 2>/dev/null; }
 stop() { alive && kill "$(cat %[2]s.pid)"; rm -f %[2]s.pid; }
 start() { setsid sleep 100000 </dev/null >/dev/null 2>&1 & echo $! > %[2]s.pid; }
 case "$1" in
-status) alive && exit 0; exit 3 ;;
+status)
+	if [ -e sticks ]; then echo looked >> actions; echo $$ > hanging.pid; exec sleep 100000; fi
+	alive && exit 0; exit 3 ;;
 restart|stop|start|reload)
 	if [ -s fails ]; then cat fails; exit 1; fi
 	if [ -e hangs ]; then echo $$ > hanging.pid; exec sleep 100000; fi ;;

@@ -143,8 +143,9 @@ type Fleet struct {
 
 type host struct {
 	Host
-	asked   time.Time // last tried
-	known   time.Time // last answered
+	watched map[*watch]struct{} // while it is online
+	asked   time.Time           // last tried
+	known   time.Time           // last answered
 	asking  bool
 	wanted  bool
 	retries int
@@ -281,6 +282,7 @@ func (f *Fleet) add(c Contact) {
 
 func (f *Fleet) remove(bare string) {
 	if h := f.hosts[bare]; h != nil {
+		h.left()
 		delete(f.hosts, bare)
 		delete(f.names, h.Name)
 	}

@@ -85,6 +85,7 @@ func (f *Fleet) unavailable(bare string) {
 	changed := h != nil && (h.Online || h.Unseen())
 	if changed {
 		h.Online, h.Mood, h.Show, h.Status, h.Score, h.Since = false, agentapi.Dead, "", "", 0, f.cfg.Now()
+		h.left()
 	}
 	f.mu.Unlock()
 	if changed {
