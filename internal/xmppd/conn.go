@@ -15,6 +15,7 @@ const (
 	firstOutput  = 2 << 10
 	keptOutput   = 64 << 10
 	writePiece   = 64 << 10
+	passBytes    = 4 << 10 // an empty socket has room for
 )
 
 var (
@@ -148,12 +149,35 @@ const (
 )
 
 func (c *conn) queue(parts [][]byte, what queued) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.put(parts, what)
+	c.begin()
+	return taken
+}
+
+// pass is like send for a reading goroutine that has no more to read and holds
+// no locks. What the peer's socket takes at once it writes itself: to wake
+// another goroutine for that takes longer than the writing.
+func (c *conn) pass(parts ...[]byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.put(parts, oneStanza)
+	if !c.writing && !c.dead && len(c.out) > 0 && len(c.out) <= passBytes && drained(c.raw) {
+		c.writing = true
+		c.turn()
+		c.rest()
+	}
+	c.begin()
+	return taken
+}
+
+// put is queue without a lock, and starts no writer.
+func (c *conn) put(parts [][]byte, what queued) bool {
 	n := 0
 	for _, p := range parts {
 		n += len(p)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	m := c.sm
 	if what == noStanza {
 		m = nil
@@ -179,12 +203,12 @@ func (c *conn) queue(parts [][]byte, what queued) bool {
 		c.srv.counters.slow.Add(1)
 		return m != nil
 	}
-	c.append(parts)
+	c.add(parts)
 	c.recount()
 	if m != nil {
 		m.sent.handed = m.sent.count
 		if m.wantsAck(bytes.HasPrefix(parts[0], []byte("<message"))) {
-			c.append([][]byte{askForAck})
+			c.add([][]byte{askForAck})
 		}
 	}
 	return true
@@ -199,18 +223,30 @@ func (c *conn) lose() {
 	c.recount()
 }
 
+// append queues what is written in any case. The caller holds mu.
 func (c *conn) append(parts [][]byte) {
+	c.add(parts)
+	c.begin()
+}
+
+func (c *conn) add(parts [][]byte) {
 	if c.out == nil {
 		c.out = *outputs.Get().(*[]byte)
 	}
 	for _, p := range parts {
 		c.out = append(c.out, p...)
 	}
-	if !c.writing {
-		c.writing = true
-		c.srv.wg.Add(1)
-		go c.write()
+}
+
+// begin starts the writer, if there is something to do and none runs. The caller
+// holds mu.
+func (c *conn) begin() {
+	if c.writing || len(c.out) == 0 && (!c.closing || c.dead) {
+		return
 	}
+	c.writing = true
+	c.srv.wg.Add(1)
+	go c.write()
 }
 
 // write writes until nothing is queued.
@@ -218,23 +254,7 @@ func (c *conn) write() {
 	defer c.srv.wg.Done()
 	c.mu.Lock()
 	for len(c.out) > 0 && !c.dead {
-		buf := c.out
-		c.out, c.inflight, c.writes = nil, len(buf), large(buf)
-		c.mu.Unlock()
-		err := c.writeAll(buf)
-		if cap(buf) <= keptOutput {
-			buf = buf[:0]
-			outputs.Put(&buf)
-		}
-		c.mu.Lock()
-		c.written += int64(c.inflight)
-		c.inflight, c.writes = 0, 0
-		c.recount()
-		if err != nil {
-			c.dead = true
-			c.raw.Close()
-		}
-		c.step()
+		c.turn()
 	}
 	if c.closing && !c.dead {
 		c.dead = true
@@ -247,13 +267,40 @@ func (c *conn) write() {
 		c.raw.SetReadDeadline(time.Now().Add(lingerTime))
 		c.mu.Lock()
 	}
+	c.rest()
+	c.mu.Unlock()
+}
+
+// rest ends the writing. The caller holds mu.
+func (c *conn) rest() {
 	c.writing = false
 	if c.dead {
 		c.out = nil
 		c.recount()
 	}
 	c.step()
+}
+
+// turn writes what is queued now. The caller holds mu, which is free meanwhile,
+// and has set writing.
+func (c *conn) turn() {
+	buf := c.out
+	c.out, c.inflight, c.writes = nil, len(buf), large(buf)
 	c.mu.Unlock()
+	err := c.writeAll(buf)
+	if cap(buf) <= keptOutput {
+		buf = buf[:0]
+		outputs.Put(&buf)
+	}
+	c.mu.Lock()
+	c.written += int64(c.inflight)
+	c.inflight, c.writes = 0, 0
+	c.recount()
+	if err != nil {
+		c.dead = true
+		c.raw.Close()
+	}
+	c.step()
 }
 
 // step wakes those who wait for the writer. The caller holds mu.
@@ -362,8 +409,8 @@ func (c *conn) finish(last ...[]byte) {
 		return
 	}
 	c.over.Store(true)
-	c.append(last)
 	c.closing = true
+	c.append(last)
 	c.mu.Unlock()
 }
 

@@ -162,7 +162,7 @@ func (srv *Server) toSelf(ctx context.Context, in *inbound) {
 
 // toSession delivers an IQ or a message to a full address.
 func (srv *Server) toSession(ctx context.Context, in *inbound, t *session) {
-	if !in.deliver(t) { // it is going
+	if !in.pass(t) { // it is going
 		srv.toAbsent(ctx, in, address{t.local, srv.cfg.Domain, t.resource})
 		return
 	}
@@ -198,7 +198,7 @@ func (srv *Server) toComponent(ctx context.Context, in *inbound, a address) {
 		return
 	}
 	if c := srv.component(a.domain); c != nil {
-		in.deliver(c)
+		in.pass(c)
 		if st.Kind == Message {
 			srv.carbons(in, nil)
 		}
@@ -210,6 +210,16 @@ func (srv *Server) toComponent(ctx context.Context, in *inbound, a address) {
 // deliver sends the stanza to a session as it is but for the sender's address,
 // and at the border to and from components the stream's namespace.
 func (in *inbound) deliver(t *session) bool { return in.deliverFrom(t, in.from, nil) }
+
+// pass is like deliver for what the sender's reading goroutine has just read, if
+// it holds no locks.
+func (in *inbound) pass(t *session) bool {
+	if in.back != nil || in.s.in.w-in.s.in.r > len(in.st.raw) { // there is more to do
+		return in.deliver(t)
+	}
+	var parts [12][]byte
+	return t.conn.pass(in.pieces(parts[:0], t.kind == componentConn, in.from, nil)...)
+}
 
 func (in *inbound) deliverFrom(t *session, from, extra []byte) bool {
 	var parts [12][]byte
