@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 )
 
 // A change waits to be part of a transaction.
@@ -83,16 +81,8 @@ func (s *Store) commit(batch []*change) {
 	}()
 	for i, c := range batch {
 		if err != nil {
-			results[i] = fmt.Errorf("store: %s: %w", s.path, err)
+			results[i] = s.wrap(err)
 		}
 		c.done <- results[i]
 	}
-}
-
-// wrap names the file in errors that are not about what was asked.
-func (s *Store) wrap(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("store: %s: %w", s.path, err)
 }

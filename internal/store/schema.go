@@ -4,7 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"fmt"
+
+	"adminbot/internal/sqlitefile"
 )
 
 // schema are the steps to the present tables; the file says how many it has
@@ -67,35 +68,15 @@ CREATE TABLE private (
 ALTER TABLE messages ADD COLUMN sender TEXT NOT NULL DEFAULT '';
 `}
 
-// migrate takes the steps that a file has not taken yet, all or none.
-func migrate(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	var have int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return err
-	}
-	if have > len(schema) {
-		return ErrNewer
-	}
-	if have == len(schema) {
-		return nil
-	}
-	for i, step := range schema[have:] {
-		if _, err := tx.ExecContext(ctx, step); err != nil {
-			return fmt.Errorf("schema step %d: %w", have+i+1, err)
-		}
-	}
+// kind is what files of a store are.
+func kind() sqlitefile.Kind {
+	return sqlitefile.Kind{AppID: 0x41424F54 /* ABOT */, Schema: schema, Init: addSecret}
+}
+
+// addSecret draws the server's own secret, once in the life of a file.
+func addSecret(ctx context.Context, tx *sql.Tx) error {
 	secret := make([]byte, 32)
 	rand.Read(secret)
-	if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO secrets VALUES ('server', ?)", secret); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", appID, len(schema))); err != nil {
-		return err
-	}
-	return tx.Commit()
+	_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO secrets VALUES ('server', ?)", secret)
+	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"adminbot/internal/account"
+	"adminbot/internal/sqlitefile"
 )
 
 // When the test program is started with this variable set, it adds accounts
@@ -327,13 +328,13 @@ func TestRefused(t *testing.T) {
 		make func(t *testing.T, path string)
 		want error
 	}{
-		{"empty", func(t *testing.T, p string) { os.WriteFile(p, nil, 0o600) }, ErrDamaged},
-		{"text", func(t *testing.T, p string) { os.WriteFile(p, []byte(strings.Repeat("hello\n", 100)), 0o600) }, ErrForeign},
-		{"short", func(t *testing.T, p string) { os.WriteFile(p, []byte(magic), 0o600) }, ErrForeign},
-		{"other sqlite", func(t *testing.T, p string) { foreign(t, p, "CREATE TABLE accounts (name)") }, ErrForeign},
-		{"newer", func(t *testing.T, p string) { good(t, p); foreign(t, p, "PRAGMA user_version = 99") }, ErrNewer},
-		{"page", func(t *testing.T, p string) { good(t, p); spoil(t, p, 6*4096, bytes.Repeat([]byte{0xA5}, 8192)) }, ErrDamaged},
-		{"cut", func(t *testing.T, p string) { good(t, p); os.Truncate(p, 5*4096+77) }, ErrDamaged},
+		{"empty", func(t *testing.T, p string) { os.WriteFile(p, nil, 0o600) }, sqlitefile.ErrDamaged},
+		{"text", func(t *testing.T, p string) { os.WriteFile(p, []byte(strings.Repeat("hello\n", 100)), 0o600) }, sqlitefile.ErrForeign},
+		{"short", func(t *testing.T, p string) { os.WriteFile(p, []byte("SQLite format 3\x00"), 0o600) }, sqlitefile.ErrForeign},
+		{"other sqlite", func(t *testing.T, p string) { foreign(t, p, "CREATE TABLE accounts (name)") }, sqlitefile.ErrForeign},
+		{"newer", func(t *testing.T, p string) { good(t, p); foreign(t, p, "PRAGMA user_version = 99") }, sqlitefile.ErrNewer},
+		{"page", func(t *testing.T, p string) { good(t, p); spoil(t, p, 6*4096, bytes.Repeat([]byte{0xA5}, 8192)) }, sqlitefile.ErrDamaged},
+		{"cut", func(t *testing.T, p string) { good(t, p); os.Truncate(p, 5*4096+77) }, sqlitefile.ErrDamaged},
 		{"directory", func(t *testing.T, p string) { os.Mkdir(p, 0o700) }, nil},
 		{"only its log", func(t *testing.T, p string) { os.WriteFile(p+"-wal", []byte("x"), 0o600) }, nil},
 	} {
