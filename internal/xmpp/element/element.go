@@ -206,3 +206,28 @@ func (r *reader) Token() (xml.Token, error) {
 	}
 	return nil, io.EOF
 }
+
+// String is the element as XML that a person may read: names without their
+// namespaces.
+func (e *Element) String() string {
+	var b strings.Builder
+	e.write(&b)
+	return b.String()
+}
+
+func (e *Element) write(b *strings.Builder) {
+	b.WriteString("<" + e.Name.Local)
+	for _, a := range e.Attr {
+		fmt.Fprintf(b, " %s=%q", a.Name.Local, a.Value)
+	}
+	if e.Text == "" && len(e.Children) == 0 {
+		b.WriteString("/>")
+		return
+	}
+	b.WriteString(">")
+	xml.EscapeText(b, []byte(e.Text)) // a strings.Builder takes everything
+	for _, c := range e.Children {
+		c.write(b)
+	}
+	b.WriteString("</" + e.Name.Local + ">")
+}
