@@ -1,0 +1,439 @@
+package workgroups
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+// A machine is the state of all workgroups and the rules of how it changes. It
+// does nothing by itself: the same events at the same times give the same changes
+// and messages. It belongs to one goroutine.
+//
+// Events are its methods report, present, absent, accept, reject, take, release,
+// resolve, depart, undelivered and arrived. After one or more of them comes
+// settle, which does what is due and makes offers, and then flush, which hands
+// over what has to be committed before anybody is told anything.
+type machine struct {
+	domain   jid.JID
+	groups   map[string]*group
+	alerts   map[int64]*Alert    // those that have not ended
+	offers   map[int64][]*Offer  // of these: the ones of this round
+	firing   map[thing]*Alert    // of these: what a source reports
+	users    map[userKey]*Alert  // of these: who queues
+	recent   map[thing]past      // of those that have ended, the last
+	messages map[int64]Message   // not arrived
+	wakes    wakes               // when to look at which alert
+	order    []ended             // of recent, oldest first
+	lastID   int64               // of alerts
+	lastSent int64               // of messages
+	asked    int64               // offers made, to tell who was not asked for the longest time
+	changes  []Change            // of this step
+	fresh    []Message           // of this step
+	touched  map[int64]*Alert    // of this step: rows to write
+	dirty    map[string]struct{} // workgroups to route
+	told     map[string]struct{} // workgroups whose status has changed
+}
+
+// A thing is what two reports of the same are about.
+type thing struct{ workgroup, source, fingerprint string }
+
+type userKey struct{ workgroup, jid string }
+
+// past is what is remembered of an alert that has ended.
+type past struct {
+	id, episode int64
+	starts      time.Time
+	bySource    bool // the source itself had said that it is over
+}
+
+type ended struct {
+	thing thing
+	id    int64
+	at    time.Time
+}
+
+// A step is what the events since the last one have changed.
+type step struct {
+	changes  []Change
+	messages []outgoing          // to be sent once the changes are on the disk
+	told     map[string]struct{} // workgroups whose status has changed
+}
+
+func newMachine(domain jid.JID, groups []Workgroup, img Image, now time.Time) (*machine, error) {
+	m := &machine{
+		domain: domain, groups: map[string]*group{}, alerts: map[int64]*Alert{}, offers: map[int64][]*Offer{},
+		firing: map[thing]*Alert{}, users: map[userKey]*Alert{}, recent: map[thing]past{}, messages: map[int64]Message{},
+		lastID: img.LastID, lastSent: img.LastSent,
+		touched: map[int64]*Alert{}, dirty: map[string]struct{}{}, told: map[string]struct{}{},
+	}
+	for _, w := range groups {
+		w.setDefaults()
+		g, err := newGroup(w, domain)
+		if err != nil {
+			return nil, err
+		}
+		m.groups[w.Name] = g
+	}
+	m.load(img, now)
+	return m, nil
+}
+
+// load takes over what the store holds. Alerts of workgroups that the
+// configuration has no more stay in the store as they are.
+func (m *machine) load(img Image, now time.Time) {
+	for _, a := range img.Recent {
+		m.remember(&a, a.Ended)
+	}
+	for _, s := range img.Presence {
+		g := m.groups[s.Workgroup]
+		if g == nil {
+			continue
+		}
+		if a := g.member(s.JID); a != nil {
+			a.sessions = append(a.sessions, &s)
+		} else { // not any more
+			m.changes = append(m.changes, DropSession{s.Workgroup, s.JID})
+		}
+	}
+	for _, a := range img.Alerts {
+		g := m.groups[a.Workgroup]
+		if g == nil {
+			continue
+		}
+		m.alerts[a.ID] = &a
+		m.index(&a)
+		m.lastID = max(m.lastID, a.ID)
+		if a.waiting() {
+			g.enqueue(&a)
+		} else {
+			g.agent(a.Owner.Bare().String()).owned[a.ID] = &a
+		}
+		m.wakes.push(a.Wake, a.ID)
+	}
+	for _, o := range img.Offers {
+		if a := m.alerts[o.Alert]; a != nil {
+			m.offers[a.ID] = append(m.offers[a.ID], &o)
+			if o.Open() {
+				m.groups[a.Workgroup].agent(o.Agent).open[a.ID] = &o
+			}
+		}
+	}
+	for _, msg := range img.Messages {
+		msg.Repeat = true
+		m.messages[msg.ID] = msg
+		m.lastSent = max(m.lastSent, msg.ID)
+	}
+	for name := range m.groups {
+		m.dirty[name] = struct{}{}
+	}
+}
+
+// index makes an alert be found by what it is about.
+func (m *machine) index(a *Alert) {
+	if a.queued() {
+		m.users[userKey{a.Workgroup, a.User.String()}] = a
+	} else {
+		m.firing[thing{a.Workgroup, a.Source, a.Fingerprint}] = a
+	}
+}
+
+// queued reports whether the alert is a person in the queue.
+func (a *Alert) queued() bool { return a.User.Localpart() != a.Session() }
+
+func (m *machine) group(name string) (*group, error) {
+	if g := m.groups[name]; g != nil {
+		return g, nil
+	}
+	return nil, fmt.Errorf("%w: %q", ErrNoWorkgroup, cut(name, 60))
+}
+
+// touch has the row of an alert written at the end of the step.
+func (m *machine) touch(a *Alert) { m.touched[a.ID] = a }
+
+func (m *machine) note(a *Alert, now time.Time, what, who, text string) {
+	a.Seq++
+	m.touch(a)
+	m.changes = append(m.changes, AddEntry{Entry{Alert: a.ID, Seq: a.Seq, At: now, What: what, Who: who, Text: text}})
+}
+
+// send queues a message to somebody.
+func (m *machine) send(msg Message, now time.Time) {
+	m.lastSent++
+	msg.ID, msg.Made = m.lastSent, now
+	m.messages[msg.ID] = msg
+	m.changes = append(m.changes, PutMessage{msg})
+	m.fresh = append(m.fresh, msg)
+}
+
+func (m *machine) sendAbout(kind MessageKind, a *Alert, to jid.JID, text string, now time.Time) {
+	m.send(Message{Kind: kind, Workgroup: a.Workgroup, To: to, Alert: a.ID, User: a.User, Grant: a.Grant, Text: text}, now)
+}
+
+// arrived forgets messages that the server, or the receiver, has taken.
+func (m *machine) arrived(ids []int64) {
+	for _, id := range ids {
+		if _, there := m.messages[id]; there {
+			delete(m.messages, id)
+			m.changes = append(m.changes, DropMessage{id})
+		}
+	}
+}
+
+// current reports whether a message still says how things are. Only offers can be
+// overtaken: what has happened stays true.
+func (m *machine) current(msg Message) bool {
+	if msg.Kind != MessageOffer {
+		return true
+	}
+	o := m.offer(msg.Alert, msg.To.Bare().String())
+	return o != nil && o.Open()
+}
+
+// offer is the one of an alert to an agent in this round.
+func (m *machine) offer(id int64, bare string) *Offer {
+	for _, o := range m.offers[id] {
+		if o.Agent == bare {
+			return o
+		}
+	}
+	return nil
+}
+
+// settle does what is due and makes the offers that can be made.
+func (m *machine) settle(now time.Time) {
+	for {
+		id, ok := m.wakes.due(now)
+		if !ok {
+			break
+		}
+		if a := m.alerts[id]; a != nil && !a.Wake.IsZero() && !a.Wake.After(now) {
+			m.due(a, now)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.dirty)) {
+		m.route(m.groups[name], now)
+		m.told[name] = struct{}{}
+	}
+	clear(m.dirty)
+	m.forget(now)
+}
+
+// due does what the time has come for.
+func (m *machine) due(a *Alert, now time.Time) {
+	switch {
+	case a.waiting():
+		open := 0
+		for _, o := range slices.Clone(m.offers[a.ID]) {
+			switch {
+			case !o.Open():
+			case !o.Expires.After(now):
+				m.endOffer(a, o, TimedOut, now)
+				m.note(a, now, "timed out", o.Agent, "")
+				m.sendAbout(MessageRevoke, a, o.To, "the offer has timed out", now)
+			default:
+				open++
+			}
+		}
+		if open == 0 && !a.Wake.After(now) { // nobody to wait for: ask all again
+			m.newRound(a, now)
+		}
+		m.wakeWaiting(a, now)
+		m.dirty[a.Workgroup] = struct{}{}
+	case a.State == Assigned && !a.Gone.IsZero():
+		owner := a.Owner.Bare().String()
+		m.release(a, LeftOut, now)
+		m.note(a, now, "released", owner, "its owner is gone")
+	default:
+		m.wake(a, time.Time{})
+	}
+}
+
+// newRound forgets who has been asked.
+func (m *machine) newRound(a *Alert, now time.Time) {
+	if len(m.offers[a.ID]) > 0 {
+		delete(m.offers, a.ID)
+		m.changes = append(m.changes, DropOffer{Alert: a.ID})
+		a.Round++
+	}
+	m.wake(a, now.Add(m.retry(a)))
+}
+
+// retry is how long is waited before everybody is asked again.
+func (m *machine) retry(a *Alert) time.Duration {
+	wait := m.groups[a.Workgroup].Retry
+	for range a.Round {
+		if wait >= maxRetry {
+			return maxRetry
+		}
+		wait *= 2
+	}
+	return min(wait, maxRetry)
+}
+
+// wake says when the machine must look at an alert again.
+func (m *machine) wake(a *Alert, at time.Time) {
+	if a.Wake.Equal(at) {
+		return
+	}
+	a.Wake = at
+	m.touch(a)
+	m.wakes.push(at, a.ID)
+}
+
+// wakeWaiting looks again when the first open offer ends.
+func (m *machine) wakeWaiting(a *Alert, now time.Time) {
+	var first time.Time
+	for _, o := range m.offers[a.ID] {
+		if o.Open() && (first.IsZero() || o.Expires.Before(first)) {
+			first = o.Expires
+		}
+	}
+	state := Offered
+	if first.IsZero() {
+		state = Open
+		if first = a.Wake; a.State == Offered || !first.After(now) {
+			first = now.Add(m.retry(a))
+		}
+	}
+	if a.State != state {
+		a.State = state
+		m.touch(a)
+	}
+	m.wake(a, first)
+}
+
+// route makes the offers that can be made in a workgroup.
+func (m *machine) route(g *group, now time.Time) {
+	agents := g.available()
+	if len(agents) == 0 || len(g.queue) == 0 {
+		return
+	}
+	made := Route(Queue{Timeout: g.Timeout, Parallel: g.Parallel, Waiting: g.queue, Offers: m.offers}, agents, now)
+	for _, o := range made {
+		a, to := m.alerts[o.Alert], g.agents[o.Agent]
+		m.hold(a, to, &o, now)
+		m.sendAbout(MessageOffer, a, o.To, "", now)
+	}
+}
+
+// hold records an offer.
+func (m *machine) hold(a *Alert, to *agent, o *Offer, now time.Time) {
+	m.asked++
+	to.last = m.asked
+	to.open[a.ID] = o
+	m.offers[a.ID] = append(slices.DeleteFunc(m.offers[a.ID], func(old *Offer) bool { return old.Agent == o.Agent }), o)
+	m.changes = append(m.changes, PutOffer{*o})
+	m.note(a, now, "offered", o.Agent, "")
+	m.wakeWaiting(a, now)
+}
+
+// endOffer ends an open offer. Who held it is not asked again in this round.
+func (m *machine) endOffer(a *Alert, o *Offer, end OfferEnd, now time.Time) {
+	o.End = end
+	delete(m.groups[a.Workgroup].agent(o.Agent).open, a.ID)
+	m.changes = append(m.changes, PutOffer{*o})
+	m.wakeWaiting(a, now)
+	m.dirty[a.Workgroup] = struct{}{}
+}
+
+// forgetOffer takes an open offer away from an agent, who may be asked again.
+func (m *machine) forgetOffer(a *Alert, o *Offer, now time.Time) {
+	delete(m.groups[a.Workgroup].agent(o.Agent).open, a.ID)
+	m.offers[a.ID] = slices.DeleteFunc(m.offers[a.ID], func(p *Offer) bool { return p == o })
+	m.changes = append(m.changes, DropOffer{Alert: a.ID, Agent: o.Agent})
+	m.note(a, now, "gone", o.Agent, "")
+	m.wakeWaiting(a, now)
+	m.dirty[a.Workgroup] = struct{}{}
+}
+
+// dropOffers takes all offers of an alert away and tells those who held one why,
+// but for the one agent.
+func (m *machine) dropOffers(a *Alert, but, why string, now time.Time) {
+	for _, o := range m.offers[a.ID] {
+		if !o.Open() {
+			continue
+		}
+		delete(m.groups[a.Workgroup].agent(o.Agent).open, a.ID)
+		if o.Agent != but {
+			m.sendAbout(MessageRevoke, a, o.To, why, now)
+		}
+	}
+	if len(m.offers[a.ID]) > 0 {
+		delete(m.offers, a.ID)
+		m.changes = append(m.changes, DropOffer{Alert: a.ID})
+	}
+	m.dirty[a.Workgroup] = struct{}{}
+}
+
+// end ends an alert.
+func (m *machine) end(a *Alert, state State, by, reason string, now time.Time) {
+	g := m.groups[a.Workgroup]
+	m.dropOffers(a, "", cmp.Or(reason, string(state)), now)
+	if a.State == Assigned {
+		delete(g.agent(a.Owner.Bare().String()).owned, a.ID)
+	} else {
+		g.dequeue(a)
+	}
+	a.State, a.Ended, a.EndedBy, a.Reason, a.Gone, a.Wake = state, now, by, reason, time.Time{}, time.Time{}
+	m.note(a, now, string(state), by, reason)
+	delete(m.alerts, a.ID)
+	if a.queued() {
+		delete(m.users, userKey{a.Workgroup, a.User.String()})
+	} else {
+		delete(m.firing, thing{a.Workgroup, a.Source, a.Fingerprint})
+	}
+	m.remember(a, now)
+	m.dirty[a.Workgroup] = struct{}{}
+}
+
+// remember keeps what late reports are told by.
+func (m *machine) remember(a *Alert, at time.Time) {
+	if a.queued() {
+		return
+	}
+	th := thing{a.Workgroup, a.Source, a.Fingerprint}
+	if p, ok := m.recent[th]; ok && p.id > a.ID {
+		return
+	}
+	m.recent[th] = past{id: a.ID, episode: a.Episode, starts: a.Starts, bySource: a.EndedBy == ""}
+	m.order = append(m.order, ended{th, a.ID, at})
+}
+
+// maxRecent bounds how many ended alerts are remembered, however recent.
+const maxRecent = 100_000
+
+func (m *machine) forget(now time.Time) {
+	n := 0
+	for n < len(m.order) && (len(m.order)-n > maxRecent || now.Sub(m.order[n].at) > Remember) {
+		if e := m.order[n]; m.recent[e.thing].id == e.id {
+			delete(m.recent, e.thing)
+		}
+		n++
+	}
+	m.order = slices.Delete(m.order, 0, n)
+}
+
+// next is when settle has something to do at the latest, whatever happens.
+func (m *machine) next() (time.Time, bool) { return m.wakes.next() }
+
+// flush returns what the step has changed and begins the next.
+func (m *machine) flush() step {
+	for _, id := range slices.Sorted(maps.Keys(m.touched)) {
+		m.changes = append(m.changes, PutAlert{*m.touched[id]})
+	}
+	s := step{changes: m.changes, told: m.told}
+	for _, msg := range m.fresh {
+		s.messages = append(s.messages, m.outgoing(msg))
+	}
+	m.changes, m.fresh = nil, nil
+	clear(m.touched)
+	if len(s.told) > 0 {
+		m.told = map[string]struct{}{}
+	}
+	return s
+}

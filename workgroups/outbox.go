@@ -1,0 +1,67 @@
+package workgroups
+
+import (
+	"maps"
+	"slices"
+)
+
+// outgoing is a message with what it is about.
+func (m *machine) outgoing(msg Message) outgoing {
+	out := outgoing{Message: msg}
+	if a := m.alerts[msg.Alert]; a != nil {
+		out.alert = *a
+	}
+	if o := m.offer(msg.Alert, msg.To.Bare().String()); o != nil {
+		out.expires = o.Expires
+	}
+	return out
+}
+
+// outstanding are the messages that have not arrived and still say how things
+// are, in order. The others are forgotten at the end of the step.
+func (m *machine) outstanding() []outgoing {
+	var all []outgoing
+	var stale []int64
+	for _, id := range slices.Sorted(maps.Keys(m.messages)) {
+		if msg := m.messages[id]; m.current(msg) {
+			all = append(all, m.outgoing(msg))
+		} else {
+			stale = append(stale, id)
+		}
+	}
+	m.arrived(stale)
+	return all
+}
+
+// doubt notes that messages may have been sent already.
+func (m *machine) doubt(ids []int64) {
+	for _, id := range ids {
+		if msg, there := m.messages[id]; there {
+			msg.Repeat = true
+			m.messages[id] = msg
+		}
+	}
+}
+
+// list are the alerts of a workgroup that have not ended, see [Service.Alerts].
+func (m *machine) list(workgroup string) []Alert {
+	var all []Alert
+	for _, name := range slices.Sorted(maps.Keys(m.groups)) {
+		if workgroup != "" && name != workgroup {
+			continue
+		}
+		g := m.groups[name]
+		for _, a := range g.queue {
+			all = append(all, *a)
+		}
+		var owned []*Alert
+		for _, who := range g.order {
+			owned = slices.AppendSeq(owned, maps.Values(who.owned))
+		}
+		slices.SortFunc(owned, before)
+		for _, a := range owned {
+			all = append(all, *a)
+		}
+	}
+	return all
+}

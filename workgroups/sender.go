@@ -1,0 +1,206 @@
+package workgroups
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"adminbot/internal/xmpp/element"
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+)
+
+// Waits of the sender.
+const (
+	resendAfter = 5 * time.Second  // nothing could be sent: when it is tried again, if no connection comes before
+	answerTime  = 30 * time.Second // for an agent's client to answer an offer with a result or an error
+	maxSending  = 256              // messages before the server is asked whether it has taken them
+)
+
+// A sender sends the messages in their order, over one wire, at least once. The
+// loop gives it messages; a goroutine of its own sends them.
+type sender struct {
+	s      *Service
+	signal chan struct{} // there are messages
+	up     chan struct{} // there is a new connection
+	calls  sync.WaitGroup
+
+	mu    sync.Mutex
+	queue []outgoing
+}
+
+// outgoing is a message with what it is about, as it was when it was queued.
+type outgoing struct {
+	Message
+	alert   Alert
+	expires time.Time // of an offer
+}
+
+// add queues messages that have been committed. The loop calls it.
+func (d *sender) add(messages []outgoing) {
+	if len(messages) == 0 {
+		return
+	}
+	d.mu.Lock()
+	d.queue = append(d.queue, messages...)
+	d.mu.Unlock()
+	d.wake()
+}
+
+// restart queues everything that has not arrived, instead of what was queued.
+// The loop calls it.
+func (d *sender) restart(m *machine) {
+	d.mu.Lock()
+	d.queue = m.outstanding()
+	d.mu.Unlock()
+	d.wake()
+}
+
+func (d *sender) wake() {
+	select {
+	case d.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (d *sender) take() []outgoing {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := min(len(d.queue), maxSending)
+	batch := slices.Clone(d.queue[:n])
+	d.queue = slices.Delete(d.queue, 0, n)
+	return batch
+}
+
+func (d *sender) run(ctx context.Context) {
+	defer d.calls.Wait()
+	for {
+		select {
+		case <-d.signal:
+		case <-ctx.Done():
+			return
+		}
+		for batch := d.take(); len(batch) > 0; batch = d.take() {
+			err := d.send(ctx, batch)
+			for err != nil {
+				d.s.log.DebugContext(ctx, "not sent, will be again", "messages", len(batch), "err", err)
+				if !d.patience(ctx) {
+					return
+				}
+				// From the state as it is then: some may not be true any more.
+				err = d.s.do(ctx, func(m *machine, _ time.Time) error {
+					m.doubt(ids(batch))
+					d.restart(m)
+					return nil
+				})
+			}
+		}
+	}
+}
+
+// patience waits for a connection; false: ctx has ended.
+func (d *sender) patience(ctx context.Context) bool {
+	timer := time.NewTimer(resendAfter)
+	defer timer.Stop()
+	select {
+	case <-d.up:
+		return true
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func ids(batch []outgoing) []int64 {
+	var all []int64
+	for _, msg := range batch {
+		all = append(all, msg.ID)
+	}
+	return all
+}
+
+// send sends a batch, and forgets it when the server has taken it.
+func (d *sender) send(ctx context.Context, batch []outgoing) error {
+	for i := range batch {
+		if err := d.one(ctx, &batch[i]); err != nil {
+			return err
+		}
+	}
+	// Component streams have no acknowledgements: a ping behind the writes is one.
+	if err := d.s.cfg.Wire.Barrier(ctx); err != nil {
+		return err
+	}
+	return d.s.do(ctx, func(m *machine, _ time.Time) error {
+		m.arrived(ids(batch))
+		return nil
+	})
+}
+
+// one sends a message in its form: IQs to clients that speak XEP-0142, text to
+// all others.
+func (d *sender) one(ctx context.Context, msg *outgoing) error {
+	from, err := jid.New(msg.Workgroup, d.s.cfg.Domain.Domainpart(), "")
+	if err != nil {
+		return err
+	}
+	if msg.To.Resourcepart() != "" && (msg.Kind == MessageOffer || msg.Kind == MessageRevoke) {
+		payload := msg.revoke(from)
+		if msg.Kind == MessageOffer {
+			payload = msg.offer(from, d.s.cfg.Now())
+		}
+		return d.request(ctx, msg, stanza.IQ{Type: stanza.SetIQ, ID: msg.stanzaID(), From: from, To: msg.To}, payload)
+	}
+	return d.s.cfg.Wire.Send(ctx, msg.stanza(from).TokenReader())
+}
+
+// request sends an IQ and returns when it is being written; the answer is waited
+// for beside what is sent next.
+func (d *sender) request(ctx context.Context, msg *outgoing, iq stanza.IQ, payload *element.Element) error {
+	w := &written{TokenReader: payload.TokenReader(), begun: make(chan struct{})}
+	result := make(chan error, 1)
+	d.calls.Go(func() {
+		answerCtx, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		_, _, err := d.s.cfg.Wire.RoundTripIQ(answerCtx, iq, w)
+		refusal, answered := answer(err)
+		if answered {
+			err = nil
+		}
+		result <- err
+		if answered && msg.Kind == MessageOffer {
+			err := d.s.do(ctx, func(m *machine, now time.Time) error {
+				m.undelivered(msg.Alert, msg.To, unreachable(refusal), now)
+				return nil
+			})
+			if err != nil {
+				d.s.log.WarnContext(ctx, "an offer was refused, which could not be noted", "to", msg.To, "err", err)
+			}
+		}
+	})
+	select {
+	case <-w.begun:
+		return nil
+	case err := <-result:
+		return err
+	}
+}
+
+// Ids of stanzas: of the message's row, so that one that is sent again can be
+// told, and of its alert, so that one that comes back can.
+func (m *Message) stanzaID() string {
+	return "wg" + itoa(m.ID) + "." + itoa(m.Alert)
+}
+
+// parseStanzaID returns the alert that a message was about.
+func parseStanzaID(id string) (alert int64, ok bool) {
+	rest, ok := strings.CutPrefix(id, "wg")
+	_, number, dotted := strings.Cut(rest, ".")
+	if !ok || !dotted {
+		return 0, false
+	}
+	alert = parseSession("alert-" + number)
+	return alert, alert != 0
+}

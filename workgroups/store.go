@@ -1,0 +1,116 @@
+package workgroups
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+// ErrNotFound is returned for an alert that there is not.
+var ErrNotFound = errors.New("workgroups: no such alert")
+
+// A Store keeps what must survive. Package storetest has the test that every
+// implementation must pass. Commit is called from one goroutine at a time; the
+// other methods may be called at any time.
+type Store interface {
+	// Load returns everything that is not over.
+	Load(context.Context) (Image, error)
+
+	// Commit makes all changes, or none. When it returns nil they survive the
+	// loss of power. After an error nobody knows; Load tells.
+	Commit(context.Context, []Change) error
+
+	// Alert returns one alert and its timeline, or ErrNotFound.
+	Alert(ctx context.Context, id int64) (Alert, []Entry, error)
+
+	// Ended returns alerts of a workgroup that have ended, the latest first; of
+	// all workgroups if the name is empty.
+	Ended(ctx context.Context, workgroup string, limit int) ([]Alert, error)
+}
+
+// An Image is what a [Store] holds of what is not over.
+type Image struct {
+	Alerts   []Alert   // those that have not ended
+	Recent   []Alert   // the last episode of each thing that has ended since Remember
+	Offers   []Offer   // of these alerts
+	Presence []Session // of agents
+	Messages []Message // not known to have arrived
+	LastID   int64     // highest number of an alert ever
+	LastSent int64     // highest number of a message ever
+}
+
+// Remember is for how long the end of an alert is remembered by whoever routes:
+// a report that is older than it is late, and ignored.
+const Remember = 24 * time.Hour
+
+// A Change is a row as it is to be. It is one of [PutAlert], [PutOffer],
+// [DropOffer], [PutSession], [DropSession], [PutMessage], [DropMessage] and
+// [AddEntry].
+type Change interface{ isChange() }
+
+// Changes. Put replaces the row with the same key; dropping what is not there
+// changes nothing.
+type (
+	PutAlert  struct{ Alert Alert } // key: ID
+	PutOffer  struct{ Offer Offer } // key: Alert, Agent
+	DropOffer struct {
+		Alert int64
+		Agent string // empty: all of the alert
+	}
+	PutSession  struct{ Session Session } // key: Workgroup, JID
+	DropSession struct {
+		Workgroup string
+		JID       jid.JID
+	}
+	PutMessage  struct{ Message Message } // key: ID
+	DropMessage struct{ ID int64 }
+	AddEntry    struct{ Entry Entry } // key: Alert, Seq; there is none yet
+)
+
+func (PutAlert) isChange()    {}
+func (PutOffer) isChange()    {}
+func (DropOffer) isChange()   {}
+func (PutSession) isChange()  {}
+func (DropSession) isChange() {}
+func (PutMessage) isChange()  {}
+func (DropMessage) isChange() {}
+func (AddEntry) isChange()    {}
+
+// A Session is one way to reach an agent: a client that speaks XEP-0142, or, with
+// a bare address, a person who reads and writes chat.
+type Session struct {
+	Workgroup string
+	JID       jid.JID
+	Show      Show
+	Status    string // in words
+	Max       int    // alerts at a time, as asked for; 0: not said
+	Since     time.Time
+}
+
+// A Message is what is to be told to somebody, until it has arrived.
+type Message struct {
+	ID        int64 // from 1, in order; the stanza's id is made of it
+	Kind      MessageKind
+	Workgroup string
+	To        jid.JID
+	Alert     int64   // 0: about none
+	User      jid.JID // of that alert
+	Grant     int64   // of an invitation
+	Text      string
+	Made      time.Time
+	Repeat    bool // it may have been sent before
+}
+
+// MessageKind is what a message is for.
+type MessageKind string
+
+// Kinds of messages.
+const (
+	MessageOffer  MessageKind = "offer"  // to an agent: will you take it?
+	MessageRevoke MessageKind = "revoke" // to an agent: it is no longer offered; Text says why
+	MessageInvite MessageKind = "invite" // to who accepted: it is yours
+	MessageDepart MessageKind = "depart" // to a person who queued: you are out of the queue
+	MessageNote   MessageKind = "note"   // to an agent: Text
+)
