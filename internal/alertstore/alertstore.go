@@ -1,0 +1,317 @@
+// Package alertstore keeps the alerts of workgroups in one SQLite file: it is a
+// [workgroups.Store].
+//
+// [Open] a file, hand the [Store] to a [workgroups.Service], and [Store.Close]
+// it after the service has ended. One process at a time serves a file.
+package alertstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/sqlitefile"
+	"adminbot/internal/xmpp/address"
+	"adminbot/workgroups"
+)
+
+// A Store is an open file. Commit is for one goroutine at a time; all else is safe
+// for concurrent use.
+type Store struct {
+	file  *sqlitefile.File
+	write map[string]*sql.Stmt // prepared for the writer
+}
+
+var _ workgroups.Store = (*Store)(nil)
+
+// Open opens the file at path, and makes it if there is nothing at path. The
+// directory must exist. The error wraps one of package sqlitefile if the file is
+// damaged or another's.
+func Open(ctx context.Context, path string) (*Store, error) {
+	f, err := sqlitefile.Open(ctx, path, kind)
+	if err != nil {
+		return nil, fmt.Errorf("alertstore: %w", err)
+	}
+	s := &Store{file: f, write: map[string]*sql.Stmt{}}
+	for _, text := range statements {
+		if s.write[text], err = f.W.PrepareContext(ctx, text); err != nil {
+			f.Close()
+			return nil, s.wrap(err)
+		}
+	}
+	return s, nil
+}
+
+// Close closes the file.
+func (s *Store) Close() error {
+	for _, stmt := range s.write {
+		stmt.Close()
+	}
+	if err := s.file.Close(); err != nil {
+		return fmt.Errorf("alertstore: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) wrap(err error) error {
+	if err := s.file.Wrap(err); err != nil {
+		return fmt.Errorf("alertstore: %w", err)
+	}
+	return nil
+}
+
+const alertColumns = `id, workgroup, source, fingerprint, episode, severity, summary, details, host, labels, starts, user, notify,
+	raised, updated, count, accepted, ended, ended_by, state, reason, owner, fence, gone, round, wake, seq`
+
+// What a commit writes.
+const (
+	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	putOffer    = `INSERT OR REPLACE INTO offers VALUES (?,?,?,?,?,?)`
+	dropOffer   = `DELETE FROM offers WHERE alert = ? AND agent = ?`
+	dropOffers  = `DELETE FROM offers WHERE alert = ?`
+	putSession  = `INSERT OR REPLACE INTO sessions VALUES (?,?,?,?,?,?)`
+	dropSession = `DELETE FROM sessions WHERE workgroup = ? AND jid = ?`
+	putMessage  = `INSERT OR REPLACE INTO messages VALUES (?,?,?,?,?,?,?,?,?)`
+	dropMessage = `DELETE FROM messages WHERE id = ?`
+	addEntry    = `INSERT INTO entries VALUES (?,?,?,?,?,?)`
+)
+
+var statements = []string{putAlert, putOffer, dropOffer, dropOffers, putSession, dropSession, putMessage, dropMessage, addEntry}
+
+// Commit makes all changes, or none.
+func (s *Store) Commit(ctx context.Context, changes []workgroups.Change) error {
+	tx, err := s.file.W.BeginTx(ctx, nil)
+	if err != nil {
+		return s.wrap(err)
+	}
+	defer tx.Rollback()
+	bound := map[string]*sql.Stmt{}
+	exec := func(text string, args ...any) error {
+		stmt := bound[text]
+		if stmt == nil {
+			stmt = tx.StmtContext(ctx, s.write[text])
+			bound[text] = stmt
+		}
+		_, err := stmt.ExecContext(ctx, args...)
+		return err
+	}
+	for _, c := range changes {
+		if err := change(exec, c); err != nil {
+			return s.wrap(err)
+		}
+	}
+	return s.wrap(tx.Commit())
+}
+
+func change(exec func(string, ...any) error, c workgroups.Change) error {
+	switch c := c.(type) {
+	case workgroups.PutAlert:
+		a := &c.Alert
+		labels, err := json.Marshal(a.Labels)
+		if err != nil {
+			return err
+		}
+		return exec(putAlert, a.ID, a.Workgroup, a.Source, a.Fingerprint, a.Episode, string(a.Severity), a.Summary, a.Details, a.Host, string(labels),
+			nano(a.Starts), a.User.String(), a.Notify, nano(a.Raised), nano(a.Updated), a.Count, nano(a.Accepted), nano(a.Ended), a.EndedBy,
+			string(a.State), a.Reason, a.Owner.String(), a.Grant, nano(a.Gone), a.Round, nano(a.Wake), a.Seq)
+	case workgroups.PutOffer:
+		o := &c.Offer
+		return exec(putOffer, o.Alert, o.Agent, o.To.String(), nano(o.Made), nano(o.Expires), string(o.End))
+	case workgroups.DropOffer:
+		if c.Agent == "" {
+			return exec(dropOffers, c.Alert)
+		}
+		return exec(dropOffer, c.Alert, c.Agent)
+	case workgroups.PutSession:
+		p := &c.Session
+		return exec(putSession, p.Workgroup, p.JID.String(), string(p.Show), p.Status, p.Max, nano(p.Since))
+	case workgroups.DropSession:
+		return exec(dropSession, c.Workgroup, c.JID.String())
+	case workgroups.PutMessage:
+		m := &c.Message
+		return exec(putMessage, m.ID, string(m.Kind), m.Workgroup, m.To.String(), m.Alert, m.User.String(), m.Grant, m.Text, nano(m.Made))
+	case workgroups.DropMessage:
+		return exec(dropMessage, c.ID)
+	case workgroups.AddEntry:
+		e := &c.Entry
+		return exec(addEntry, e.Alert, e.Seq, nano(e.At), e.What, e.Who, e.Text)
+	}
+	return fmt.Errorf("a change of an unknown kind: %T", c)
+}
+
+func nano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// Load returns everything that is not over, as of one moment.
+func (s *Store) Load(ctx context.Context) (workgroups.Image, error) {
+	var img workgroups.Image
+	tx, err := s.file.R.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return img, s.wrap(err)
+	}
+	defer tx.Rollback()
+	l := loader{ctx: ctx, tx: tx}
+	img.Alerts = rows(&l, scanAlert, `SELECT `+alertColumns+` FROM alerts WHERE ended = 0 ORDER BY id`)
+	// Of the ended ones, the last of each thing: SQLite takes the other columns
+	// from the row that has the maximum.
+	img.Recent = rows(&l, func(r scanner) (a workgroups.Alert, err error) {
+		var last int64
+		return scanAlert(scannerFunc(func(dest ...any) error { return r.Scan(append(dest, &last)...) }))
+	}, `SELECT `+alertColumns+`, max(id) FROM alerts WHERE ended > (SELECT coalesce(max(ended), 0) FROM alerts WHERE ended > 0) - ?
+		GROUP BY workgroup, source, fingerprint ORDER BY ended, id`, int64(workgroups.Remember))
+	img.Offers = rows(&l, scanOffer, `SELECT * FROM offers ORDER BY alert, agent`)
+	img.Presence = rows(&l, scanSession, `SELECT * FROM sessions ORDER BY workgroup, jid`)
+	img.Messages = rows(&l, scanMessage, `SELECT * FROM messages ORDER BY id`)
+	for _, last := range []struct {
+		of string
+		to *int64
+	}{{"alerts", &img.LastID}, {"messages", &img.LastSent}} {
+		for _, n := range rows(&l, func(r scanner) (n int64, err error) { return n, r.Scan(&n) },
+			`SELECT seq FROM sqlite_sequence WHERE name = ?`, last.of) {
+			*last.to = n
+		}
+	}
+	return img, s.wrap(l.err)
+}
+
+// Alert returns one alert and its timeline.
+func (s *Store) Alert(ctx context.Context, id int64) (workgroups.Alert, []workgroups.Entry, error) {
+	tx, err := s.file.R.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return workgroups.Alert{}, nil, s.wrap(err)
+	}
+	defer tx.Rollback()
+	a, err := scanAlert(tx.QueryRowContext(ctx, `SELECT `+alertColumns+` FROM alerts WHERE id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, nil, workgroups.ErrNotFound
+	}
+	if err != nil {
+		return a, nil, s.wrap(err)
+	}
+	l := loader{ctx: ctx, tx: tx}
+	entries := rows(&l, func(r scanner) (e workgroups.Entry, err error) {
+		var at int64
+		err = r.Scan(&e.Alert, &e.Seq, &at, &e.What, &e.Who, &e.Text)
+		e.At = moment(at)
+		return e, err
+	}, `SELECT * FROM entries WHERE alert = ? ORDER BY seq`, id)
+	return a, entries, s.wrap(l.err)
+}
+
+// Ended returns alerts that have ended, the latest first.
+func (s *Store) Ended(ctx context.Context, workgroup string, limit int) ([]workgroups.Alert, error) {
+	tx, err := s.file.R.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer tx.Rollback()
+	l := loader{ctx: ctx, tx: tx}
+	all := rows(&l, scanAlert, `SELECT `+alertColumns+` FROM alerts WHERE ended > 0 AND (?1 = '' OR workgroup = ?1) ORDER BY ended DESC, id DESC LIMIT ?2`, workgroup, limit)
+	return all, s.wrap(l.err)
+}
+
+// A loader reads rows until something is wrong.
+type loader struct {
+	ctx context.Context
+	tx  *sql.Tx
+	err error
+}
+
+type scanner interface{ Scan(...any) error }
+
+type scannerFunc func(...any) error
+
+func (f scannerFunc) Scan(dest ...any) error { return f(dest...) }
+
+func rows[T any](l *loader, scan func(scanner) (T, error), query string, args ...any) []T {
+	if l.err != nil {
+		return nil
+	}
+	found, err := l.tx.QueryContext(l.ctx, query, args...)
+	if err != nil {
+		l.err = err
+		return nil
+	}
+	defer found.Close()
+	var all []T
+	for found.Next() {
+		v, err := scan(found)
+		if err != nil {
+			l.err = err
+			return nil
+		}
+		all = append(all, v)
+	}
+	l.err = found.Err()
+	return all
+}
+
+func moment(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
+
+// readJID reads an address; empty text is none.
+func readJID(to *jid.JID, text string) (err error) {
+	if text != "" {
+		*to, err = address.Parse(text)
+	}
+	return err
+}
+
+func scanAlert(r scanner) (a workgroups.Alert, err error) {
+	var labels, user, owner string
+	var starts, raised, updated, accepted, ended, gone, wake int64
+	if err = r.Scan(&a.ID, &a.Workgroup, &a.Source, &a.Fingerprint, &a.Episode, &a.Severity, &a.Summary, &a.Details, &a.Host, &labels,
+		&starts, &user, &a.Notify, &raised, &updated, &a.Count, &accepted, &ended, &a.EndedBy,
+		&a.State, &a.Reason, &owner, &a.Grant, &gone, &a.Round, &wake, &a.Seq); err != nil {
+		return a, err
+	}
+	a.Starts, a.Raised, a.Updated, a.Accepted, a.Ended = moment(starts), moment(raised), moment(updated), moment(accepted), moment(ended)
+	a.Gone, a.Wake = moment(gone), moment(wake)
+	if err := json.Unmarshal([]byte(labels), &a.Labels); err != nil {
+		return a, err
+	}
+	return a, errors.Join(readJID(&a.User, user), readJID(&a.Owner, owner))
+}
+
+func scanOffer(r scanner) (o workgroups.Offer, err error) {
+	var to string
+	var made, expires int64
+	if err = r.Scan(&o.Alert, &o.Agent, &to, &made, &expires, &o.End); err != nil {
+		return o, err
+	}
+	o.Made, o.Expires = moment(made), moment(expires)
+	return o, readJID(&o.To, to)
+}
+
+func scanSession(r scanner) (s workgroups.Session, err error) {
+	var who string
+	var since int64
+	if err = r.Scan(&s.Workgroup, &who, &s.Show, &s.Status, &s.Max, &since); err != nil {
+		return s, err
+	}
+	s.Since = moment(since)
+	return s, readJID(&s.JID, who)
+}
+
+func scanMessage(r scanner) (m workgroups.Message, err error) {
+	var to, user string
+	var made int64
+	if err = r.Scan(&m.ID, &m.Kind, &m.Workgroup, &to, &m.Alert, &user, &m.Grant, &m.Text, &made); err != nil {
+		return m, err
+	}
+	m.Made = moment(made)
+	return m, errors.Join(readJID(&m.To, to), readJID(&m.User, user))
+}
