@@ -1,0 +1,183 @@
+// Package alertrpc is the alert service over Jabber-RPC (XEP-0009): what scripts,
+// the bot and other programs call at the address of the workgroup component.
+//
+// The table of methods is [Methods]; [Mux] serves it for a
+// [workgroups.Service]; [Client] calls it. A call is made on behalf of whoever
+// makes it; of a bot's, on behalf of the actor it names. The policy decides by
+// both.
+package alertrpc
+
+import (
+	"time"
+
+	"adminbot/agentapi"
+)
+
+// The methods.
+var (
+	Send = agentapi.Define[SendArgs, SendResult](agentapi.Spec{
+		Name: "alert.send", Permission: "alert.send", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Raises an alert, or reports one that is open once more.",
+	})
+	List = agentapi.Define[ListArgs, ListResult](agentapi.Spec{
+		Name: "alert.list", Permission: "alert.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Lists alerts that are open, or those that have ended.",
+	})
+	Show = agentapi.Define[ShowArgs, ShowResult](agentapi.Spec{
+		Name: "alert.show", Permission: "alert.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Tells all about one alert, with its timeline.",
+	})
+	Accept = agentapi.Define[AnswerArgs, AnswerResult](agentapi.Spec{
+		Name: "alert.accept", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Takes an alert that nobody owns.",
+	})
+	Reject = agentapi.Define[AnswerArgs, AnswerResult](agentapi.Spec{
+		Name: "alert.reject", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Declines an alert that is offered, or gives one back.",
+	})
+	Resolve = agentapi.Define[AnswerArgs, AnswerResult](agentapi.Spec{
+		Name: "alert.resolve", Permission: "alert.resolve", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Ends an alert.",
+	})
+	WorkgroupList = agentapi.Define[NoArgs, WorkgroupListResult](agentapi.Spec{
+		Name: "workgroup.list", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Lists the workgroups.",
+	})
+	WorkgroupStatus = agentapi.Define[WorkgroupArgs, WorkgroupStatusResult](agentapi.Spec{
+		Name: "workgroup.status", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Tells how a workgroup stands: who is there, what waits.",
+	})
+)
+
+// timeout is for the work of any method: at worst a slow disk.
+const timeout = 30 * time.Second
+
+// Methods returns the table.
+func Methods() []agentapi.Spec {
+	return []agentapi.Spec{Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Resolve.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec}
+}
+
+// Lookup returns the method of that name.
+func Lookup(name string) (agentapi.Spec, bool) {
+	for _, s := range Methods() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return agentapi.Spec{}, false
+}
+
+// Arguments and results.
+type (
+	NoArgs struct{}
+
+	WorkgroupArgs struct {
+		Workgroup string `rpc:"workgroup,omitempty" validate:"max=128" help:"empty: the only one, or the one called alerts"`
+	}
+
+	SendArgs struct {
+		Workgroup string            `rpc:"workgroup,omitempty" validate:"max=128" help:"empty: the only one, or the one called alerts"`
+		Summary   string            `rpc:"summary" validate:"required,max=1024" help:"one line"`
+		Details   string            `rpc:"details,omitempty" validate:"max=16384"`
+		Severity  string            `rpc:"severity,omitempty" validate:"oneof=critical warning info" default:"warning"`
+		Host      string            `rpc:"host,omitempty" validate:"max=256"`
+		Dedup     string            `rpc:"dedup,omitempty" validate:"max=256" help:"what makes two reports the same alert; empty: summary, host and labels"`
+		Labels    map[string]string `rpc:"labels,omitempty"`
+		Resolved  bool              `rpc:"resolved,omitempty" help:"it is over: end the alert"`
+	}
+	SendResult struct {
+		Alert   Alert  `rpc:"alert"`
+		Outcome string `rpc:"outcome" help:"raised, repeated, resolved, ignored"`
+	}
+
+	ListArgs struct {
+		Workgroup string `rpc:"workgroup,omitempty" validate:"max=128" help:"empty: all"`
+		Ended     bool   `rpc:"ended,omitempty" help:"those that have ended, the latest first"`
+		Limit     int32  `rpc:"limit,omitempty" validate:"min=1,max=200" default:"50"`
+	}
+	ListResult struct {
+		Alerts []Alert `rpc:"alerts"`
+		Total  int     `rpc:"total" help:"of those that are open"`
+	}
+
+	ShowArgs struct {
+		ID string `rpc:"id" validate:"required,max=32" help:"the alert's number"`
+	}
+	ShowResult struct {
+		Alert    Alert   `rpc:"alert"`
+		Timeline []Entry `rpc:"timeline"`
+	}
+
+	AnswerArgs struct {
+		ID     string `rpc:"id" validate:"required,max=32" help:"the alert's number"`
+		Reason string `rpc:"reason,omitempty" validate:"max=1024"`
+	}
+	AnswerResult struct {
+		Alert Alert `rpc:"alert"`
+	}
+
+	WorkgroupListResult struct {
+		Workgroups []Workgroup `rpc:"workgroups"`
+	}
+	WorkgroupStatusResult struct {
+		Workgroup Workgroup `rpc:"workgroup"`
+		Agents    []Agent   `rpc:"agents"`
+	}
+)
+
+// An Alert as it is on the wire.
+type Alert struct {
+	ID        int               `rpc:"id"`
+	JID       string            `rpc:"jid" help:"its address, as XEP-0142's user"`
+	Workgroup string            `rpc:"workgroup"`
+	State     string            `rpc:"state" help:"open, offered, assigned, resolved, expired"`
+	Severity  string            `rpc:"severity"`
+	Summary   string            `rpc:"summary"`
+	Details   string            `rpc:"details,omitempty"`
+	Host      string            `rpc:"host,omitempty"`
+	Labels    map[string]string `rpc:"labels,omitempty"`
+	Source    string            `rpc:"source"`
+	Dedup     string            `rpc:"dedup"`
+	Episode   int               `rpc:"episode" help:"so many times has this been raised anew"`
+	Count     int               `rpc:"count" help:"so many reports"`
+	Owner     string            `rpc:"owner,omitempty"`
+	Grant     int               `rpc:"grant,omitempty" help:"grows with each owner"`
+	Reason    string            `rpc:"reason,omitempty"`
+	EndedBy   string            `rpc:"ended_by,omitempty"`
+	Starts    time.Time         `rpc:"starts_at"`
+	Raised    time.Time         `rpc:"raised_at"`
+	Updated   time.Time         `rpc:"updated_at"`
+	Accepted  time.Time         `rpc:"accepted_at,omitempty"`
+	Ended     time.Time         `rpc:"ended_at,omitempty"`
+}
+
+// An Entry of an alert's timeline.
+type Entry struct {
+	At   time.Time `rpc:"at"`
+	What string    `rpc:"what"`
+	Who  string    `rpc:"who,omitempty"`
+	Text string    `rpc:"text,omitempty"`
+}
+
+// A Workgroup and how it stands.
+type Workgroup struct {
+	Name     string    `rpc:"name"`
+	JID      string    `rpc:"jid"`
+	Title    string    `rpc:"title"`
+	Waiting  int       `rpc:"waiting" help:"alerts that nobody owns"`
+	Assigned int       `rpc:"assigned"`
+	Oldest   time.Time `rpc:"oldest_at,omitempty" help:"since when the oldest of those waits"`
+	Here     int       `rpc:"here" help:"agents that can be asked"`
+}
+
+// An Agent of a workgroup.
+type Agent struct {
+	JID    string `rpc:"jid"`
+	Bot    bool   `rpc:"bot"`
+	Here   bool   `rpc:"here"`
+	Show   string `rpc:"show,omitempty"`
+	Status string `rpc:"status,omitempty"`
+	Alerts int    `rpc:"alerts" help:"that it owns"`
+	Offers int    `rpc:"offers"`
+	Max    int    `rpc:"max"`
+}

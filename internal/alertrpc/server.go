@@ -1,0 +1,260 @@
+package alertrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/agentapi"
+	"adminbot/internal/policy"
+	"adminbot/rpc"
+	"adminbot/workgroups"
+)
+
+// Server says what a [Mux] serves.
+type Server struct {
+	Service *workgroups.Service
+	Policy  func() *policy.Policy // the one in force
+	Now     func() time.Time      // nil: time.Now
+	Log     *slog.Logger
+}
+
+// Mux answers calls of the methods. It is to be handed the IQs of namespace
+// [rpc.NS] that are sent to the component's domain.
+func Mux(s Server) *rpc.ServeMux {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	mux := rpc.NewServeMux(rpc.Options{
+		Allow:      func(bare jid.JID) bool { return s.Policy().Listed(bare) },
+		Middleware: []rpc.Middleware{rpc.ExpireCalls(s.Now)},
+		Now:        s.Now, Log: s.Log,
+	})
+	handle(mux, &s, Send, s.send)
+	handle(mux, &s, List, s.list)
+	handle(mux, &s, Show, s.show)
+	handle(mux, &s, Accept, s.accept)
+	handle(mux, &s, Reject, s.reject)
+	handle(mux, &s, Resolve, s.resolve)
+	handle(mux, &s, WorkgroupList, s.workgroups)
+	handle(mux, &s, WorkgroupStatus, s.status)
+	return mux
+}
+
+// handle puts a typed function behind the policy and on the mux.
+func handle[A, R any](mux *rpc.ServeMux, s *Server, m agentapi.Method[A, R], f func(ctx context.Context, actor jid.JID, args *A) (R, error)) {
+	mux.HandleMethod(m.Name, rpc.Descriptor{
+		Help: m.Help, Signatures: [][]string{m.Signature()}, Multicall: !m.Class.Changes(),
+	}, rpc.HandlerFunc(func(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
+		caller := r.From.Bare()
+		actor := caller
+		rules := s.Policy()
+		if named := r.Envelope.Actor.Bare(); rules.Bot(caller) && !named.Equal(jid.JID{}) {
+			actor = named
+		}
+		args := m.NewArgs().(*A)
+		if err := r.Bind(args); err != nil {
+			return rpc.Value{}, err
+		}
+		if err := m.Check(args); err != nil {
+			return rpc.Value{}, rpc.Faultf(rpc.FaultParams, "%v", err)
+		}
+		if d := rules.Decide(policy.Ask{
+			Who: actor, Via: caller, Method: m.Name, Permission: m.Permission, Class: m.Class.String(), At: s.Now(),
+		}); !d.Allow {
+			return rpc.Value{}, rpc.Faultf(rpc.FaultDenied, "%s", d.Reason())
+		}
+		result, err := f(ctx, actor, args)
+		if err != nil {
+			return rpc.Value{}, fault(err)
+		}
+		return rpc.Marshal(result)
+	}))
+}
+
+// fault is what a caller is told of an error of the service.
+func fault(err error) error {
+	code := 0
+	switch {
+	case errors.As(err, new(*workgroups.InvalidError)):
+		code = rpc.FaultParams
+	case errors.Is(err, workgroups.ErrNotFound), errors.Is(err, workgroups.ErrNoWorkgroup):
+		code = rpc.FaultNotFound
+	case errors.Is(err, workgroups.ErrNotMember):
+		code = rpc.FaultDenied
+	case errors.Is(err, workgroups.ErrTaken), errors.Is(err, workgroups.ErrOver), errors.Is(err, workgroups.ErrNotOffered):
+		code = rpc.FaultConflict
+	case errors.Is(err, workgroups.ErrBusy):
+		code = rpc.FaultRateLimit
+	case errors.Is(err, workgroups.ErrStorage):
+		code = rpc.FaultDependency
+	default:
+		return err
+	}
+	return rpc.Faultf(code, "%s", strings.TrimPrefix(err.Error(), "workgroups: "))
+}
+
+// defaultWorkgroup is the one that is meant where none is named and there are
+// several.
+const defaultWorkgroup = "alerts"
+
+func (s *Server) workgroup(name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	all := s.Service.Workgroups()
+	for _, w := range all {
+		if len(all) == 1 || w.Name == defaultWorkgroup {
+			return w.Name, nil
+		}
+	}
+	return "", rpc.Faultf(rpc.FaultParams, "which workgroup? there are %d", len(all))
+}
+
+func (s *Server) send(ctx context.Context, actor jid.JID, args *SendArgs) (SendResult, error) {
+	name, err := s.workgroup(args.Workgroup)
+	if err != nil {
+		return SendResult{}, err
+	}
+	receipts, err := s.Service.Report(ctx, workgroups.Report{
+		Workgroup: name, Source: actor.String(), Fingerprint: args.Dedup, Resolved: args.Resolved,
+		Severity: workgroups.Severity(args.Severity), Summary: args.Summary, Details: args.Details, Host: args.Host, Labels: args.Labels,
+	})
+	if err != nil {
+		return SendResult{}, err
+	}
+	return SendResult{Alert: onWire(receipts[0].Alert), Outcome: string(receipts[0].Was)}, nil
+}
+
+func (s *Server) list(ctx context.Context, _ jid.JID, args *ListArgs) (ListResult, error) {
+	var all []workgroups.Alert
+	var err error
+	if args.Ended {
+		all, err = s.Service.Ended(ctx, args.Workgroup, int(args.Limit))
+	} else {
+		all, err = s.Service.Alerts(ctx, args.Workgroup)
+	}
+	if err != nil {
+		return ListResult{}, err
+	}
+	out := ListResult{Alerts: []Alert{}, Total: len(all)}
+	size := 0
+	for _, a := range all[:min(len(all), int(args.Limit))] {
+		w := onWire(a)
+		w.Details, w.Labels = "", nil // alert.show has them
+		if size += 600 + len(w.Summary); size > rpc.DefaultReplyBytes-4096 {
+			break
+		}
+		out.Alerts = append(out.Alerts, w)
+	}
+	return out, nil
+}
+
+// number reads what people call an alert: 17, #17 or alert-17.
+func number(id string) (int64, error) {
+	digits := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(id), "#"), "alert-")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n < 1 {
+		return 0, rpc.Faultf(rpc.FaultParams, "%q is not the number of an alert", id)
+	}
+	return n, nil
+}
+
+func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResult, error) {
+	id, err := number(args.ID)
+	if err != nil {
+		return ShowResult{}, err
+	}
+	a, entries, err := s.Service.Alert(ctx, id)
+	if err != nil {
+		return ShowResult{}, fmt.Errorf("%w: %d", err, id)
+	}
+	out := ShowResult{Alert: onWire(a)}
+	for _, e := range entries[max(0, len(entries)-200):] {
+		out.Timeline = append(out.Timeline, Entry{At: e.At, What: e.What, Who: e.Who, Text: e.Text})
+	}
+	return out, nil
+}
+
+func (s *Server) accept(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
+	return answered(args, func(id int64) (workgroups.Alert, error) { return s.Service.Take(ctx, id, actor) })
+}
+
+func (s *Server) reject(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
+	return answered(args, func(id int64) (workgroups.Alert, error) { return s.Service.Pass(ctx, id, actor, args.Reason) })
+}
+
+func (s *Server) resolve(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
+	return answered(args, func(id int64) (workgroups.Alert, error) { return s.Service.Resolve(ctx, id, actor, args.Reason) })
+}
+
+func answered(args *AnswerArgs, do func(id int64) (workgroups.Alert, error)) (AnswerResult, error) {
+	id, err := number(args.ID)
+	if err != nil {
+		return AnswerResult{}, err
+	}
+	a, err := do(id)
+	return AnswerResult{Alert: onWire(a)}, err
+}
+
+func (s *Server) workgroups(ctx context.Context, _ jid.JID, _ *NoArgs) (WorkgroupListResult, error) {
+	out := WorkgroupListResult{Workgroups: []Workgroup{}}
+	for _, w := range s.Service.Workgroups() {
+		st, err := s.Service.Status(ctx, w.Name)
+		if err != nil {
+			return out, err
+		}
+		out.Workgroups = append(out.Workgroups, s.standing(st))
+	}
+	return out, nil
+}
+
+func (s *Server) status(ctx context.Context, _ jid.JID, args *WorkgroupArgs) (WorkgroupStatusResult, error) {
+	name, err := s.workgroup(args.Workgroup)
+	if err != nil {
+		return WorkgroupStatusResult{}, err
+	}
+	st, err := s.Service.Status(ctx, name)
+	if err != nil {
+		return WorkgroupStatusResult{}, err
+	}
+	out := WorkgroupStatusResult{Workgroup: s.standing(st), Agents: []Agent{}}
+	for _, a := range st.Agents[:min(len(st.Agents), 200)] {
+		out.Agents = append(out.Agents, Agent{
+			JID: a.JID.String(), Bot: a.Bot, Here: a.Here, Show: string(a.Show), Status: a.Status, Alerts: a.Chats, Offers: a.Offers, Max: a.Max,
+		})
+	}
+	return out, nil
+}
+
+func (s *Server) standing(st workgroups.Status) Workgroup {
+	w := Workgroup{
+		Name: st.Workgroup.Name, JID: s.Service.Address(st.Workgroup.Name).String(), Title: st.Workgroup.Title,
+		Waiting: st.Waiting, Assigned: st.Assigned, Oldest: st.Oldest,
+	}
+	for _, a := range st.Agents {
+		if a.Here {
+			w.Here++
+		}
+	}
+	return w
+}
+
+func onWire(a workgroups.Alert) Alert {
+	w := Alert{
+		ID: int(a.ID), JID: a.User.String(), Workgroup: a.Workgroup, State: string(a.State), Severity: string(a.Severity),
+		Summary: a.Summary, Details: a.Details, Host: a.Host, Labels: a.Labels, Source: a.Source, Dedup: a.Fingerprint,
+		Episode: int(a.Episode), Count: int(a.Count), Grant: int(a.Grant), Reason: a.Reason, EndedBy: a.EndedBy,
+		Starts: a.Starts, Raised: a.Raised, Updated: a.Updated, Accepted: a.Accepted, Ended: a.Ended,
+	}
+	if !a.Owner.Equal(jid.JID{}) {
+		w.Owner = a.Owner.Bare().String()
+	}
+	return w
+}
