@@ -61,14 +61,18 @@ type streams struct {
 type cli struct {
 	Verbose int `short:"v" type:"counter" help:"Log more to standard error; twice for everything."`
 
-	Up      upCmd      `cmd:"" help:"Everything on this machine, nothing to configure, and a prompt."`
-	Say     sayCmd     `cmd:"" help:"Say one line to the running bot and print its answer."`
-	RPC     rpcCmd     `cmd:"" name:"rpc" help:"Call a method of host agents."`
-	Parse   parseCmd   `cmd:"" help:"Print how lines are understood. Connects nowhere."`
-	Hosts   hostsCmd   `cmd:"" help:"Who is there, and how they feel."`
-	Bot     botCmd     `cmd:"" help:"Run the bot of an installation."`
-	Agent   agentCmd   `cmd:"" help:"Run the host agent of this machine."`
-	Server  serverCmd  `cmd:"" help:"Run the embedded XMPP server."`
+	Up     upCmd     `cmd:"" help:"Everything on this machine, nothing to configure, and a prompt."`
+	Say    sayCmd    `cmd:"" help:"Say one line to the running bot and print its answer."`
+	RPC    rpcCmd    `cmd:"" name:"rpc" help:"Call a method of host agents."`
+	Parse  parseCmd  `cmd:"" help:"Print how lines are understood. Connects nowhere."`
+	Hosts  hostsCmd  `cmd:"" help:"Who is there, and how they feel."`
+	Alert  alertCmd  `cmd:"" help:"Alerts: raise, list, take, end."`
+	Bot    botCmd    `cmd:"" help:"Run the bot of an installation."`
+	Agent  agentCmd  `cmd:"" help:"Run the host agent of this machine."`
+	Server serverCmd `cmd:"" help:"Run the embedded XMPP server."`
+
+	Workgroups workgroupsCmd `cmd:"" help:"Run the alert service: workgroups, XEP-0142."`
+
 	Bench   benchCmd   `cmd:"" help:"Measure this installation on this machine."`
 	User    userCmd    `cmd:"" help:"Accounts of the embedded server."`
 	Config  configCmd  `cmd:"" help:"The configuration file."`

@@ -36,6 +36,8 @@ type upCmd struct {
 const (
 	adminName = "admin"
 	botName   = "adminbot"
+
+	workgroupSecret = "workgroup"
 )
 
 func (c upCmd) Run(ctx context.Context, std streams, log *slog.Logger, logs *logOutput) error {
@@ -82,6 +84,7 @@ type upSite struct {
 	server *server
 	agents []*agentPart
 	bot    *botPart
+	alerts *workgroupsPart
 	admin  jid.JID
 }
 
@@ -144,9 +147,13 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
+	secret, err := u.site.Secret(workgroupSecret)
+	if err != nil {
+		return err
+	}
 	u.server, err = openServer(ctx, serverSetup{
 		domain: u.site.Domain, accounts: u.site.Path(site.Accounts), cert: cert,
-		c2s: listenOn, direct: direct, component: component,
+		c2s: listenOn, direct: direct, component: component, components: map[string]string{u.workgroup(): secret},
 	}, u.log)
 	if err != nil {
 		return err
@@ -166,7 +173,31 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 		}
 		u.agents = append(u.agents, part)
 	}
+	if err := u.newAlerts(ctx); err != nil {
+		return err
+	}
 	return u.newBot()
+}
+
+// workgroup is the domain of the alert service.
+func (u *upSite) workgroup() string { return "workgroup." + u.site.Domain }
+
+func (u *upSite) newAlerts(ctx context.Context) error {
+	if err := u.site.AddWorkgroups(); err != nil {
+		return err
+	}
+	conf, err := config.Load(u.site.Path(site.Workgroups))
+	if err != nil {
+		return err
+	}
+	c := conf.Workgroups
+	c.Domain, c.Component = u.workgroup(), u.server.listeners.Component.Addr().String()
+	c.Policy = u.site.Path(site.WorkgroupPolicy)
+	u.alerts, err = newWorkgroups(ctx, workgroupsSetup{
+		conf: c, file: u.site.Path(site.Alerts), log: u.log,
+		secret: func() (string, error) { return u.site.Secret(workgroupSecret) },
+	})
+	return err
 }
 
 // login is how a part of this process logs in.
@@ -235,6 +266,7 @@ func (u *upSite) run(ctx context.Context, do func(context.Context) error) error 
 		parts.Go(func() error { return a.Run(partsCtx) })
 	}
 	parts.Go(func() error { return u.bot.Run(partsCtx) })
+	parts.Go(func() error { return u.alerts.Run(partsCtx) })
 	parts.Go(func() error { // the server's end is everybody's
 		select {
 		case <-serving.Done():
@@ -267,6 +299,11 @@ func (u *upSite) ready(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+	select {
+	case <-u.alerts.session.Ready():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	for {
 		known := 0
 		for _, h := range u.bot.fleet.Snapshot().Hosts {
@@ -287,7 +324,7 @@ func (u *upSite) ready(ctx context.Context) error {
 
 func (u *upSite) access() site.Access {
 	a := site.Access{
-		Domain: u.site.Domain, C2S: u.server.listeners.C2S.Addr().String(), CAFile: site.CAFile, Bot: botName + "@" + u.site.Domain,
+		Domain: u.site.Domain, C2S: u.server.listeners.C2S.Addr().String(), CAFile: site.CAFile, Bot: botName + "@" + u.site.Domain, Workgroup: u.workgroup(),
 		Accounts: []site.Account{{JID: adminName + "@" + u.site.Domain, Role: string(account.Admin), PasswordFile: site.SecretFile(adminName)}},
 	}
 	if l := u.server.listeners.DirectTLS; l != nil {

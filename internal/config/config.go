@@ -27,6 +27,8 @@ type Config struct {
 	Bot     Bot     `toml:"bot" comment:"adminbot bot: the one people talk to."`
 	Agent   Agent   `toml:"agent" comment:"adminbot agent: what runs on a managed host. Its account is NAME@DOMAIN/agent."`
 	Server  Server  `toml:"server" comment:"adminbot server: the embedded XMPP server. Leave it out with Prosody or ejabberd."`
+
+	Workgroups Workgroups `toml:"workgroups" comment:"adminbot workgroups: alerts wait here until somebody takes them."`
 }
 
 // Account says how to log in to an XMPP server.
@@ -100,7 +102,7 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
-	for _, p := range []*string{&c.State, &c.Account.CAFile, &c.Account.PasswordFile, &c.Bot.Policy, &c.Agent.Policy, &c.Agent.InitDir, &c.Server.Certificate, &c.Server.Key} {
+	for _, p := range []*string{&c.State, &c.Account.CAFile, &c.Account.PasswordFile, &c.Bot.Policy, &c.Agent.Policy, &c.Agent.InitDir, &c.Server.Certificate, &c.Server.Key, &c.Workgroups.SecretFile, &c.Workgroups.Policy} {
 		*p = within(dir, *p)
 	}
 	for i, p := range c.Bot.Vocabulary {
@@ -146,6 +148,11 @@ func (c Config) check() error {
 	if c.Bot.SecondOver < 1 {
 		return fmt.Errorf("bot.second_over is %d, must be at least 1", c.Bot.SecondOver)
 	}
+	if len(c.Workgroups.Group) > 0 {
+		if _, err := c.Workgroups.Workgroups(); err != nil {
+			return err
+		}
+	}
 	if c.Account.DirectTLS && c.Account.Address == "" {
 		return errors.New("account.direct_tls needs account.address (SRV records say themselves what a port speaks)")
 	}
@@ -167,6 +174,9 @@ func Describe(w io.Writer) error {
 	c.Server.ListenTLS = "127.0.0.1:5223"
 	c.Server.Component = "127.0.0.1:5347"
 	c.Server.Certificate, c.Server.Key = "server.pem", "server.key"
+	c.Workgroups = Workgroups{Domain: "workgroup.example.net", Component: "127.0.0.1:5347", SecretFile: "secrets/workgroup", Policy: "policy-workgroup.toml"}
+	c.Workgroups.Group = []Workgroup{{Name: "alerts", Title: "On call", Members: []Member{{JID: "alice@example.net"}, {JID: "bob@example.net", Max: 5, Skills: []string{"role=db"}}}}}
+	c.Workgroups.Group[0].setDefaults()
 	c.Server.Components = map[string]string{"workgroup.example.net": "secrets/workgroup"}
 	return toml.NewEncoder(w).Encode(c)
 }

@@ -37,6 +37,9 @@ func create(dir, domain string, now time.Time) error {
 		BotPolicy:  strings.ReplaceAll(botPolicy, "DOMAIN", domain),
 		HostPolicy: strings.ReplaceAll(hostPolicy, "DOMAIN", domain),
 	}
+	for name, text := range workgroupFiles(domain) {
+		files[name] = text
+	}
 	for name, text := range files {
 		if err := writeFile(filepath.Join(tmp, name), []byte(text), 0o600); err != nil {
 			return err

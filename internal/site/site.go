@@ -31,6 +31,7 @@ const (
 	accessName = "access.json"
 	BotPolicy  = "policy-bot.toml"
 	HostPolicy = "policy-host.toml"
+	Alerts     = "alerts.db"
 	Accounts   = "accounts.db"
 	BotState   = "bot"
 	hostsDir   = "hosts"

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/agentapi"
+	"adminbot/internal/alertrpc"
+	"adminbot/internal/config"
+	"adminbot/internal/link"
+	"adminbot/internal/site"
+	"adminbot/rpc"
+)
+
+type alertCmd struct {
+	Send    alertSendCmd    `cmd:"" help:"Raise an alert."`
+	List    alertListCmd    `cmd:"" help:"Alerts that are open."`
+	Show    alertShowCmd    `cmd:"" help:"All about one alert."`
+	Accept  alertAcceptCmd  `cmd:"" help:"Take an alert."`
+	Reject  alertRejectCmd  `cmd:"" help:"Decline an alert that is offered, or give one back."`
+	Resolve alertResolveCmd `cmd:"" help:"End an alert."`
+}
+
+// alertFlags are common to the commands about alerts.
+type alertFlags struct {
+	loginFlags
+	JSON    bool          `name:"json" help:"One JSON document."`
+	Timeout time.Duration `default:"1m" help:"Wait for the answer no longer than this."`
+}
+
+type alertSendCmd struct {
+	alertFlags
+	Workgroup string            `placeholder:"NAME" help:"Where it waits; the only workgroup, or alerts, if not said."`
+	Summary   string            `required:"" help:"What is wrong, in one line."`
+	Details   string            `help:"More about it."`
+	Severity  string            `enum:"critical,warning,info" default:"warning" help:"critical, warning or info."`
+	Host      string            `help:"The host it is about."`
+	Dedup     string            `placeholder:"KEY" help:"What makes two reports the same alert; summary, host and labels if not said."`
+	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label; may be given several times."`
+	Resolved  bool              `help:"It is over: end the alert."`
+}
+
+type alertListCmd struct {
+	alertFlags
+	Workgroup string `placeholder:"NAME" help:"Only of this workgroup."`
+	Ended     bool   `help:"Those that have ended, the latest first."`
+	Limit     int32  `default:"50" help:"At most so many."`
+}
+
+type alertShowCmd struct {
+	alertFlags
+	ID string `arg:"" help:"The alert's number."`
+}
+
+type alertAnswer struct {
+	alertFlags
+	ID     string   `arg:"" help:"The alert's number."`
+	Reason []string `arg:"" optional:"" help:"Why, or what was done."`
+}
+
+type (
+	alertAcceptCmd  struct{ alertAnswer }
+	alertRejectCmd  struct{ alertAnswer }
+	alertResolveCmd struct{ alertAnswer }
+)
+
+func (c alertSendCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	args := alertrpc.SendArgs{
+		Workgroup: c.Workgroup, Summary: c.Summary, Details: c.Details, Severity: c.Severity, Host: c.Host, Dedup: c.Dedup, Labels: c.Label, Resolved: c.Resolved,
+	}
+	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.Send, args, func(r alertrpc.SendResult) {
+		if r.Alert.ID == 0 || r.Outcome == "ignored" {
+			fmt.Fprintln(std.out, "nothing to do: no such alert is open")
+			return
+		}
+		fmt.Fprintf(std.out, "alert %d %s in %s\n", r.Alert.ID, r.Outcome, r.Alert.Workgroup)
+	})
+}
+
+func (c alertListCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	args := alertrpc.ListArgs{Workgroup: c.Workgroup, Ended: c.Ended, Limit: c.Limit}
+	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.List, args, func(r alertrpc.ListResult) {
+		if len(r.Alerts) == 0 {
+			fmt.Fprintln(std.out, "No alerts.")
+			return
+		}
+		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+		for _, a := range r.Alerts {
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Severity, alertState(a), a.Host, harmless(a.Summary), since(a.Starts))
+		}
+		w.Flush()
+		if more := r.Total - len(r.Alerts); more > 0 {
+			fmt.Fprintf(std.out, "and %d more\n", more)
+		}
+	})
+}
+
+func alertState(a alertrpc.Alert) string {
+	if a.Owner != "" {
+		return a.Owner
+	}
+	return a.State
+}
+
+func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.Show, alertrpc.ShowArgs{ID: c.ID}, func(r alertrpc.ShowResult) {
+		a := r.Alert
+		fmt.Fprintf(std.out, "alert %d in %s: %s, %s\n%s\n", a.ID, a.Workgroup, a.Severity, a.State, harmless(a.Summary))
+		for _, row := range []struct{ name, value string }{
+			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"reason", a.Reason}, {"since", a.Starts.Local().Format(time.DateTime)},
+		} {
+			if row.value != "" {
+				fmt.Fprintf(std.out, "%-8s%s\n", row.name, harmless(row.value))
+			}
+		}
+		if a.Details != "" {
+			fmt.Fprintf(std.out, "%s\n", harmless(a.Details))
+		}
+		for _, e := range r.Timeline {
+			line := e.At.Local().Format(time.DateTime) + "  " + e.What
+			if e.Who != "" {
+				line += " " + e.Who
+			}
+			if e.Text != "" {
+				line += ": " + e.Text
+			}
+			fmt.Fprintln(std.out, harmless(line))
+		}
+	})
+}
+
+func (c alertAcceptCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	return c.answer(ctx, std, log, alertrpc.Accept, "is yours")
+}
+
+func (c alertRejectCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	return c.answer(ctx, std, log, alertrpc.Reject, "goes to somebody else")
+}
+
+func (c alertResolveCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	return c.answer(ctx, std, log, alertrpc.Resolve, "is resolved")
+}
+
+func (c alertAnswer) answer(ctx context.Context, std streams, log *slog.Logger, m agentapi.Method[alertrpc.AnswerArgs, alertrpc.AnswerResult], done string) error {
+	args := alertrpc.AnswerArgs{ID: c.ID, Reason: strings.Join(c.Reason, " ")}
+	return askAlerts(ctx, std, log, c.alertFlags, m, args, func(r alertrpc.AnswerResult) {
+		fmt.Fprintf(std.out, "alert %d %s\n", r.Alert.ID, done)
+	})
+}
+
+// askAlerts calls a method of the alert service and prints what it answers.
+func askAlerts[A, R any](ctx context.Context, std streams, log *slog.Logger, f alertFlags, m agentapi.Method[A, R], args A, show func(R)) error {
+	acct, service, err := f.workgroup()
+	if err != nil {
+		return err
+	}
+	to, err := jid.Parse(service)
+	if err != nil {
+		return usage("workgroups.domain %q: %w", service, err)
+	}
+	lc, err := linkConfig(acct, "alert-"+strings.ToLower(rand.Text()[:8]), log)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	lc.Once = true
+	s := link.New(lc)
+	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
+	defer cancel()
+	disconnect, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer disconnect()
+	client := &alertrpc.Client{RPC: &rpc.Client{Transport: s, Now: serverClock(s), Timeout: func(string) time.Duration { return m.Timeout }}, To: to}
+	result, err := alertrpc.Call(ctx, client, m, jid.JID{}, args)
+	if err != nil {
+		return alertError(service, err)
+	}
+	if f.JSON {
+		value, err := rpc.Marshal(result)
+		if err != nil {
+			return err
+		}
+		return printJSON(std, value)
+	}
+	show(result)
+	return nil
+}
+
+// workgroup finds the login, and the address of the alert service.
+func (f loginFlags) workgroup() (acct config.Account, service string, err error) {
+	acct, _, err = f.account()
+	if err != nil {
+		return acct, "", err
+	}
+	hint := "workgroups.domain in " + f.Config
+	if f.Config != "" {
+		conf, err := config.Load(f.Config)
+		if err != nil {
+			return acct, "", exit(exitUsage, err)
+		}
+		service = conf.Workgroups.Domain
+	} else {
+		dir, err := stateDir(f.Dir)
+		if err != nil {
+			return acct, "", exit(exitUsage, err)
+		}
+		access, err := site.ReadAccess(dir)
+		if err != nil {
+			return acct, "", exit(exitUnreachable, err)
+		}
+		service, hint = access.Workgroup, "is a newer adminbot up running?"
+	}
+	if service == "" {
+		return acct, "", usage("where is the alert service?\nhint: %s", hint)
+	}
+	return acct, service, nil
+}
+
+// alertError says why there is no answer of the alert service, with the exit
+// code.
+func alertError(service string, err error) error {
+	var fault *rpc.Fault
+	var se stanza.Error
+	switch {
+	case errors.As(err, &fault):
+		code := exitFailed
+		switch fault.Code {
+		case rpc.FaultDenied:
+			code = exitRefused
+		case rpc.FaultParams:
+			code = exitUsage
+		}
+		return exit(code, errors.New(fault.Message))
+	case errors.As(err, &se) && se.Condition == stanza.Forbidden:
+		return exit(exitRefused, fmt.Errorf("%s does not listen to this account\nhint: callers in its policy", service))
+	case errors.As(err, &se):
+		return exit(exitUnreachable, fmt.Errorf("%s is not there (%s)\nhint: is adminbot up or adminbot workgroups running?", service, se.Condition))
+	}
+	return exit(exitUnreachable, err)
+}

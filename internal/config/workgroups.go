@@ -1,0 +1,90 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/workgroups"
+)
+
+// Workgroups configures the alert service, a component (XEP-0114).
+type Workgroups struct {
+	Domain     string      `toml:"domain" comment:"The component's domain; also where adminbot alert and the bot find it."`
+	Component  string      `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
+	SecretFile string      `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
+	Policy     string      `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
+	Group      []Workgroup `toml:"group" comment:"The workgroups. Where none is named, the only one is meant, or the one called alerts."`
+}
+
+// Workgroup configures one workgroup.
+type Workgroup struct {
+	Name         string   `toml:"name" comment:"NAME@DOMAIN is its address."`
+	Title        string   `toml:"title"`
+	Description  string   `toml:"description"`
+	Members      []Member `toml:"members,inline" comment:"Who may be asked to take an alert. \"*@example.net\" is everybody of that domain."`
+	OfferSeconds int      `toml:"offer_seconds" comment:"How long an offer stands before the next is asked."`
+	RetrySeconds int      `toml:"retry_seconds" comment:"When all have been asked, how long until they are again; doubles up to 5 minutes."`
+	GraceSeconds int      `toml:"grace_seconds" comment:"How long whoever took an alert may be gone before others are asked."`
+	Parallel     int      `toml:"parallel" comment:"How many are asked at once; the first to accept has it."`
+}
+
+// Member is somebody who may be asked.
+type Member struct {
+	JID    string   `toml:"jid"`
+	Bot    bool     `toml:"bot,omitempty" comment:"Asked before people."`
+	Max    int      `toml:"max,omitempty" comment:"Alerts at a time."`
+	Skills []string `toml:"skills,omitempty" comment:"Labels of alerts to be asked for first: role=db."`
+}
+
+// defaultWorkgroup are the waits of a workgroup that says nothing else.
+func (w *Workgroup) setDefaults() {
+	orElse(&w.OfferSeconds, 60)
+	orElse(&w.RetrySeconds, 30)
+	orElse(&w.GraceSeconds, 300)
+	orElse(&w.Parallel, 1)
+}
+
+func orElse(n *int, def int) {
+	if *n == 0 {
+		*n = def
+	}
+}
+
+// Workgroups returns the workgroups as the service takes them.
+func (c *Workgroups) Workgroups() ([]workgroups.Workgroup, error) {
+	if len(c.Group) == 0 {
+		return nil, errors.New("no workgroup\nhint: [[workgroups.group]]")
+	}
+	var all []workgroups.Workgroup
+	for i := range c.Group {
+		g := c.Group[i]
+		g.setDefaults()
+		if g.OfferSeconds < 0 || g.RetrySeconds < 0 || g.GraceSeconds < 0 || g.Parallel < 0 {
+			return nil, fmt.Errorf("workgroup %s: a number is negative", g.Name)
+		}
+		w := workgroups.Workgroup{
+			Name: g.Name, Title: g.Title, Description: g.Description, Parallel: g.Parallel,
+			Timeout: time.Duration(g.OfferSeconds) * time.Second, Retry: time.Duration(g.RetrySeconds) * time.Second, Grace: time.Duration(g.GraceSeconds) * time.Second,
+		}
+		for _, m := range g.Members {
+			if domain, all := strings.CutPrefix(m.JID, "*@"); all {
+				if m.Bot || m.Max != 0 || len(m.Skills) > 0 {
+					return nil, fmt.Errorf("workgroup %s: %s cannot be a bot, or have a limit or skills of its own", g.Name, m.JID)
+				}
+				w.Domains = append(w.Domains, domain)
+				continue
+			}
+			j, err := jid.Parse(m.JID)
+			if err != nil {
+				return nil, fmt.Errorf("workgroup %s: member %q is not a JID: %w", g.Name, m.JID, err)
+			}
+			w.Members = append(w.Members, workgroups.Member{JID: j, Bot: m.Bot, Max: m.Max, Skills: m.Skills})
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
