@@ -18,8 +18,28 @@ type closed struct {
 	value string
 }
 
-// readEnglish calls add for every phrase of the data file.
-func readEnglish(text string, add func(words []string, c closed)) error {
+// namesText is what sites commonly call their hosts and services.
+//
+//go:embed names.txt
+var namesText string
+
+// spokenNames are the other words for a name, by class: the moods, services,
+// roles, values and keys of facts, and paths of names.txt.
+type spokenNames map[string]map[string][]string
+
+func readSpokenNames(text string) (spokenNames, error) {
+	out := spokenNames{}
+	err := readClasses("names.txt", text, func(words string, c closed) {
+		if out[c.class] == nil {
+			out[c.class] = map[string][]string{}
+		}
+		out[c.class][c.value] = append(out[c.class][c.value], words)
+	})
+	return out, err
+}
+
+// readClasses calls add for every phrase of a data file: CLASS VALUE: phrases.
+func readClasses(file, text string, add func(phrase string, c closed)) error {
 	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -31,14 +51,14 @@ func readEnglish(text string, add func(words []string, c closed)) error {
 			continue // a class with no phrase yet
 		}
 		if !ok || !ok2 {
-			return fmt.Errorf("grammar: english.txt:%d: want CLASS VALUE: phrases", n+1)
+			return fmt.Errorf("grammar: %s:%d: want CLASS VALUE: phrases", file, n+1)
 		}
 		list, err := phraseList(phrases)
 		if class == "short" { // w/ is no pattern
 			list, err = strings.Split(phrases, ", "), nil
 		}
 		if err != nil {
-			return fmt.Errorf("%w (english.txt:%d)", err, n+1)
+			return fmt.Errorf("%w (%s:%d)", err, file, n+1)
 		}
 		for _, p := range list {
 			if p == "" {
@@ -48,7 +68,7 @@ func readEnglish(text string, add func(words []string, c closed)) error {
 			if value == "." {
 				c.value = p
 			}
-			add(phraseWords(p), c)
+			add(p, c)
 		}
 	}
 	return nil

@@ -5,55 +5,13 @@ import (
 	"strings"
 )
 
-// moodWords are the ways to say a mood; the first is its name.
-var moodWords = map[string][]string{
-	"happy": {"happy", "healthy", "well", "all right"},
-	"sad":   {"sad", "unhappy", "unwell", "in trouble", "struggling", "sick", "troubled"},
-	"dead":  {"dead", "down", "offline", "unreachable", "gone", "missing", "not up", "not responding", "not reachable", "not alive", "not online", "silent"},
-}
-
-// serviceNames are names that people use for units of another name. An alias
-// counts only on hosts that have exactly one of the units it may stand for.
-var serviceNames = map[string][]string{
-	"postgres": {"postgresql", "postgresql@*", "postgres"}, "pg": {"postgresql", "postgresql@*"}, "postgresql": {"postgresql@*", "postgres"}, "psql": {"postgresql"},
-	"apache": {"apache2", "httpd"}, "httpd": {"apache2"}, "apache2": {"httpd"},
-	"redis": {"redis-server", "redis"}, "php-fpm": {"php*-fpm"}, "php": {"php*-fpm", "php-fpm"}, "fpm": {"php*-fpm", "php-fpm"},
-	"bind": {"named", "bind9"}, "named": {"bind9"}, "bind9": {"named"}, "dns": {"named", "bind9", "unbound"},
-	"exim": {"exim4"}, "rabbitmq": {"rabbitmq-server"}, "rabbit": {"rabbitmq-server"},
-	"mysql": {"mysqld", "mariadb"}, "mariadb": {"mysql", "mariadbd"}, "mongo": {"mongod", "mongodb"}, "mongodb": {"mongod"},
-	"ssh": {"sshd", "ssh"}, "sshd": {"ssh"}, "samba": {"smbd"}, "smb": {"smbd"}, "nfs": {"nfs-server", "nfs-kernel-server"},
-	"ntp": {"ntpd", "ntpsec"}, "chrony": {"chronyd"}, "cron": {"crond"}, "crond": {"cron"}, "syslog": {"rsyslog"},
-	"memcache": {"memcached"}, "elastic": {"elasticsearch"}, "grafana": {"grafana-server"}, "prom": {"prometheus"},
-	"runner": {"gitlab-runner"}, "k8s": {"kubelet"}, "haproxy": {"haproxy@*"}, "tomcat": {"tomcat9", "tomcat10"}, "ldap": {"slapd"}, "zookeeper": {"zookeeper-server"},
-	"ftp": {"vsftpd", "proftpd"}, "imap": {"dovecot"}, "smtp": {"postfix", "exim4"}, "mta": {"postfix", "exim4"}, "lb": {"haproxy"},
-}
-
-// roleWords are spoken names of roles: both are tried, as they stand and with
-// an s.
-var roleWords = map[string][]string{
-	"db": {"database", "dbs", "databases"}, "web": {"webserver", "webservers", "web servers", "webs"}, "lb": {"loadbalancer", "load balancer", "loadbalancers", "load balancers", "balancers", "lbs"},
-	"cache": {"caches"}, "build": {"builder", "builders"}, "mail": {"mailserver", "mailservers"}, "storage": {}, "app": {"apps", "application", "appservers", "app servers"},
-	"monitoring": {"monitors", "monitor"}, "dns": {"nameserver", "nameservers", "name servers"}, "queue": {"queues", "broker", "brokers"},
-	"proxy": {"proxies"}, "gateway": {"gateways"}, "ci": {"runners"}, "worker": {"workers"}, "search": {}, "backup": {}, "log": {"logging"},
-}
-
-// factWords are spoken forms of fact values.
-var factWords = map[string][]string{
-	"prod": {"production", "live"}, "production": {"prod", "live"}, "dev": {"development"}, "development": {"dev"},
-	"staging": {"stage", "stg"}, "test": {"testing"}, "testing": {"test"}, "qa": {}, "us": {"american"}, "eu": {"european"},
-}
-
-// keyWords are spoken names of fact keys.
-var keyWords = map[string][]string{
-	"site": {"datacenter", "datacentre", "data center", "dc", "location", "region"}, "datacenter": {"dc", "site"}, "dc": {"datacenter", "site"},
-	"env": {"environment"}, "environment": {"env"}, "os": {"operating system"}, "region": {"site"}, "rack": {}, "role": {},
-}
-
-// pathWords are directories that people say without the slash.
-var pathWords = map[string]string{"home": "/home", "home directories": "/home", "tmp": "/tmp", "var": "/var", "the root filesystem": "/", "root filesystem": "/", "the root partition": "/", "rootfs": "/"}
-
-func (lx *Lexicon) addInventory() {
+// addInventory adds what the snapshot names.
+func (lx *Lexicon) addInventory() error {
 	inv := lx.inv
+	said, err := readSpokenNames(namesText)
+	if err != nil {
+		return err
+	}
 	lx.hosts = make([]string, len(inv.Hosts))
 	for i := range inv.Hosts {
 		lx.hosts[i] = inv.Hosts[i].Name
@@ -99,9 +57,7 @@ func (lx *Lexicon) addInventory() {
 		}
 		if name := lx.lower[id]; true {
 			n := lx.at1(name)
-			// A host that is called "vm" or "server" is meant by that word:
-			// as a noun it would widen "disk on vm" to every host.
-			n.closed = slices.DeleteFunc(n.closed, func(c closed) bool { return c.class == "noun" })
+			n.noNoun()
 			n.atoms = append(n.atoms, atomSense{sel: &selNode{op: selName, text: name}, set: lx.all[id : id+1 : id+1], rank: rankName})
 			if stem := stemOf(name); stem != "" {
 				lx.stems[stem] = true
@@ -114,8 +70,16 @@ func (lx *Lexicon) addInventory() {
 			m[k] = slices.Compact(v)
 		}
 	}
-	lx.addSets()
-	lx.addNames()
+	lx.addSets(said)
+	lx.addNames(said)
+	return nil
+}
+
+// noNoun takes the sense of "hosts" from a word that names some of them: one
+// host called "vm", a group called "cluster". As a noun it would widen "disk on
+// vm" to every host.
+func (n *node) noNoun() {
+	n.closed = slices.DeleteFunc(n.closed, func(c closed) bool { return c.class == "noun" })
 }
 
 // isClosed reports whether a word holds sentences together.
@@ -148,11 +112,14 @@ func stemOf(name string) string {
 
 func (lx *Lexicon) addAtom(words string, a atomSense) {
 	n := lx.at(phraseWords(words))
+	if a.rank == rankGroup {
+		n.noNoun()
+	}
 	n.atoms = append(n.atoms, a)
 }
 
 // addSets adds groups, facts, moods and stems as words.
-func (lx *Lexicon) addSets() {
+func (lx *Lexicon) addSets(said spokenNames) {
 	for g, members := range lx.inv.Groups {
 		g = strings.ToLower(g)
 		var set []int32
@@ -191,7 +158,7 @@ func (lx *Lexicon) addSets() {
 		if !strings.ContainsAny(k, ".") {
 			named := a
 			named.noun = true
-			for _, w := range append([]string{strings.ReplaceAll(k, "_", " ")}, keyWords[k]...) {
+			for _, w := range append([]string{strings.ReplaceAll(k, "_", " ")}, said["key"][k]...) {
 				lx.addAtom(w+" "+v, named) // hosts with role web
 				if k != "role" && speaksOfHosts(v) {
 					lx.addAtom(v+" "+w, named) // the fra datacenter
@@ -211,12 +178,12 @@ func (lx *Lexicon) addSets() {
 				lx.addAtom(plural(v), b)
 			}
 			b.rank = rankSynonym
-			for _, w := range roleWords[v] {
+			for _, w := range said["role"][v] {
 				b.one = !strings.HasSuffix(w, "s")
 				lx.addAtom(w, b)
 			}
 		} else {
-			for _, w := range factWords[v] {
+			for _, w := range said["fact"][v] {
 				lx.addAtom(w, a)
 			}
 		}
@@ -237,7 +204,7 @@ func (lx *Lexicon) addSets() {
 		set, _ := lx.eval(sel)
 		lx.addAtom(word, atomSense{sel: sel, set: set, rank: rankFact})
 	}
-	for mood, words := range moodWords {
+	for mood, words := range said["mood"] {
 		a := atomSense{sel: &selNode{op: selFact, key: "mood", text: mood}, set: lx.facts["mood="+mood], rank: rankMood}
 		for _, w := range words {
 			lx.addAtom(w, a)
@@ -301,7 +268,7 @@ func (lx *Lexicon) addName(words string, s nameSense) {
 }
 
 // addNames adds everything that is not a host.
-func (lx *Lexicon) addNames() {
+func (lx *Lexicon) addNames(said spokenNames) {
 	inv := lx.inv
 	for _, l := range []struct {
 		kind  Kind
@@ -314,8 +281,10 @@ func (lx *Lexicon) addNames() {
 			}
 		}
 	}
-	for word, path := range pathWords {
-		lx.addName(word, nameSense{kind: KindPath, value: path})
+	for path, words := range said["path"] {
+		for _, word := range words {
+			lx.addName(word, nameSense{kind: KindPath, value: path})
+		}
 	}
 	for _, jid := range inv.People {
 		local, _, _ := strings.Cut(jid, "@")
@@ -337,7 +306,7 @@ func (lx *Lexicon) addNames() {
 			}
 		}
 	}
-	for alias, patterns := range serviceNames {
+	for alias, patterns := range said["service"] {
 		for _, p := range patterns {
 			for s := range lx.services {
 				if s != alias && matchUnit(p, s) {

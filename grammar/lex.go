@@ -265,7 +265,11 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			o.class, o.closed, o.value = tWord, words, wordValue(words)
 			buf = append(buf, o)
 		}
-		if len(m.n.closed) == 0 || len(words) == 0 && len(buf) == before || only && !allPolite(words) || len(words) == 0 && giveWay(m.n.closed) {
+		role := m.n.nounOfRole()
+		if role {
+			rather(buf[before:], tNoun) // the workers: hosts of that role, before any host
+		}
+		if role || len(m.n.closed) == 0 || len(words) == 0 && len(buf) == before || only && !allPolite(words) || len(words) == 0 && giveWay(m.n.closed) {
 			buf = lx.nameOptions(m.n, vb, t, buf)
 		} else if named := len(buf); mayBeNamed(m.n.closed) {
 			if buf = lx.thingOptions(m.n, vb, t, buf); len(buf) > named {
@@ -360,6 +364,12 @@ func rather(toks []token, classes ...lexer.TokenType) {
 	for i := range toks {
 		toks[i].rather = toks[i].rather || slices.Contains(classes, toks[i].class)
 	}
+}
+
+// nounOfRole reports whether a word for any host also names a role: workers.
+func (n *node) nounOfRole() bool {
+	return slices.ContainsFunc(n.atoms, func(a atomSense) bool { return a.rank == rankRole || a.rank == rankSynonym }) &&
+		!slices.ContainsFunc(n.closed, func(c closed) bool { return c.class != "noun" }) && len(n.closed) > 0
 }
 
 // mayBeNamed reports whether things are called by closed words like these: a

@@ -131,7 +131,8 @@ func Compile(verbs []Verb, inv *Inventory) (*Lexicon, error) {
 		return nil, err
 	}
 	shorts := map[string][]string{}
-	if err := readEnglish(englishText, func(words []string, c closed) {
+	if err := readClasses("english.txt", englishText, func(phrase string, c closed) {
+		words := phraseWords(phrase)
 		if c.class == "short" {
 			shorts[c.value] = append(shorts[c.value], words[0])
 			return
@@ -147,7 +148,9 @@ func Compile(verbs []Verb, inv *Inventory) (*Lexicon, error) {
 		}
 	}
 	lx.root.abbreviate(shorts)
-	lx.addInventory()
+	if err := lx.addInventory(); err != nil {
+		return nil, err
+	}
 	return lx, nil
 }
 

@@ -26,3 +26,31 @@ func TestHostCalledLikeANoun(t *testing.T) {
 		}
 	}
 }
+
+// TestSetsCalledLikeANoun names groups and roles by such words: reads and
+// writes are about their members, not about every host or none.
+func TestSetsCalledLikeANoun(t *testing.T) {
+	inv := &Inventory{
+		Hosts: []Host{
+			{Name: "a1", Facts: map[string]string{"role": "worker"}, Services: []string{"munge"}},
+			{Name: "b1", Facts: map[string]string{"role": "broker"}, Services: []string{"munge"}},
+			{Name: "c1", Facts: map[string]string{"role": "db"}, Services: []string{"munge"}},
+		},
+		Groups: map[string][]string{"cluster": {"a1", "c1"}, "nodes": {"c1"}},
+	}
+	lx, err := Compile(testVerbs(t), inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for set, want := range map[string][]string{
+		"the cluster": {"a1", "c1"}, "@cluster": {"a1", "c1"}, "the nodes": {"c1"}, "all nodes": {"c1"},
+		"the workers": {"a1"}, "the brokers": {"b1"}, "the worker": {"a1"}, "all servers": {"a1", "b1", "c1"},
+	} {
+		for _, line := range []string{"disk on " + set, "start munge on " + set, "checks on " + set + " with score above 20"} {
+			r := lx.Parse(nil, line, time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC))
+			if r.Status != OK || len(r.Commands) != 1 || !slices.Equal(r.Commands[0].Hosts, want) {
+				t.Errorf("%q: %s %+v", line, r.Status, r.Commands)
+			}
+		}
+	}
+}
