@@ -57,9 +57,12 @@ type binding struct {
 	single   bool // "host" was said
 	each     bool // "every host"
 	pron     string
+	kin      bool // a phrase goes on with what the line before was about
 	where    []Filter
 	sort     string
 	super    bool
+	praise   int // what superlatives of the vocabulary weigh
+	topTo    int // where "top 3" ends: what stands there is counted
 	limit    int
 	at       time.Time
 	until    time.Time
@@ -140,12 +143,14 @@ func (b *binding) part(p *part) {
 			b.use(from, to)
 			if p.Limit.Word != nil && b.tok(p.Limit.Word).is("top") {
 				b.super = true
+				b.topTo = to
 			}
 		}
 	case p.Sort != nil:
 		b.order(p.Sort, from, to)
 	case p.Target != nil:
 		if b.target(p.Target) {
+			b.noun = b.noun || b.topTo == from && from > 0 && p.Target.Prep == nil // the top 3 databases
 			b.use(from, to)
 		}
 	case p.Names != nil:

@@ -219,8 +219,9 @@ func choose(outs []*outcome) choice {
 		}
 		return b.heads - a.heads
 	}
-	if len(full) > 0 {
-		slices.SortStableFunc(full, better)
+	slices.SortStableFunc(full, better)
+	slices.SortStableFunc(part, better)
+	if len(full) > 0 && !(len(part) > 0 && orders(part[0], full[0])) {
 		var plans [][]Command
 		seen := map[string]bool{}
 		for _, o := range full {
@@ -246,11 +247,17 @@ func choose(outs []*outcome) choice {
 		return Reading{Status: Ambiguous, optionPlans: plans}
 	}
 	if len(part) > 0 {
-		slices.SortStableFunc(part, better)
 		o := part[0]
 		return Reading{Status: Incomplete, pending: o.commands, missing: o.missing[0], empty: o.empty}
 	}
 	return Reading{Status: Unknown}
+}
+
+// orders reports whether an order that lacks something is said with more words
+// of its own than a question in the same words: "run a failover of pg-main"
+// asks for the step, not for the state of the group.
+func orders(part, full *outcome) bool {
+	return part.write && !full.write && part.soft <= full.soft && part.heads >= full.heads+4
 }
 
 // planKey is equal for equal plans.

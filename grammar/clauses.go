@@ -8,7 +8,7 @@ import (
 // clauses cuts the line where one order ends: at ";", "then" and full stops.
 func (r *reader) clauses() [][2]int {
 	var out [][2]int
-	from := 0
+	from, ends := 0, false
 	ws := r.la.words
 	cut := func(to, next int) {
 		f, t := from, to
@@ -32,10 +32,21 @@ func (r *reader) clauses() [][2]int {
 			}
 		}
 		switch {
+		case n == 1 && ws[i].text == "then" && i > from && r.isClass(i-1, "pron") && r.only(i+1, len(ws)):
+			cut(i, len(ws)) // restart it then
+			i = len(ws)
+			ends = true
 		case n > 0 && ws[i].text != "next":
 			r.then = r.then || i == from && len(out) == 0
 			cut(i, i+n)
 			i += n
+		case ws[i].text == "," && len(out) == 0 && i > from && r.only(from, i, "polite", "thanks"):
+			// Sorry to ask again, but ...: what follows is the line.
+			i++
+			for i < len(ws) && slices.Contains([]string{"but", "and", "so"}, ws[i].text) {
+				i++
+			}
+			from = i
 		case ws[i].mark && (ws[i].text == ";" || strings.Contains(".!?", ws[i].text) && i+1 < len(ws)):
 			if ws[i].text == "?" {
 				cut(i+1, i+1)
@@ -48,7 +59,7 @@ func (r *reader) clauses() [][2]int {
 		}
 	}
 	// "... and then": what? A line that breaks off is no order.
-	r.gates.dangling = from >= len(ws) && from > 0 && len(ws) > 0 && !ws[len(ws)-1].mark
+	r.gates.dangling = !ends && from >= len(ws) && from > 0 && len(ws) > 0 && !ws[len(ws)-1].mark
 	cut(len(ws), len(ws))
 	return out
 }

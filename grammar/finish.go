@@ -62,6 +62,7 @@ func (b *binding) finish() *outcome {
 	if len(b.where) > 0 || b.sort != "" {
 		mention = true
 	}
+	o.heads += b.praise
 	if len(found) == 0 && !b.fr.edit && (b.vb.Write || !mention) {
 		return nil
 	}
@@ -70,7 +71,7 @@ func (b *binding) finish() *outcome {
 		b.on, b.asked = All(), true
 	}
 	if b.vb.Write {
-		if b.fr.odd || !b.fr.edit && b.nameBeforeVerb() {
+		if b.fr.odd {
 			return nil
 		}
 		if b.question && !b.fr.dry {
@@ -91,7 +92,18 @@ func (b *binding) finish() *outcome {
 	b.inherit()
 	o.soft = b.soft
 	b.settle(o)
+	if b.vb.Write && !b.fr.edit && b.nameBeforeVerb() {
+		return o.offered()
+	}
 	return o
+}
+
+// offered turns a complete outcome into one that is only offered.
+func (o *outcome) offered() *outcome {
+	if len(o.loose)+len(o.missing)+len(o.alts) > 0 || len(o.commands) != 1 {
+		return nil
+	}
+	return &outcome{v: o.v, write: o.write, hints: o.commands, loose: []int{0}}
 }
 
 // unlikely weighs how a word was taken that names a host and a service: behind
@@ -219,8 +231,11 @@ func (b *binding) fillers(o *outcome) {
 			case t.is("ask"):
 				ok = !b.vb.Write || t.text == "'s" && taken(i-1) || b.fr.dry && (t.value == "do" || t.value == "does")
 			}
-			if ok && t.text != "" && t.is("pron") || t.is("det") && b.pron == "" && !b.fr.hosts.IsZero() && (strings.EqualFold(t.text, "their") || strings.EqualFold(t.text, "its")) {
+			if ok && t.text != "" && t.is("pron") {
 				b.soft++
+			}
+			if t.is("det") && b.pron == "" && !b.fr.hosts.IsZero() && (strings.EqualFold(t.text, "their") || strings.EqualFold(t.text, "its")) {
+				b.soft += 2 // rather theirs who were named before
 			}
 			if ok && !b.vb.Write && !t.is("polite") && !t.is("det") && !t.is("prep") {
 				b.soft++

@@ -44,7 +44,7 @@ func (r *reader) gate() gates {
 			}
 			if m.len == longest && r.pastForm(i, m) {
 				pastVerb = true
-				g.told = g.told || i > 0 && r.isClass(i-1, "subject")
+				g.told = g.told || i > 0 && r.isClass(i-1, "subject") || start && !r.asks() // rebooted web01 twice
 			}
 			polite := false
 			for _, c := range m.n.closed {

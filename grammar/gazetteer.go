@@ -301,8 +301,10 @@ func (lx *Lexicon) addNames(said spokenNames) {
 		lx.addName(s, nameSense{kind: KindUnit, value: unit})
 		lx.addName(unit, nameSense{kind: KindUnit, value: unit})
 		for _, short := range shortNames(s) {
-			if short != s {
-				lx.addName(short, nameSense{kind: KindUnit, value: unit, alias: true})
+			for _, words := range spokenForms(short) {
+				if words != s && !lx.endsInNoun(words) { // "redis server" is a server rather
+					lx.addName(words, nameSense{kind: KindUnit, value: unit, alias: short != s})
+				}
 			}
 		}
 	}
@@ -315,6 +317,12 @@ func (lx *Lexicon) addNames(said spokenNames) {
 			}
 		}
 	}
+}
+
+// endsInNoun reports whether several words end in one for hosts.
+func (lx *Lexicon) endsInNoun(words string) bool {
+	rest, last, _ := cutLast(words)
+	return rest != "" && lx.root.kids[last].is("noun")
 }
 
 func matchUnit(pattern, s string) bool {

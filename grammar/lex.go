@@ -12,7 +12,7 @@ import (
 const (
 	maxStreams      = 12 // token streams for one verb and clause
 	maxStreamsLine  = 96 // token streams parsed for one line
-	maxPhraseLength = 7  // words in one lexical phrase
+	maxPhraseLength = 9  // words in one lexical phrase
 )
 
 // A match is a phrase of the trie found in the line.
@@ -46,6 +46,11 @@ type token struct {
 	both   bool // names a host and a service
 	sure   bool // an identifier that the vocabulary names: no misspelling of another word
 	rather bool // the word is rather read another way: as a host or a thing of that name
+}
+
+// is reports whether the phrase is in a closed class; no node is in none.
+func (n *node) is(class string) bool {
+	return n != nil && slices.ContainsFunc(n.closed, func(c closed) bool { return c.class == class })
 }
 
 func (t *token) is(class string) bool {
@@ -85,7 +90,11 @@ func (lx *Lexicon) lattice(words []word, odd bool) *lattice {
 		if !words[i].quoted {
 			n := lx.root
 			for j := i; j < len(words) && j-i < maxPhraseLength && !words[j].quoted; j++ {
-				if n = n.kids[words[j].text]; n == nil {
+				next := n.kids[words[j].text]
+				if next == nil && j > i && lx.root.kids[words[j].text].is("plead") {
+					continue // update please the agent
+				}
+				if n = next; n == nil {
 					break
 				}
 				if len(n.closed)+len(n.names)+len(n.atoms)+len(n.terms) > 0 {

@@ -36,7 +36,7 @@ func TestCompileErrors(t *testing.T) {
 		{"method a.b\nsay x {y}", `no argument "y"`},
 		{"method a.b\nsay x | y", "want name=value"},
 		{"method a.b\nsay x,,y", "empty phrase"},
-		{"method a.b\nsay a b c d e f g h", "more than 7 words"},
+		{"method a.b\nsay a b c d e f g h i j", "more than 9 words"},
 	} {
 		v, err := ReadVocabulary(c.text)
 		if err != nil {

@@ -59,7 +59,7 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 
 // read is the whole pipeline after the normaliser.
 func (r *reader) read(words []word, odd bool) Reading {
-	words, negated := isNot(spokenTimes(words, r.now.In(r.lx.zone)))
+	words, negated := isNot(spokenTimes(r.lx.splitCounts(words), r.now.In(r.lx.zone)))
 	r.la = r.lx.lattice(words, odd)
 	if out, ok := r.conversation(); ok {
 		return out
@@ -197,11 +197,18 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 		ef.edit = true
 		edits := r.edits(f, t, ef)
 		out := choose(edits)
+		changed := slices.ContainsFunc(edits, func(o *outcome) bool { return o.changed && len(o.loose) == 0 })
+		if out.Status == OK && best.Status == Unknown && !changed && !follows {
+			// "hosts" says nothing new about the line before: it asks by itself.
+			if own := choose(r.outcomes(from, to, fr, true)); own.Status == OK {
+				return r.finishClause(own)
+			}
+		}
 		switch {
 		case best.Status == OK || best.Status == Ambiguous:
 			// "errors only" could be a question of its own; behind a question
 			// of the same sort it narrows that.
-			if out.Status == OK && slices.ContainsFunc(edits, func(o *outcome) bool { return o.changed && len(o.loose) == 0 }) {
+			if out.Status == OK && changed {
 				return r.finishClause(out)
 			}
 			return r.finishClause(best)
@@ -300,7 +307,7 @@ func (r *reader) verbless(from, to int) bool {
 		if r.lx.verbs[t.verb].Write {
 			return false
 		}
-		head = head || t.role == roleHead && t.b == 0
+		head = head || t.role == roleHead && t.b == 0 || t.role == roleField
 	}
 	for ; i < to && head; i++ {
 		head = !r.isClass(i, "ask") && !r.isClass(i, "noun") && !r.isClass(i, "all") && !r.isClass(i, "allhosts") && !r.isHosts(i)

@@ -52,6 +52,7 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 		words -= made
 		if slices.Contains(p.needs, "kin") {
 			words += 3 // goes on with what was talked about
+			b.kin = true
 		}
 		for _, piece := range p.pieces {
 			if b.pron == "" && slices.Contains(piece, "them") {

@@ -26,7 +26,7 @@ func (b *binding) settle(o *outcome) {
 				cmd.On, cmd.asked = fr.hosts, true
 			case fr.lend != nil && !fr.lend.On.IsZero() && fr.lend.asked:
 				cmd.On, cmd.asked = fr.lend.On, true
-			case fr.last != nil && kin(fr.last.Method, b.vb) && fr.last.asked:
+			case fr.last != nil && (b.kin || kin(fr.last.Method, b.vb)) && fr.last.asked && !(fr.unclear && b.vb.Write):
 				cmd.On, cmd.asked = fr.last.On, true
 			case b.vb.Write:
 				o.missing = append(o.missing, "hosts")
@@ -164,6 +164,7 @@ func (b *binding) hostInstead(o *outcome, make1 func(map[string]any) Command) {
 	}
 	if len(o.alts) > 1 {
 		o.missing = nil
+		o.soft++ // "restart etcd on etcd-1" rather names the service
 	} else {
 		o.alts = nil
 	}

@@ -1,5 +1,7 @@
 package grammar
 
+import "slices"
+
 // abbreviate lets every phrase below n be said with short forms in place of
 // words: "sec updates" for "security updates". Where the short form is a word
 // of its own ("sec" is also a second), only what follows it is added.
@@ -16,11 +18,17 @@ func (n *node) abbreviate(shorts map[string][]string) {
 		}
 	}
 	for _, l := range links {
-		if own := n.kids[l.short]; own == nil {
+		own := n.kids[l.short]
+		switch {
+		case own == nil:
 			n.kids[l.short] = l.long
-		} else if own != l.long {
-			own.adopt(l.long)
+			continue
+		case own == l.long:
+			continue
+		case len(own.closed)+len(own.terms) == 0: // only begins phrases: "pkg list"
+			own.closed, own.terms = slices.Clone(l.long.closed), slices.Clone(l.long.terms)
 		}
+		own.adopt(l.long)
 	}
 }
 

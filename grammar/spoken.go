@@ -32,6 +32,24 @@ func spokenTimes(words []word, now time.Time) []word {
 	return out
 }
 
+// splitCounts cuts "top5" and "last20" behind the word, unless something is
+// called so.
+func (lx *Lexicon) splitCounts(words []word) []word {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		for _, lead := range []string{"top", "last"} {
+			n, ok := strings.CutPrefix(w.text, lead)
+			if _, number := digits(n); !ok || !number || w.quoted || lx.root.kids[w.text] != nil {
+				continue
+			}
+			count := word{text: n, raw: n, col: w.col + len(lead)}
+			words = slices.Concat(words[:i], []word{{text: lead, raw: w.raw[:len(lead)], col: w.col}, count}, words[i+1:])
+			break
+		}
+	}
+	return words
+}
+
 var hoursInWords = []string{"twelve", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"}
 
 // clockInWords reads "half past three", "quarter to 4" and "three o'clock"; n is

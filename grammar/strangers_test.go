@@ -15,7 +15,25 @@ import (
 // each set about a site of its own; copied unchanged.
 
 // strangersKnown are cases that are read otherwise than wanted, with the reason.
-var strangersKnown = map[string]string{}
+var strangersKnown = map[string]string{
+	"n-015": "part of a check's name is no name of it",
+	"n-021": "a thing before its verb is a headline: restart cups is offered",
+	"n-028": "a condition said twice, once in words without a number",
+	"n-029": "is it existing",
+	"n-030": "an order wrapped in a clause: make that ... restarts itself",
+	"n-036": "where a question is asked from, said behind a comma",
+	"n-039": "an order behind what it is about",
+	"n-045": "made for did, in another language's order",
+	"i-029": "a host, then a question about it without a comma",
+	"i-044": "a statement and an order in one breath",
+	"i-047": "a wish for something done: the past of a verb never orders",
+	"i-050": "a thing, then a question about it",
+	"i-052": "whether it is possible is a question, not a request",
+	"i-061": "how stay",
+	"i-067": "since how many time",
+	"i-069": "asks for the level first, then sets it",
+	"i-089": "routers is no word for hosts",
+}
 
 type strangersCase struct {
 	devCase
@@ -30,7 +48,7 @@ type strangersCase struct {
 	} `json:"expect"`
 }
 
-var strangerSets = []string{"set1", "set2"}
+var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10"}
 
 // strangers reads a set: the lexicon of its site, and its cases.
 func strangers(t testing.TB, set string) (*Lexicon, []strangersCase) {

@@ -51,7 +51,7 @@ func (r *reader) refuse(out Reading) Reading {
 	if r.thanks() && !r.holdsWrite() {
 		return Reading{Status: NotACommand}
 	}
-	if g.not && r.holdsWrite() {
+	if g.not && (r.holdsWrite() || r.forbids()) {
 		return Reading{Status: NotACommand}
 	}
 	if r.statement() && !r.imperative() && !r.asks() {
@@ -106,6 +106,13 @@ func (r *reader) holdsWrite() bool {
 		}
 	}
 	return false
+}
+
+// forbids reports whether the line begins with "do not" or "never".
+func (r *reader) forbids() bool {
+	i := r.skipPolite()
+	ws := r.la.words
+	return i < len(ws) && ws[i].text == "never" || i+1 < len(ws) && ws[i].text == "do" && ws[i+1].text == "not"
 }
 
 // imperative reports whether the line begins with the word of a method.

@@ -13,6 +13,9 @@ var ambiguousWords = map[string]string{
 	"presence.set: presence.set": "its mood is only said by phrases that carry it",
 }
 
+// kinLines are what a phrase that needs "kin" goes on with, by family.
+var kinLines = map[string]string{"job": "job.list", "alert": "alert.list", "presence": "mood on web01"}
+
 // sentencesOf are sentences in which a phrase of the vocabulary is said with
 // what it and its verb need.
 func sentencesOf(lx *Lexicon, v *verb, p *phrase) []string {
@@ -144,8 +147,8 @@ func TestSynonyms(t *testing.T) {
 	for id := range lx.verbs {
 		v := &lx.verbs[id]
 		var prev []Reading
-		if strings.HasPrefix(v.Method, "job.") || strings.HasPrefix(v.Method, "alert.") { // what "kin" goes on with
-			prev = append(prev, lx.Parse(nil, family(v.Method)+".list", now))
+		if line := kinLines[family(v.Method)]; line != "" {
+			prev = append(prev, lx.Parse(nil, line, now))
 		}
 		if v.Method == methodConfirm {
 			prev = append(prev, lx.Parse(nil, "restart nginx on web01", now))

@@ -263,8 +263,8 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 	if t.known || i < 0 || !free(i) || b.vb.Args[i].Kind == KindText || !b.shaped(b.vb.Args[i].Kind, t.text) {
 		return -1, nil, false
 	}
-	// Only cards have ids of letters: "alert a7" needs its noun.
-	if b.vb.Args[i].Kind == KindID && !strings.HasPrefix(b.vb.Method, "bot.") {
+	// Only cards have ids of letters: "ack a7" needs the noun of what it is about.
+	if b.vb.Args[i].Kind == KindID && !strings.HasPrefix(b.vb.Method, "bot.") && !b.nounBefore(i, at) {
 		return -1, nil, false
 	}
 	// In a write an unknown word that looks like a misspelt known one is one.
@@ -307,6 +307,17 @@ behind:
 		return i, t.text, true
 	}
 	return -1, nil, false
+}
+
+// nounBefore reports whether the token stands behind the noun of its argument
+// at the end of the verb ("cancel job 9f3e"), or goes on with a list of such
+// things.
+func (b *binding) nounBefore(arg, at int) bool {
+	if at == 0 || b.toks[at-1].class != tTerm || b.toks[at-1].has(b.v, roleHead) == nil {
+		return false
+	}
+	_, last, _ := cutLast(b.toks[at-1].text)
+	return slices.Contains(b.vb.Args[arg].Words, last) || b.fr.last != nil && kin(b.fr.last.Method, b.vb)
 }
 
 // lastPiece reports whether a word of the verb ends one of its phrases, so that

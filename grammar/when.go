@@ -257,7 +257,11 @@ func (c clockReader) dayClock(day time.Time, part string, mer *ref, at *bareCloc
 		t, ok = c.clock(plain)
 	case part != "": // an hour for questions, not for orders
 		p := dayParts[part]
-		return point{on(day, hm{p.from, 0, 0}), true, on(day, hm{p.end, 0, 0})}, true
+		from, end := on(day, hm{p.from, 0, 0}), on(day, hm{p.end, 0, 0})
+		if part == "tonight" && ahead && from.Before(c.now) && end.After(c.now) {
+			from = c.now // tonight, said at eleven
+		}
+		return point{from, true, end}, true
 	case mer != nil:
 		p := dayParts["morning"]
 		if c.tok(mer).closedValue("meridiem") != "am" {

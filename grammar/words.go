@@ -109,6 +109,7 @@ func (b *binding) superlative(x *term) bool {
 		sign = ""
 	}
 	b.super, b.filled = true, true
+	b.praise += 2 // weighs like a phrase: the longest uptime
 	name := b.vb.Fields[x.a].Name
 	if b.sort != "" && strings.TrimPrefix(b.sort, "-") != name {
 		if strings.HasPrefix(b.sort, "-") != (sign == "-") {
