@@ -71,6 +71,7 @@ type Bot struct {
 	answers *answers
 	talks   talks
 	queues  queues
+	refused *audit.Refusals
 	said    said
 	flight  chan struct{} // one token for each call in flight
 	known   known
@@ -110,6 +111,7 @@ func New(cfg Config) (*Bot, error) {
 		// Who waits is bounded by execute; the call itself is kept for a late answer.
 		client: &rpc.Client{Transport: cfg.Transport, Now: cfg.Now, Timeout: func(string) time.Duration { return time.Hour }},
 	}
+	b.refused = audit.NewRefusals(cfg.Audit.Append)
 	b.answers = &answers{now: cfg.Now, byID: map[string]*kept{}}
 	b.cards = newCards(cfg.Random, cfg.Now, b.answers.has)
 	b.talks.now = cfg.Now
@@ -128,6 +130,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	}
 	b.mu.Unlock()
 	b.late.Wait()
+	b.refused.End()
 	return ctx.Err()
 }
 

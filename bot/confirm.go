@@ -271,7 +271,7 @@ func (b *Bot) runCard(ctx context.Context, t *turn, c card, approver jid.JID) er
 	switch {
 	case len(v.refused) > 0:
 		b.cards.close(c.id, cardCancelled, t.person)
-		return t.say(refusal(again, v), b.record(ctx, asker, again, v, "refused", c.id))
+		return t.say(refusal(again, v), b.record(ctx, asker, again, v, refused, c.id))
 	case len(added) > 0 || len(gone) > 0 || v.needs > c.needs:
 		return b.askAgain(ctx, t, c, again, v, added, gone)
 	}
@@ -347,7 +347,7 @@ func (b *Bot) approve(ctx context.Context, t *turn, id string, hosts int, counte
 		if len(v.refused) > 0 {
 			r = refusal(c.plan, v)
 		}
-		return t.say(r, b.record(ctx, t, c.plan, v, "approval refused", c.id))
+		return t.say(r, b.record(ctx, t, c.plan, v, approvalRefused, c.id))
 	}
 	return b.runCard(ctx, t, c, t.person)
 }

@@ -131,7 +131,7 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 	plan := Plan{Sentence: cmp.Or(s.Sentence, t.line), Steps: []Step{*s}, Hash: hash([]Step{*s}, t.line)}
 	v := b.judge(b.cfg.Policy(), t.person, t.u.Room, plan, t)
 	if len(v.refused) > 0 {
-		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, "refused", ""))
+		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, refused, ""))
 	}
 	id := b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
 	r := report{id: id, line: t.line, plan: plan, w: t.w}

@@ -125,7 +125,7 @@ func (b *Bot) permit(ctx context.Context, t *turn, p Plan) (permit, error) {
 	switch {
 	case len(v.refused) > 0:
 		out.reply = refusal(p, v)
-		return out, b.record(ctx, t, p, v, "refused", "")
+		return out, b.record(ctx, t, p, v, refused, "")
 	case v.needs == policy.None && (!p.Changes() || t.u.Delayed.IsZero()):
 		if err := b.record(ctx, t, p, v, "run", ""); err != nil {
 			out.reply = tell(ExitMixed, notAudited)
@@ -199,8 +199,15 @@ func did(p Plan) string {
 	return cut(strings.Join(parts, ", then "), 80)
 }
 
+// Decisions about what somebody may not do.
+const (
+	refused         = "refused"
+	approvalRefused = "approval refused"
+)
+
 // record writes one line for each step into the audit log. It returns only when
-// they are durable, but for steps that only read.
+// they are durable, but for steps that only read. Of what is refused, one person
+// can have only so much written.
 func (b *Bot) record(ctx context.Context, t *turn, p Plan, v verdict, decision, id string) error {
 	var errs []error
 	for i, s := range p.Steps {
@@ -212,7 +219,10 @@ func (b *Bot) record(ctx context.Context, t *turn, p Plan, v verdict, decision, 
 			e.Rule = v.rules[i]
 		}
 		put := b.cfg.Audit.Append
-		if s.Class == agentapi.Read {
+		switch {
+		case decision == refused || decision == approvalRefused:
+			put = b.refused.Append
+		case s.Class == agentapi.Read:
 			put = b.cfg.Audit.Note
 		}
 		errs = append(errs, put(ctx, e))

@@ -200,6 +200,7 @@ func (a *Agent) assemble(j *journal) {
 			g.lanes[s.Lane] = &lane{max: cfg.Limits.Waiting}
 		}
 	}
+	g.refused = audit.NewRefusals(g.record)
 	g.life, g.end = context.WithCancel(context.Background())
 	g.policy.Store(cfg.Policy)
 	a.guard = g

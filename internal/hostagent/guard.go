@@ -37,6 +37,7 @@ type Limits struct {
 type guard struct {
 	host    string
 	audit   *audit.Log
+	refused *audit.Refusals
 	journal *journal
 	now     func() time.Time
 	offset  func() (time.Duration, bool)
@@ -223,7 +224,7 @@ func (g *guard) refuse(ctx context.Context, c *call, f *rpc.Fault) error {
 		g.lastHit = c.spec.Name + ": " + f.Message
 		g.mu.Unlock()
 	}
-	g.record(ctx, c.entry(audit.Deny, f, 0))
+	g.refused.Append(ctx, c.entry(audit.Deny, f, 0))
 	return f
 }
 

@@ -38,6 +38,7 @@ func (g *guard) drain() {
 	g.mu.Unlock()
 	t := time.AfterFunc(g.limits.Grace, g.end)
 	g.work.Wait()
+	g.refused.End()
 	t.Stop()
 	g.end()
 }

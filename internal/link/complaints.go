@@ -3,8 +3,9 @@ package link
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
+
+	"adminbot/internal/ration"
 )
 
 // Bounds of what others can write into the log.
@@ -17,75 +18,25 @@ const (
 // kind only so much in a while, and then how much more it was. Safe for
 // concurrent use.
 type complaints struct {
-	log *slog.Logger
-
-	mu    sync.Mutex
-	kinds map[string]*complaint // by message: there are few
+	log    *slog.Logger
+	ration ration.Ration // by message: there are few
 }
 
-type complaint struct {
-	level  slog.Level
-	began  time.Time
-	logged int
-	more   int         // not logged
-	timer  *time.Timer // that says so; nil while more is 0
+func newComplaints(log *slog.Logger) *complaints {
+	return &complaints{log, ration.Ration{Each: complaintsEach, Every: complaintsEvery, More: func(kind string, n int, since time.Time) {
+		log.Warn(kind, "more", n, "since", since)
+	}}}
 }
 
 func (c *complaints) warn(kind string, args ...any) { c.add(slog.LevelWarn, kind, args...) }
 
-// add logs a complaint, or counts it. Kind is a constant.
+// add logs a complaint, if there is room for one more. Kind is a constant.
 func (c *complaints) add(level slog.Level, kind string, args ...any) {
-	if !c.due(level, kind) {
+	if !c.ration.Take(kind) {
 		level = slog.LevelDebug
 	}
 	c.log.Log(context.Background(), level, kind, args...)
 }
 
-func (c *complaints) due(level slog.Level, kind string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.kinds == nil {
-		c.kinds = make(map[string]*complaint)
-	}
-	k := c.kinds[kind]
-	if k == nil || k.timer == nil && time.Since(k.began) >= complaintsEvery {
-		k = &complaint{level: level, began: time.Now()}
-		c.kinds[kind] = k
-	}
-	if k.logged < complaintsEach {
-		k.logged++
-		return true
-	}
-	k.more++
-	if k.timer == nil {
-		k.timer = time.AfterFunc(complaintsEvery-time.Since(k.began), func() { c.sum(kind, k) })
-	}
-	return false
-}
-
-// sum logs how many complaints of a kind were not.
-func (c *complaints) sum(kind string, k *complaint) {
-	c.mu.Lock()
-	mine := c.kinds[kind] == k
-	if mine {
-		delete(c.kinds, kind)
-	}
-	c.mu.Unlock()
-	if mine {
-		c.log.Log(context.Background(), k.level, kind, "more", k.more)
-	}
-}
-
 // end logs at once what is to be said of those that were not logged.
-func (c *complaints) end() {
-	c.mu.Lock()
-	kinds := c.kinds
-	c.kinds = nil
-	c.mu.Unlock()
-	for kind, k := range kinds {
-		if k.timer != nil {
-			k.timer.Stop()
-			c.log.Log(context.Background(), k.level, kind, "more", k.more)
-		}
-	}
-}
+func (c *complaints) end() { c.ration.End() }

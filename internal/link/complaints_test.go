@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 func TestComplaints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg, peers := script(t)
-		var log bytes.Buffer
+		var log logText
 		cfg.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		cfg.Timing.Idle = time.Hour
 		s := New(cfg)
@@ -58,4 +59,28 @@ func TestComplaints(t *testing.T) {
 		stop() // and what was held back is told before the end
 		count("more=3", 1)
 	})
+}
+
+// logText is what was logged, by anybody.
+type logText struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logText) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }

@@ -30,7 +30,7 @@ type IQHandler = func(context.Context, stanza.IQ, xml.TokenReader) (xml.TokenRea
 type Session struct {
 	cfg        Config
 	log        *slog.Logger
-	complaints complaints // about what others send
+	complaints *complaints // about what others send
 	info       disco.Info
 	caps       disco.Caps
 	stats      counters
@@ -61,7 +61,7 @@ func New(cfg Config) *Session {
 		iqHandlers: make(map[xml.Name]IQHandler),
 		ready:      make(chan struct{}),
 	}
-	s.complaints.log = s.log
+	s.complaints = newComplaints(s.log)
 	s.builtin = s.builtins()
 	s.info = s.describe()
 	s.caps = s.info.Caps(cfg.DiscoNode)
