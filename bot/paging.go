@@ -17,47 +17,91 @@ const (
 	manyHosts = 20
 )
 
-// rest reads on in a list that did not fit into one answer, and puts it together.
-// What is left after so many pages stays marked as cut; so does a list in which
-// reading on fails. Where a method shows the first rows of many, as "top" does, they
-// are the answer, unless the question picks out of all.
-func (b *Bot) rest(ctx context.Context, to jid.JID, c *call, args rpc.Value, env rpc.Envelope, first rpc.Value) rpc.Value {
-	spec, ok := agentapi.Lookup(c.s.Method)
-	list := faceOf(c.s.Method).list
-	if _, takes := spec.Arg("next"); !ok || !takes || list == "" || c.s.DryRun || c.s.Changes() {
-		return first
+// Pages is how many pages of each host's list are read when so many hosts are
+// asked.
+func Pages(hosts int) int {
+	if hosts > manyHosts {
+		return manyPages
 	}
-	next := nextOf(first)
-	_, said := c.s.Args["limit"]
+	return maxPages
+}
+
+// Paged reports whether lists of the method come in pages because one answer may
+// not have room for them. Where a method shows so many rows of a longer list, as
+// proc.list does, those are its answer, not a page of it.
+func Paged(spec agentapi.Spec) bool {
 	_, limited := spec.Arg("limit")
-	if next == "" || said || limited && len(c.s.Where) == 0 {
+	return pages(spec) && !limited
+}
+
+// pages reports whether a caller can go on in the method's list at all.
+func pages(spec agentapi.Spec) bool {
+	_, next := spec.Arg("next")
+	return next && faceOf(spec.Name).list != "" && !spec.Class.Changes()
+}
+
+// Whole reads on in a list of which first is the first page, up to so many pages,
+// and puts it together. ask makes the same call with other arguments. What is left
+// after so many pages stays marked as cut; so does a list in which reading on fails.
+// A row that was on a page before, because the list has moved meanwhile, is left
+// out.
+func Whole(ctx context.Context, spec agentapi.Spec, args, first rpc.Value, atMost int, ask func(context.Context, rpc.Value) (rpc.Value, error)) rpc.Value {
+	next := nextOf(first)
+	if next == "" || atMost < 2 || !pages(spec) {
 		return first
 	}
-	rows, _ := first.Member(list)
-	all := rows.Elems()
-	pages := maxPages
-	if len(c.s.Hosts) > manyHosts {
-		pages = manyPages
-	}
-	for n := 1; n < pages && next != ""; n++ {
+	f := faceOf(spec.Name)
+	rows, _ := first.Member(f.list)
+	seen := map[string]bool{}
+	all := f.fresh(nil, rows.Elems(), seen)
+	for n := 1; n < atMost && next != ""; n++ {
 		in := members(args)
 		in["next"] = rpc.String(next)
-		page, err := b.client.Do(ctx, to, rpc.MethodCall{Method: c.s.Method, Params: []rpc.Value{rpc.Struct(in)}, Envelope: env})
-		more, _ := page.Member(list)
+		page, err := ask(ctx, rpc.Struct(in))
+		more, _ := page.Member(f.list)
 		if err != nil || more.Len() == 0 {
 			break
 		}
-		all = append(all[:len(all):len(all)], more.Elems()...)
+		all = f.fresh(all, more.Elems(), seen)
 		next = nextOf(page)
 	}
 	out := members(first)
-	out[list] = rpc.Array(all...)
+	out[f.list] = rpc.Array(all...)
 	out["next"] = rpc.String(next)
 	if next == "" {
 		delete(out, "next")
 		delete(out, "truncated")
 	}
 	return rpc.Struct(out)
+}
+
+// fresh appends the rows that were not seen yet.
+func (f face) fresh(all, rows []rpc.Value, seen map[string]bool) []rpc.Value {
+	for _, row := range rows {
+		if f.key != "" {
+			v, _ := row.Member(f.key)
+			key := string(v.AppendXML(nil))
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+// rest reads on in a list that did not fit into one answer, or of which a question
+// picks out of all.
+func (b *Bot) rest(ctx context.Context, to jid.JID, c *call, args rpc.Value, env rpc.Envelope, first rpc.Value) rpc.Value {
+	spec, ok := agentapi.Lookup(c.s.Method)
+	_, said := c.s.Args["limit"]
+	if !ok || c.s.DryRun || c.s.Changes() || said || !Paged(spec) && len(c.s.Where) == 0 {
+		return first
+	}
+	return Whole(ctx, spec, args, first, Pages(len(c.s.Hosts)), func(ctx context.Context, args rpc.Value) (rpc.Value, error) {
+		return b.client.Do(ctx, to, rpc.MethodCall{Method: c.s.Method, Params: []rpc.Value{args}, Envelope: env})
+	})
 }
 
 func nextOf(v rpc.Value) string {
@@ -76,7 +120,7 @@ func members(v rpc.Value) map[string]rpc.Value {
 
 // asked are the arguments as a host is called with them. A question that picks
 // out of a list is put about as much of the list as there is, not about the few
-// rows that are shown of one.
+// rows that are shown of one, and in an order that stays from page to page.
 func (s Step) asked() map[string]any {
 	spec, ok := agentapi.Lookup(s.Method)
 	limit, has := spec.Arg("limit")
@@ -84,6 +128,9 @@ func (s Step) asked() map[string]any {
 		return s.Args
 	}
 	out := map[string]any{"limit": int32(*limit.Max)}
+	if steady := faceOf(s.Method).steady; steady != "" {
+		out["sort"] = steady
+	}
 	for name, v := range s.Args {
 		out[name] = v
 	}

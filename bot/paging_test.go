@@ -54,3 +54,56 @@ func TestPagesAreFollowed(t *testing.T) {
 		}
 	}
 }
+
+// TestPagesOfAMovingList: a process that has moved to a later page between two
+// calls is in the answer once, and the pages are asked for in an order that moves
+// least.
+func TestPagesOfAMovingList(t *testing.T) {
+	pages := [][]int32{{7, 3, 9}, {3, 9, 4}, {4, 5}}
+	mux := rpc.NewServeMux(rpc.Options{Allow: func(jid.JID) bool { return true }})
+	var orders []string
+	mux.Handle("proc.list", rpc.HandlerFunc(func(_ context.Context, r *rpc.Request) (rpc.Value, error) {
+		var args struct {
+			Sort  string `rpc:"sort,omitempty"`
+			Limit int32  `rpc:"limit"`
+			Next  string `rpc:"next,omitempty"`
+		}
+		if err := r.Bind(&args); err != nil {
+			return rpc.Value{}, err
+		}
+		orders = append(orders, args.Sort)
+		page := 0
+		fmt.Sscan(args.Next, &page)
+		var rows []any
+		for _, pid := range pages[page] {
+			rows = append(rows, map[string]any{"pid": pid, "name": "x", "cpu_percent": float64(page)})
+		}
+		out := map[string]any{"processes": rows, "total": int32(6)}
+		if page+1 < len(pages) {
+			out["truncated"], out["next"] = true, fmt.Sprint(page+1)
+		}
+		return rpc.Marshal(out)
+	}))
+	b := &Bot{client: &rpc.Client{Transport: rpc.Loopback{Mux: mux, From: botJID}}}
+	to := jid.MustParse("web01@hosts.example/agent")
+	s := Step{Method: "proc.list", Args: map[string]any{}, Hosts: []string{"web01"}, Where: []Filter{{Field: "cpu_percent", Op: ">=", Value: 0.0}}}
+	args, err := rpc.Marshal(s.asked())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := b.client.Do(t.Context(), to, rpc.MethodCall{Method: s.Method, Params: []rpc.Value{args}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := b.rest(t.Context(), to, &call{s: s}, args, rpc.Envelope{}, first).Any().(map[string]any)
+	var got []any
+	for _, row := range structs(top["processes"]) {
+		got = append(got, row["pid"])
+	}
+	if want := "[7 3 9 4 5]"; fmt.Sprint(got) != want || top["truncated"] != nil {
+		t.Errorf("%v, want %s; truncated %v", got, want, top["truncated"])
+	}
+	if want := "[start start start]"; fmt.Sprint(orders) != want {
+		t.Errorf("asked in orders %v, want %s", orders, want)
+	}
+}

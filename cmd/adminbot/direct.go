@@ -31,6 +31,7 @@ type directCall struct {
 	timeout    time.Duration // zero: the method's own
 	batch      int           // zero: all at once
 	stopAfter  int           // zero: never
+	pages      int           // of each host's list; zero: as many as the method needs
 }
 
 // run makes the calls, batch after batch, and returns one result for each host.
@@ -113,9 +114,30 @@ func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Flee
 	}
 	began := time.Now()
 	v, err := client.Do(ctx, host.Address(), rpc.MethodCall{Method: method, Params: params, Envelope: env})
+	if pages := c.atMost(); err == nil && pages > 1 {
+		v = bot.Whole(ctx, c.spec, params[0], v, pages, func(ctx context.Context, args rpc.Value) (rpc.Value, error) {
+			return client.Do(ctx, host.Address(), rpc.MethodCall{Method: method, Params: []rpc.Value{args}, Envelope: env})
+		})
+	}
 	r := bot.ResultOf(name, v, err)
 	r.Took, r.Key = time.Since(began), env.Key
 	return r
+}
+
+// atMost is how many pages of each host's list are read. Who names a page, or how
+// many rows there shall be, gets those.
+func (c *directCall) atMost() int {
+	_, next := c.args["next"]
+	_, limit := c.args["limit"]
+	switch {
+	case c.dryRun || c.spec.Positional:
+		return 1
+	case c.pages > 0:
+		return c.pages
+	case next || limit || !bot.Paged(c.spec):
+		return 1
+	}
+	return bot.Pages(len(c.hosts))
 }
 
 func (c *directCall) params() ([]rpc.Value, error) {

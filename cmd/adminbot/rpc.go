@@ -27,6 +27,7 @@ type rpcCmd struct {
 	StopAfter int           `placeholder:"N" help:"Start no further batch after N hosts that were not ok."`
 	DryRun    bool          `help:"Ask the hosts what they would do, and do nothing."`
 	All       bool          `help:"Allow a change on every host (*)."`
+	Pages     int           `placeholder:"N" help:"Read at most N pages of each host's list. Unless told, all up to 20 (4 of many hosts) where one answer has no room for the list, and the first where a method shows so many rows."`
 	Key       string        `help:"Idempotency key: a repeated call with it is not carried out again, it gets the first answer."`
 	Actor     string        `placeholder:"JID" help:"The person on whose behalf; hosts believe it from their bots only."`
 	JSON      bool          `name:"json" xor:"format" help:"One JSON document."`
@@ -110,9 +111,12 @@ func (c rpcCmd) call() (*directCall, error) {
 	if class.Changes() && !c.DryRun && strings.TrimSpace(c.On) == "*" && !c.All {
 		return nil, fmt.Errorf("%s changes something, on every host: say so with --all", c.Method)
 	}
+	if c.Pages < 0 {
+		return nil, errors.New("--pages takes the number of pages, from 1")
+	}
 	call := &directCall{
 		spec: spec, args: wire, dryRun: c.DryRun, key: c.Key,
-		batch: c.Batch, stopAfter: c.StopAfter, timeout: c.Timeout,
+		batch: c.Batch, stopAfter: c.StopAfter, timeout: c.Timeout, pages: c.Pages,
 	}
 	if c.Actor != "" {
 		if call.actor, err = jid.Parse(c.Actor); err != nil {

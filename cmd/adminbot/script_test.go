@@ -194,6 +194,9 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func lookPath(path, name string) (string, error) {
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
 	for _, dir := range filepath.SplitList(path) {
 		file := filepath.Join(dir, name)
 		if info, err := os.Stat(file); err == nil && info.Mode()&0o111 != 0 {
