@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -154,9 +155,47 @@ func atProfanity(t *testing.T, dir string, nginx *nginxtest.Nginx) {
 	s.quit()
 }
 
+// TestProfanityFirstLogin does what adminbot up says, word for word, in a
+// Profanity that knows nothing yet: the fingerprint that it shows is the one that
+// was told, and the line is answered.
+func TestProfanityFirstLogin(t *testing.T) {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), profanityWithin, fmt.Errorf("not within %s", profanityWithin))
+	defer cancel()
+	dir := filepath.Join(t.TempDir(), "site")
+	told := serve(t, "memory on", "up", "--dir", dir, "--listen", "127.0.0.1:0", "--no-chat")
+	password, err := os.ReadFile(filepath.Join(dir, "secrets", "admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint := regexp.MustCompile(`SHA-1 +([0-9a-f]{40})`).FindStringSubmatch(told)
+	steps := regexp.MustCompile(`(?m)^  (/\w.*|\(the password.*)$`).FindAllString(told, -1)
+	if len(fingerprint) != 2 || len(steps) != 4 {
+		t.Fatalf("told:\n%s", told)
+	}
+	s := runProfanity(ctx, t, nil, nil)
+	s.see(`set up an\s+account`)
+	for _, step := range steps {
+		switch step = strings.TrimSpace(step); {
+		case strings.HasPrefix(step, "("):
+			s.enter(strings.TrimSpace(string(password)))
+			s.see(`Fingerprint +: ` + fingerprint[1])
+		case strings.HasPrefix(step, "/connect"):
+			s.enter(step)
+			s.see(`(?i)password:`)
+		case strings.HasPrefix(step, "/tls"):
+			s.enter(step)
+			s.see("logged in successfully")
+		default:
+			s.enter(step)
+		}
+	}
+	s.see(`me: disk\n(?s:.*)✔ disk on `)
+	s.quit()
+}
+
 // serve runs adminbot with these arguments until the test ends, and waits until
-// it has said that it is ready.
-func serve(t *testing.T, says string, args ...string) {
+// it has said that it is ready. It returns what it has said so far.
+func serve(t *testing.T, says string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("adminbot", args...)
 	out, err := cmd.StderrPipe()
@@ -167,7 +206,7 @@ func serve(t *testing.T, says string, args ...string) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	ready, done := make(chan bool, 1), make(chan struct{})
+	ready, done := make(chan string, 1), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer close(ready)
@@ -175,7 +214,7 @@ func serve(t *testing.T, says string, args ...string) {
 			fmt.Fprintln(&text, lines.Text())
 			if strings.Contains(lines.Text(), says) {
 				select {
-				case ready <- true:
+				case ready <- text.String():
 				default:
 				}
 			}
@@ -188,9 +227,11 @@ func serve(t *testing.T, says string, args ...string) {
 			t.Errorf("adminbot %s: %v\n%s", strings.Join(args, " "), err, &text)
 		}
 	})
-	if !<-ready {
+	said, ok := <-ready
+	if !ok {
 		t.Fatalf("adminbot ended before it said %q:\n%s", says, &text)
 	}
+	return said
 }
 
 // profanity is the client in a terminal of its own.
@@ -221,12 +262,18 @@ func openProfanity(ctx context.Context, t *testing.T, dir string) *profanity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := t.TempDir()
-	for name, text := range map[string]string{
+	return runProfanity(ctx, t, map[string]string{
 		"config/profanity/profrc": "[ui]\nsplash=false\nroster=false\noccupants=false\n[connection]\nautoping=0\n",
 		"data/profanity/accounts": fmt.Sprintf("[admin]\nenabled=true\njid=%s\nserver=%s\nport=%s\npassword=%s\nresource=phone\ntls.policy=force\n",
 			access.Accounts[0].JID, host, port, bytes.TrimSpace(password)),
-	} {
+	}, []string{"SSL_CERT_FILE=" + filepath.Join(dir, access.CAFile)}, "-a", "admin")
+}
+
+// runProfanity starts it in a home with these files alone.
+func runProfanity(ctx context.Context, t *testing.T, files map[string]string, env []string, args ...string) *profanity {
+	t.Helper()
+	home := t.TempDir()
+	for name, text := range files {
 		file := filepath.Join(home, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
@@ -237,9 +284,10 @@ func openProfanity(ctx context.Context, t *testing.T, dir string) *profanity {
 	}
 	s := &profanity{t: t, ctx: ctx, socket: filepath.Join(home, "tmux")}
 	t.Cleanup(s.close)
-	if out, err := s.tmux(ctx, "new-session", "-d", "-x", "130", "-y", "200", "--",
-		"env", "HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, "config"), "XDG_DATA_HOME="+filepath.Join(home, "data"),
-		"SSL_CERT_FILE="+filepath.Join(dir, access.CAFile), "profanity", "-a", "admin"); err != nil {
+	command := slices.Concat([]string{"new-session", "-d", "-x", "130", "-y", "200", "--",
+		"env", "HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "XDG_DATA_HOME=" + filepath.Join(home, "data")},
+		env, []string{"profanity"}, args)
+	if out, err := s.tmux(ctx, command...); err != nil {
 		t.Fatalf("tmux: %v: %s", err, out)
 	}
 	return s

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,6 +83,7 @@ type upSite struct {
 	hosts []upHost
 
 	server *server
+	cert   *x509.Certificate // the server's
 	agents []*agentPart
 	bot    *botPart
 	alerts *workgroupsPart
@@ -143,6 +145,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 	if err != nil {
 		return err
 	}
+	u.cert = cert.Leaf
 	direct, component, err := otherPorts(listenOn)
 	if err != nil {
 		return exit(exitUsage, err)
@@ -337,29 +340,6 @@ func (u *upSite) access() site.Access {
 		a.Hosts = append(a.Hosts, site.Host{Name: h.name, JID: h.name + "@" + u.site.Domain + "/" + agentapi.Resource})
 	}
 	return a
-}
-
-// greet tells a person how to log in and what to say. A program that pipes
-// lines gets only answers.
-func (u *upSite) greet() {
-	out := u.std.out
-	if !u.interactive() {
-		out = u.std.err
-	}
-	host, port, _ := net.SplitHostPort(u.server.listeners.C2S.Addr().String())
-	first := u.hosts[0].name
-	fmt.Fprintf(out, `AdminBot is up: %s, state in %s
-Log in with Gajim, Conversations, Dino or Profanity:
-  account  %s@%s   server %s, port %s
-  password in %s
-  certificate authority %s
-  then write to %s@%s
-Try:
-  disk
-  which hosts are happy?
-  memory on %s
-`, plural(len(u.hosts), "host"), u.site.Dir, adminName, u.site.Domain, host, port,
-		u.site.Path(site.SecretFile(adminName)), u.site.Path(site.CAFile), botName, u.site.Domain, first)
 }
 
 func plural(n int, noun string) string {
