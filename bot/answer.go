@@ -50,6 +50,7 @@ type Reply struct {
 	Data    any    // the same for programs; see [Answer]
 	ID      string // of the answer or card
 	Final   bool   // the last one for the line
+	Again   bool   // says anew how far slow work is: only for who sees it in the place of what was said before
 	Private bool   // in rooms: to the person alone
 	Exit    int    // exit code of the command line
 }

@@ -54,8 +54,11 @@ type Config struct {
 	// answer, a plan that waits for their approval. Nil: nobody is told.
 	Notify func(context.Context, Reply)
 
-	Flight  int           // calls in flight at once; 0 is 512
-	Working time.Duration // after this a slow answer is announced (R11); 0 is 2 s
+	Flight int // calls in flight at once; 0 is 512
+
+	// A slow answer is announced after Working, and how far it is by now is told
+	// every Progress at most (R11). 0 is 2 s, and 10 s.
+	Working, Progress time.Duration
 
 	// How long a change may be on its way before its host refuses it, and how
 	// long its work is waited for once it has begun: an answer that comes later
@@ -92,6 +95,7 @@ func New(cfg Config) (*Bot, error) {
 	cfg.Nick = cmp.Or(cfg.Nick, "adminbot")
 	cfg.Flight = cmp.Or(cfg.Flight, 512)
 	cfg.Working = cmp.Or(cfg.Working, 2*time.Second)
+	cfg.Progress = cmp.Or(cfg.Progress, 10*time.Second)
 	cfg.ChangeTTL = cmp.Or(cfg.ChangeTTL, changeTTL)
 	cfg.Work = cmp.Or(cfg.Work, changeWork)
 	if cfg.Now == nil {

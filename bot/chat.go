@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 )
@@ -39,6 +37,11 @@ type ChatConfig struct {
 	// before it tells who is there. Nil: nothing waits.
 	Known <-chan struct{}
 
+	// Corrects reports whether the client at a full address shows corrected messages
+	// in the place of the first version (XEP-0308). It is asked when an answer is
+	// slow, and must return within a second or so. Nil: no client does.
+	Corrects func(context.Context, jid.JID) bool
+
 	Prefix string // in rooms, also addresses the bot: "!"; "" is none
 	Log    *slog.Logger
 }
@@ -56,6 +59,7 @@ type Chat struct {
 	seen    map[messageKey]bool
 	ring    []messageKey // of seen, oldest first
 	told    map[string]time.Time
+	working map[string]workingLine // by bare address: what was sent there last, if it was such a line
 }
 
 // spoken is a line with where to answer it.
@@ -71,7 +75,7 @@ func NewChat(cfg ChatConfig) *Chat {
 	}
 	return &Chat{
 		cfg: cfg, lines: make(chan spoken, 256), moved: make(chan talkKey), ended: make(chan talkKey),
-		waiting: map[talkKey]int{}, seen: map[messageKey]bool{}, told: map[string]time.Time{},
+		waiting: map[talkKey]int{}, seen: map[messageKey]bool{}, told: map[string]time.Time{}, working: map[string]workingLine{},
 	}
 }
 
@@ -287,95 +291,4 @@ func (c *Chat) answer(ctx context.Context, u spoken, k talkKey) {
 	if err := c.cfg.Bot.Answer(ctx, u.Utterance, reply); err != nil {
 		c.cfg.Log.ErrorContext(ctx, "answering", "from", u.From.String(), "err", err)
 	}
-}
-
-// reply sends one reply to where the line was said.
-func (c *Chat) reply(ctx context.Context, u spoken, r Reply) {
-	switch {
-	case !r.To.Equal(jid.JID{}):
-		c.Notify(ctx, r)
-	case u.Room.Equal(jid.JID{}):
-		c.send(ctx, stanza.ChatMessage, u.From, r.Text, r.Final)
-	case r.Private: // R10
-		c.send(ctx, stanza.ChatMessage, u.From.Bare(), r.Text, r.Final)
-		c.send(ctx, stanza.GroupChatMessage, u.Room, strings.TrimSpace(u.nick+": the answer went to you alone "+r.ID), r.Final)
-	default:
-		c.send(ctx, stanza.GroupChatMessage, u.Room, u.nick+": "+r.Text, r.Final)
-	}
-}
-
-// Notify sends a reply to the person it names. A bot takes it as its Notify.
-func (c *Chat) Notify(ctx context.Context, r Reply) {
-	if !r.Room.Equal(jid.JID{}) && !r.Private {
-		c.send(ctx, stanza.GroupChatMessage, r.Room.Bare(), r.To.Localpart()+": "+r.Text, true)
-		return
-	}
-	c.send(ctx, stanza.ChatMessage, r.To.Bare(), r.Text, true)
-}
-
-// send sends one message. A final one is new, never an edit, so that the phone
-// rings (R11); its chat state ends the composing.
-func (c *Chat) send(ctx context.Context, typ stanza.MessageType, to jid.JID, text string, final bool) {
-	id := uuid.NewString()
-	children := []xml.Token{
-		startTag("", "body"), xml.CharData(xmlText(text)), endTag("", "body"),
-		startTag(nsIDs, "origin-id", "id", id), endTag(nsIDs, "origin-id"),
-	}
-	if typ == stanza.ChatMessage {
-		state := "composing"
-		if final {
-			state = "active"
-		}
-		children = append(children, startTag(nsStates, state), endTag(nsStates, state))
-	}
-	c.write(ctx, stanza.Message{ID: id, To: to, Type: typ}, children)
-}
-
-// composing shows that the line was seen (XEP-0085).
-func (c *Chat) composing(ctx context.Context, to jid.JID) {
-	c.write(ctx, stanza.Message{To: to, Type: stanza.ChatMessage}, []xml.Token{
-		startTag(nsStates, "composing"), endTag(nsStates, "composing"),
-		startTag(nsHints, "no-store"), endTag(nsHints, "no-store"),
-	})
-}
-
-func (c *Chat) write(ctx context.Context, msg stanza.Message, children []xml.Token) {
-	if err := c.cfg.Send(ctx, msg.Wrap(&tokens{children})); err != nil && ctx.Err() == nil {
-		c.cfg.Log.WarnContext(ctx, "message not sent", "to", msg.To.String(), "err", err)
-	}
-}
-
-func startTag(space, local string, attrs ...string) xml.StartElement {
-	e := xml.StartElement{Name: xml.Name{Space: space, Local: local}}
-	for i := 0; i+1 < len(attrs); i += 2 {
-		e.Attr = append(e.Attr, xml.Attr{Name: xml.Name{Local: attrs[i]}, Value: attrs[i+1]})
-	}
-	return e
-}
-
-func endTag(space, local string) xml.EndElement {
-	return xml.EndElement{Name: xml.Name{Space: space, Local: local}}
-}
-
-type tokens struct{ list []xml.Token }
-
-func (t *tokens) Token() (xml.Token, error) {
-	if len(t.list) == 0 {
-		return nil, io.EOF
-	}
-	next := t.list[0]
-	t.list = t.list[1:]
-	return next, nil
-}
-
-// xmlText leaves out what XML 1.0 cannot carry: one such character would end the
-// stream for everybody.
-func xmlText(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t', r == '\n', r == '\r', r >= 0x20 && r <= 0xD7FF, r >= 0xE000 && r < 0xFFFE, r >= 0x10000 && r <= 0x10FFFF:
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(s, "\uFFFD"))
 }

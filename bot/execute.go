@@ -133,12 +133,19 @@ func (b *Bot) step(ctx context.Context, t *turn, s Step, calls []*call, pm permi
 	working := time.NewTimer(b.cfg.Working)
 	defer working.Stop()
 	var out []Result
+	told := -1 // how many had answered by the last working line
 	for len(out) < len(calls) {
 		select {
 		case r := <-results:
 			out = append(out, s.judged(r))
 		case <-working.C:
-			t.send(workingReply(s, len(calls), len(out), id))
+			if len(out) != told {
+				reply := workingReply(s, len(calls), len(out), id)
+				reply.Again = told >= 0
+				t.send(reply)
+			}
+			told = len(out)
+			working.Reset(b.cfg.Progress)
 		}
 	}
 	return out
@@ -165,7 +172,7 @@ func (b *Bot) ttl(s Step) time.Duration {
 	return max(readTTL, s.Timeout)
 }
 
-// workingReply says once that an answer takes its time (R11, R12).
+// workingReply says that an answer takes its time, and how far it is (R11, R12).
 func workingReply(s Step, asked, answered int, id string) Reply {
 	what := faceOf(s.Method)
 	text := fromArgs(what.noun, s.Args, when{})

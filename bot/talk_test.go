@@ -29,7 +29,8 @@ import (
 // sad HOST TEXT; hosts N; late DURATION (of the next line); encrypted;
 // correct (the line before the next one); again (the next line has the id of the
 // one before it); audit broken; cut (the bot's connection is broken), resumed; lost
-// (so is its session), back (it has a new one and looked who is there).
+// (so is its session), back (it has a new one and looked who is there); edits
+// (clients show corrected messages in the place of the first version).
 func TestTalk(t *testing.T) {
 	files, err := filepath.Glob("testdata/talk/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -74,6 +75,9 @@ func play(t *testing.T, script string) string {
 				who = "bot in " + m.to.Localpart() + "> "
 			case m.to.Localpart() != speaker:
 				who = "bot to " + m.to.Localpart() + "> "
+			}
+			if m.edit {
+				who = strings.TrimSuffix(who, "> ") + " (edit)> "
 			}
 			lines := chatLines
 			if m.typ == stanza.GroupChatMessage {
@@ -193,6 +197,8 @@ func (w *world) happen(command, before string) []xml.Token {
 		return append(list, endTag(nsOMEMO, "encrypted"))
 	case "correct":
 		return element(nsCorrect, "replace", "id", before)
+	case "edits":
+		w.edits.Store(true)
 	case "cut", "resumed":
 		w.cut.Store(arg(0) == "cut")
 	case "lost":

@@ -38,12 +38,15 @@ type world struct {
 	fleet *fleet.Fleet
 	log   *memoryAudit
 	cut   atomic.Bool // the bot has no connection
+	edits atomic.Bool // clients show corrections
 
 	mu    sync.Mutex
 	hosts map[string]*fakeHost
 	pol   *policy.Policy
 	sent  []sentMessage
 	real  map[string]jid.JID // nick to address, in rooms
+
+	lastID map[string]string // of the last message to each address that was no correction
 }
 
 // fakeHost is a managed host: services that can be restarted, numbers that can
@@ -88,6 +91,7 @@ type sentMessage struct {
 	to   jid.JID
 	typ  stanza.MessageType
 	body string
+	edit bool // of the last message there
 }
 
 const testPolicy = `
@@ -110,7 +114,7 @@ may = ["R"]
 `
 
 func newWorld(t *testing.T, hosts ...*fakeHost) *world {
-	w := &world{t: t, hosts: map[string]*fakeHost{}, log: &memoryAudit{}, real: map[string]jid.JID{}}
+	w := &world{t: t, hosts: map[string]*fakeHost{}, log: &memoryAudit{}, real: map[string]jid.JID{}, lastID: map[string]string{}}
 	pol, err := policy.Parse([]byte(testPolicy))
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +138,7 @@ func newWorld(t *testing.T, hosts ...*fakeHost) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.chat = NewChat(ChatConfig{Bot: w.bot, Send: w.send, Occupant: func(_ jid.JID, nick string) (jid.JID, bool) {
+	w.chat = NewChat(ChatConfig{Bot: w.bot, Send: w.send, Corrects: func(context.Context, jid.JID) bool { return w.edits.Load() }, Occupant: func(_ jid.JID, nick string) (jid.JID, bool) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		j, ok := w.real[nick]
@@ -326,7 +330,14 @@ func (w *world) send(_ context.Context, r xml.TokenReader) error {
 	if m.has {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.sent = append(w.sent, sentMessage{msg.To, msg.Type, m.body})
+		edit := m.replaces != ""
+		if edit && m.replaces != w.lastID[msg.To.Bare().String()] {
+			w.t.Errorf("XEP-0308: %q replaces %s, which is not the last message", m.body, m.replaces)
+		}
+		if !edit {
+			w.lastID[msg.To.Bare().String()] = msg.ID
+		}
+		w.sent = append(w.sent, sentMessage{msg.To, msg.Type, m.body, edit})
 	}
 	return nil
 }

@@ -120,7 +120,8 @@ func newBot(s botSetup) (*botPart, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.chat = bot.NewChat(bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Known: p.fleet.Known(), Log: s.log})
+	clients := &clients{session: p.session, now: client.Now}
+	p.chat = bot.NewChat(bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Corrects: clients.correct, Known: p.fleet.Known(), Log: s.log})
 	p.session.HandleMessage(p.chat.HandleMessage)
 	p.session.HandleIQ(xml.Name{Space: rpc.NS}, p.bot.Mux().HandleIQ)
 	watch(p.session, p.fleet, s.log, s.seen)

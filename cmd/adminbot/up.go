@@ -361,7 +361,7 @@ func (u *upSite) chat(ctx context.Context) error {
 	defer u.logs.above(p)()
 	return converse(ctx, p, func(ctx context.Context, line string) error {
 		return u.bot.say(ctx, u.admin, line, func(r bot.Reply) {
-			if !r.Final && !u.interactive() {
+			if r.Again || !r.Final && !u.interactive() {
 				return
 			}
 			fmt.Fprintln(p, strings.TrimRight(r.Text, "\n"))
