@@ -74,6 +74,19 @@ func TestSecret(t *testing.T) {
 	if got, err := (Account{PasswordFile: good}).Secret(credentials); got != "from systemd" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
+	// What an access list lets a service's user read looks like this (systemd).
+	if err := os.Chmod(filepath.Join(credentials, "good"), 0o440); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (Account{PasswordFile: good}).Secret(credentials); got != "from systemd" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := os.Chmod(filepath.Join(credentials, "good"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (Account{PasswordFile: good}).Secret(credentials); err == nil {
+		t.Errorf("got %q of a file that everybody can read", got)
+	}
 	for _, path := range []string{loose, empty, filepath.Join(dir, "none")} {
 		if _, err := ReadSecret(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got %v", path, err)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,7 @@ func (a Account) Secret(credentials string) (string, error) {
 	if credentials != "" {
 		path := filepath.Join(credentials, filepath.Base(a.PasswordFile))
 		if _, err := os.Stat(path); err == nil {
-			return ReadSecret(path)
+			return readSecret(path, credentialBits)
 		}
 	}
 	return ReadSecret(a.PasswordFile)
@@ -25,7 +26,14 @@ func (a Account) Secret(credentials string) (string, error) {
 
 // ReadSecret reads a file that holds one secret, refusing files that anybody
 // but their owner can read. A line feed at its end is not part of the secret.
-func ReadSecret(path string) (string, error) {
+func ReadSecret(path string) (string, error) { return readSecret(path, 0o077) }
+
+// credentialBits must not be set on a file that systemd provides. It lets a
+// service's user read by an access list, whose mask shows as the right of the
+// group; others do not get into the directory.
+const credentialBits = 0o037
+
+func readSecret(path string, forbidden fs.FileMode) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("config: secret: %w", err)
@@ -35,7 +43,7 @@ func ReadSecret(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("config: secret: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&forbidden != 0 {
 		return "", fmt.Errorf("config: secret: %s can be read by others (mode %04o)\nhint: chmod 600 %s", path, info.Mode().Perm(), path)
 	}
 	if !info.Mode().IsRegular() || info.Size() > 4096 {
