@@ -62,7 +62,7 @@ func (r *Ration) forget(kind string, u *used) {
 	r.mu.Lock()
 	mine := r.kinds[kind] == u
 	if mine {
-		delete(r.kinds, kind)
+		delete(r.kinds, kind) // nobody counts in u any more
 	}
 	r.mu.Unlock()
 	if mine && u.more > 0 {

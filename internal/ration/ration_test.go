@@ -3,6 +3,7 @@ package ration
 import (
 	"fmt"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,11 +11,14 @@ import (
 
 func TestRation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		more := map[string]int{}
 		r := &Ration{Each: 3, Every: time.Minute, Kinds: 5, More: func(kind string, n int, since time.Time) {
 			if d := time.Since(since); d > time.Minute {
 				t.Errorf("%s was used since %v", kind, d)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			more[kind] += n
 		}}
 		take := func(kind string, times int) (taken int) {
@@ -28,6 +32,8 @@ func TestRation(t *testing.T) {
 		expect := func(want map[string]int) {
 			t.Helper()
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if !reflect.DeepEqual(more, want) {
 				t.Errorf("got %v, want %v", more, want)
 			}
@@ -54,10 +60,10 @@ func TestRation(t *testing.T) {
 			t.Errorf("%d of 1000 kinds", total)
 		}
 		time.Sleep(time.Hour)
-		if more["a"] != 1 || more[""] != 1000-total || len(r.kinds) != 0 {
-			t.Errorf("%v, %d kinds are kept", more, len(r.kinds))
+		expect(map[string]int{"a": 1, "": 1000 - total})
+		if len(r.kinds) != 0 {
+			t.Errorf("%d kinds are kept", len(r.kinds))
 		}
-		clear(more)
 		take("c", 5)
 		r.End()
 		expect(map[string]int{"c": 2})
