@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -33,14 +34,14 @@ type Field struct {
 }
 
 // ArgFields lists the method's arguments in order.
-func (s Spec) ArgFields() []Field { return fieldsOf(s.Args) }
+func (s Spec) ArgFields() []Field { return known(s.Args) }
 
 // ResultFields lists the members of the result; none for a result that is a list.
 func (s Spec) ResultFields() []Field {
 	if s.Result == nil || s.Result.Kind() != reflect.Struct {
 		return nil
 	}
-	return fieldsOf(s.Result)
+	return known(s.Result)
 }
 
 // Arg finds an argument by its name on the wire.
@@ -72,6 +73,20 @@ func (s Spec) Columns() []Field {
 		}
 	}
 	return out
+}
+
+// fields remembers what known was told of a type, as encoding/json does: tags do
+// not change, and to read them takes longer than to render an answer.
+var fields sync.Map // of reflect.Type to []Field
+
+// known is fieldsOf, read once. The list is the caller's, what its elements hold
+// is not.
+func known(t reflect.Type) []Field {
+	list, ok := fields.Load(t)
+	if !ok {
+		list, _ = fields.LoadOrStore(t, fieldsOf(t))
+	}
+	return slices.Clone(list.([]Field))
 }
 
 // fieldsOf reads the tags of t's fields. Inside a type that contains itself, above
