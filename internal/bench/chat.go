@@ -22,15 +22,16 @@ import (
 type Chat struct {
 	Lines int    // questions, one after the other
 	Line  string // the question about all hosts; its answers begin with ✔
-	Hosts int    // 0: one real adminbot agent, by name; more: so many lean ones, which must be all
+	Hosts int    // lean hosts that are asked, which must be all; 0: one by name, and then one real adminbot agent
 }
 
 // patience is for one answer.
 const patience = time.Minute
 
 // Run measures from the moment a person's client sends a line to the moment it
-// has the answer: a real bot, a real agent or lean ones, everything with TLS.
-func (c Chat) Run(ctx context.Context, run Run, t Target) (figures []Figure, err error) {
+// has the answer: a real bot, lean hosts or a real agent, everything with TLS.
+// A lean host has its answer ready, so that its own time is not in the figure.
+func (c Chat) Run(ctx context.Context, run Run, t Target) ([]Figure, error) {
 	if len(t.Hosts) < c.Hosts {
 		return nil, fmt.Errorf("bench: chat: the target has %d hosts", len(t.Hosts))
 	}
@@ -39,47 +40,67 @@ func (c Chat) Run(ctx context.Context, run Run, t Target) (figures []Figure, err
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	ask := func(ctx context.Context) error {
-		bot, err := t.startBot(ctx, run.Program, filepath.Join(dir, "bot"))
-		if err != nil {
-			return err
-		}
-		f, err := c.ask(ctx, t)
-		figures = append(figures, f)
-		return joinStop(err, bot)
-	}
-	if c.Hosts == 0 {
-		agent, err := t.startAgent(ctx, run.Program, filepath.Join(dir, "agent"), t.Hosts[0])
-		if err != nil {
-			return nil, err
-		}
-		c.Line += " on " + t.Hosts[0]
-		err = joinStop(ask(ctx), agent)
+	name := "chat line to answer"
+	if c.Hosts > 0 {
+		figures, err := c.lean(ctx, run, t, dir, name+" of all hosts")
 		return t.named(figures, err)
 	}
-	s, err := t.swarm(filepath.Join(dir, "swarm"), t.Hosts[:c.Hosts])
+	c.Line += " on " + t.Hosts[0]
+	figures, err := c.lean(ctx, run, t, dir, name)
+	if err != nil {
+		return nil, err
+	}
+	real, err := c.real(ctx, run, t, dir, name+", real agent")
+	return t.named(append(figures, real...), err)
+}
+
+// lean asks lean hosts.
+func (c Chat) lean(ctx context.Context, run Run, t Target, dir, name string) (figures []Figure, err error) {
+	hosts := max(1, c.Hosts)
+	s, err := t.swarm(filepath.Join(dir, "swarm"), t.Hosts[:hosts])
 	if err != nil {
 		return nil, err
 	}
 	err = beside(ctx, s.Run, func(ctx context.Context) error {
-		run.Progress(fmt.Sprintf("%d hosts log in", c.Hosts))
+		run.Progress(fmt.Sprintf("%d hosts log in", hosts))
 		if err := s.Ready(ctx); err != nil {
 			return err
 		}
-		return ask(ctx)
+		figures, err = c.withBot(ctx, run, t, dir, name)
+		return err
 	})
-	return t.named(figures, err)
+	return figures, err
 }
 
-// ask asks until the bot knows the host, and then measures.
-func (c Chat) ask(ctx context.Context, t Target) (f Figure, err error) {
+// real asks a real host agent.
+func (c Chat) real(ctx context.Context, run Run, t Target, dir, name string) ([]Figure, error) {
+	agent, err := t.startAgent(ctx, run.Program, filepath.Join(dir, "agent"), t.Hosts[0])
+	if err != nil {
+		return nil, err
+	}
+	figures, err := c.withBot(ctx, run, t, dir, name)
+	return figures, joinStop(err, agent)
+}
+
+// withBot asks through a bot of its own.
+func (c Chat) withBot(ctx context.Context, run Run, t Target, dir, name string) (figures []Figure, err error) {
+	bot, err := t.startBot(ctx, run.Program, filepath.Join(dir, "bot"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = joinStop(err, bot) }()
+	return c.ask(ctx, t, name)
+}
+
+// ask asks until the bot knows the hosts, and then measures.
+func (c Chat) ask(ctx context.Context, t Target, name string) (figures []Figure, err error) {
 	login, err := t.login("desk")
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	bot, err := jid.New(t.Bot, t.Domain, "")
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	cfg := login(t.Users[0])
 	cfg.Once = true
@@ -103,24 +124,34 @@ func (c Chat) ask(ctx context.Context, t Target) (f Figure, err error) {
 		if err := c.untilKnown(ctx, s, bot, answers); err != nil {
 			return err
 		}
+		for range warmupLines {
+			if _, _, err := c.say(ctx, s, bot, answers); err != nil {
+				return err
+			}
+		}
+		before, err := t.usage()
+		if err != nil {
+			return err
+		}
 		var times []float64
-		for i := range warmupLines + c.Lines {
+		for range c.Lines {
 			took, _, err := c.say(ctx, s, bot, answers)
 			if err != nil {
 				return err
 			}
-			if i >= warmupLines {
-				times = append(times, milliseconds(took))
-			}
+			times = append(times, milliseconds(took))
 		}
-		name := "chat line to answer"
-		if c.Hosts > 0 {
-			name = "chat line to answer of all hosts"
+		after, err := t.usage()
+		if err != nil {
+			return err
 		}
-		f = of(name, "ms", c.Hosts, times...)
+		figures = append(figures, of(name, "ms", c.Hosts, times...))
+		if t.PID != 0 {
+			figures = append(figures, of(name+", CPU of the server", "ms", c.Hosts, milliseconds(after.cpu-before.cpu)/float64(c.Lines)))
+		}
 		return nil
 	})
-	return f, err
+	return figures, err
 }
 
 const warmupLines = 3

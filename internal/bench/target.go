@@ -49,6 +49,14 @@ func ReadTarget(path string) (Target, error) {
 	return t, nil
 }
 
+// usage is what the server has used, or nothing where its process is not known.
+func (t Target) usage() (usage, error) {
+	if t.PID == 0 {
+		return usage{}, nil
+	}
+	return usageOf(t.PID)
+}
+
 // tls trusts the target's authority.
 func (t Target) tls() (*tls.Config, error) {
 	pem, err := os.ReadFile(t.CAFile)
