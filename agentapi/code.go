@@ -22,7 +22,7 @@ var (
 		Help: "Puts the previous version of a code set back.",
 	})
 	AuditTail = Define[AuditTailArgs, AuditTailResult](Spec{
-		Name: "audit.tail", Permission: "audit.read", Class: Sensitive, Timeout: 15 * time.Second,
+		Name: "audit.tail", Permission: "audit.read", Class: Sensitive, Timeout: 15 * time.Second, Built: true,
 		Help: "Shows the host's record of calls: who, what, and how it was decided.",
 	})
 )
@@ -111,6 +111,7 @@ type AuditEntry struct {
 	From       string    `rpc:"from" help:"the caller's address"`
 	Actor      string    `rpc:"actor,omitempty" help:"the person it spoke for"`
 	Method     string    `rpc:"method"`
+	Unit       string    `rpc:"unit,omitempty" help:"the service it was about"`
 	ArgsDigest string    `rpc:"args_digest"`
 	Class      string    `rpc:"class"`
 	Decision   string    `rpc:"decision"`

@@ -30,7 +30,9 @@ type Answer struct {
 	Reading   *grammar.Reading  `json:"reading,omitempty"`
 	Plan      []grammar.Command `json:"plan,omitempty"`
 	Hash      string            `json:"hash,omitempty"`
-	Needs     string            `json:"needs,omitempty"` // what a card asks for: confirm, count, second
+	Actor     string            `json:"actor,omitempty"`    // who asked
+	Approved  string            `json:"approved,omitempty"` // "approved by bob@example.net"
+	Needs     string            `json:"needs,omitempty"`    // what a card asks for: confirm, count, second
 	Expires   time.Time         `json:"expires,omitzero"`
 	*Counts   `json:",omitempty"`
 	TookMS    int64      `json:"took_ms,omitempty"`

@@ -53,7 +53,7 @@ func (b *Bot) execute(ctx context.Context, t *turn, p Plan, pm permit) report {
 	if id == "" {
 		id = b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
 	}
-	r := report{id: id, line: t.line, plan: p, results: make([][]Result, len(p.Steps))}
+	r := report{id: id, line: t.line, actor: pm.actor.String(), approved: pm.reason, plan: p, results: make([][]Result, len(p.Steps))}
 	// Places in the queues of hosts are taken before the next line of anybody may
 	// take some, so changes happen in the order in which they were permitted.
 	calls := make([][]*call, len(p.Steps))

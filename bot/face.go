@@ -90,7 +90,7 @@ var faces = map[string]face{
 	"code.list":        {noun: "code sets", list: "sets", cols: []string{"{name}", "{version}", "active {active}"}, worst: "name"},
 	"code.sync":        {do: "sync code", done: "code sync", accepted: true, one: "job {job}"},
 	"code.rollback":    {do: "roll back {name}", done: "{name} rolled back", one: "{before} → {after}"},
-	"audit.tail":       {noun: "audit", list: "entries", cols: []string{"{at}", "{actor}", "{method}"}},
+	"audit.tail":       {noun: "audit", list: "entries", cols: []string{"{at}", "{actor}", "{method}, {unit}, {decision}"}, tally: "decision"},
 	"alert.silence":    {do: "silence alerts", done: "alerts silenced"},
 	"system.multicall": {noun: "calls"},
 }

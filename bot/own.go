@@ -134,7 +134,7 @@ func (b *Bot) fleetHosts(ctx context.Context, t *turn, s *Step) error {
 		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, refused, ""))
 	}
 	id := b.answers.newID(b.cfg.Random, func(id string) bool { _, taken := b.cards.get(id); return taken })
-	r := report{id: id, line: t.line, plan: plan, w: t.w}
+	r := report{id: id, line: t.line, actor: t.person.String(), plan: plan, w: t.w}
 	var results []Result
 	unseen := 0
 	for _, name := range s.Hosts {
@@ -237,6 +237,9 @@ func (b *Bot) details(t *turn, id string) error {
 // everything is a report host by host.
 func (r report) everything() []line {
 	out := []line{{text: fmt.Sprintf("%s · %s · %s", r.id, cut(r.plan.Sentence, 200), span(r.took))}}
+	if r.actor != "" { // R6
+		out = append(out, line{text: strings.TrimSuffix("asked by "+clean(r.actor, 80)+", "+clean(r.approved, 100), ", ")})
+	}
 	for i, s := range r.plan.Steps {
 		f := faceFor(s)
 		if len(r.plan.Steps) > 1 {

@@ -225,6 +225,9 @@ func (r report) rows(rows []map[string]any, cols []string, f face) []line {
 					if name == "unit" {
 						s = strings.TrimSuffix(s, ".service")
 					}
+					if name == "actor" && !f.whole { // in a narrow column: alice
+						s, _, _ = strings.Cut(s, "@")
+					}
 					if f.wide {
 						return clean(s, wideWidth), true
 					}

@@ -11,12 +11,14 @@ import (
 // report is everything a reply about a finished plan is made of. Rendering is
 // pure: the same report gives the same text.
 type report struct {
-	id      string
-	line    string // as it was said; "" where nothing was
-	plan    Plan
-	results [][]Result // by step
-	took    time.Duration
-	w       when
+	id       string
+	line     string // as it was said; "" where nothing was
+	actor    string // who asked, bare
+	approved string // "approved by …", where somebody did
+	plan     Plan
+	results  [][]Result // by step
+	took     time.Duration
+	w        when
 }
 
 // line is one line of a reply; block lines stand between ``` fences (R4).

@@ -84,7 +84,7 @@ func (r report) data(text string) Answer {
 		total = total.plus(count(results))
 	}
 	return Answer{
-		ID: r.id, Text: text, Canonical: r.plan.Sentence, Status: string(grammar.OK), Plan: commandsOf(r.plan), Hash: r.plan.Hash,
+		ID: r.id, Text: text, Canonical: r.plan.Sentence, Status: string(grammar.OK), Plan: commandsOf(r.plan), Hash: r.plan.Hash, Actor: r.actor, Approved: r.approved,
 		Counts: &total, TookMS: r.took.Milliseconds(), Results: r.results, Exit: total.Exit(),
 	}
 }

@@ -47,6 +47,7 @@ type Entry struct {
 	To         string    `json:"to,omitempty"`   // the host, where one log serves several
 	Text       string    `json:"text,omitempty"` // the sentence, or what happened to the log
 	Method     string    `json:"method"`
+	Unit       string    `json:"unit,omitempty"` // the service it was about
 	ArgsDigest string    `json:"args_digest"`
 	Class      string    `json:"class"`
 	Decision   string    `json:"decision"`

@@ -65,6 +65,7 @@ type call struct {
 	req      *rpc.Request
 	actor    jid.JID
 	digest   string
+	unit     string // of the arguments, where they have one
 	class    agentapi.Class
 	perm     string
 	rule     string
@@ -168,7 +169,7 @@ func (g *guard) write(ctx context.Context, e audit.Entry, put func(context.Conte
 
 func (c *call) entry(decision string, fault error, took time.Duration) audit.Entry {
 	e := audit.Entry{
-		ID: c.ID, From: c.req.From.String(), Actor: c.actor.String(), Method: c.spec.Name, ArgsDigest: c.digest,
+		ID: c.ID, From: c.req.From.String(), Actor: c.actor.String(), Method: c.spec.Name, Unit: c.unit, ArgsDigest: c.digest,
 		Class: c.class.String(), Decision: decision, Rule: c.rule, TookMS: took.Milliseconds(), Code: rpc.FaultCode(fault),
 	}
 	if f, ok := errors.AsType[*rpc.Fault](fault); ok {
@@ -257,9 +258,13 @@ func (g *guard) admit(c *call, w work) (bound, policy.Decision, *rpc.Fault) {
 		c.rule = "its members decide"
 		return args, policy.Decision{Allow: true}, nil
 	}
+	asked := askedArgs(c.req, args)
+	if unit, ok := asked["unit"].(string); ok {
+		c.unit = short(unit, 256)
+	}
 	d := p.Decide(policy.Ask{
 		Who: c.actor, Via: c.req.From.Bare(), Method: c.spec.Name, Permission: c.perm,
-		Class: c.class.String(), Args: askedArgs(c.req, args), At: g.now(),
+		Class: c.class.String(), Args: asked, At: g.now(),
 	})
 	c.rule = d.Rule
 	if !d.Allow {

@@ -340,3 +340,43 @@ func TestLaneOrder(t *testing.T) {
 		}
 	})
 }
+
+// TestAuditTail: the host tells who asked for what, for whom the bot spoke, and of
+// which service.
+func TestAuditTail(t *testing.T) {
+	r := newRig(t, nil)
+	if err := r.asAlice("service.restart", rpc.Envelope{}, unitArgs{Unit: "app"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, r.asAlice("service.restart", rpc.Envelope{}, unitArgs{Unit: "none"}, nil), rpc.FaultNotFound, "no such unit")
+	if err := r.asAlice("rpc.ping", rpc.Envelope{}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	told := func(args map[string]any) string {
+		t.Helper()
+		var res agentapi.AuditTailResult
+		if err := r.asAlice("audit.tail", rpc.Envelope{}, args, &res); err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, e := range res.Entries {
+			if e.From != bot.String() || e.Hash == "" || e.At.IsZero() {
+				t.Errorf("%+v", e)
+			}
+			if e.Method == "service.restart" {
+				out = append(out, e.Actor+" "+e.Unit+" "+e.Decision)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	all := "alice@example.net none.service done, alice@example.net none.service allow, alice@example.net app.service done, alice@example.net app.service allow"
+	if got := told(nil); got != all {
+		t.Errorf("got %s", got)
+	}
+	if got := told(map[string]any{"actor": "alice@example.net"}); got != all {
+		t.Errorf("of alice: %s", got)
+	}
+	if got := told(map[string]any{"actor": "bob@example.net"}); got != "" {
+		t.Errorf("of bob: %s", got)
+	}
+}

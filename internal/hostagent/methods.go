@@ -153,6 +153,7 @@ func (a *Agent) methods() {
 	register(mux, g, agentapi.PresenceGet, a.monitor.presence)
 	register(mux, g, agentapi.JobList, jb.list)
 	register(mux, g, agentapi.JobGet, jb.get)
+	register(mux, g, agentapi.AuditTail, a.auditTail)
 	register(mux, g, agentapi.AgentInfo, a.agentInfo)
 	if a.cfg.LoadPolicy != nil {
 		register(mux, g, agentapi.AgentReload, a.reload)

@@ -101,7 +101,7 @@ func TestTableAnswered(t *testing.T) {
 	}
 	built := strings.Fields(`system.listMethods system.methodSignature system.methodHelp system.multicall rpc.describe rpc.check rpc.ping
 		host.info host.facts cpu.usage mem.usage disk.usage disk.largest proc.list net.listeners log.query
-		service.list service.status service.start service.stop service.restart service.reload presence.get job.list job.get agent.info`)
+		service.list service.status service.start service.stop service.restart service.reload presence.get job.list job.get agent.info audit.tail`)
 	for _, s := range agentapi.All() {
 		if s.Bot || s.Local {
 			continue
