@@ -99,6 +99,8 @@ func sayError(botAddr string, err error) error {
 		return exit(exitRefused, fmt.Errorf("%s does not listen to this account", botAddr))
 	case errors.As(err, &se) && se.Condition == stanza.ServiceUnavailable:
 		return exit(exitUnreachable, fmt.Errorf("%s is not there\nhint: is adminbot up or adminbot bot running?", botAddr))
+	case errors.As(err, &se) && se.Condition == stanza.RecipientUnavailable:
+		return exit(exitUnreachable, fmt.Errorf("%s lost its connection before it answered: what you asked for may have been done\nhint: adminbot say history", botAddr))
 	}
 	return exit(exitUnreachable, err)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -333,12 +332,7 @@ func (p *play) happen(f []string) {
 		e := xml.StartElement{Name: xml.Name{Space: space, Local: local}, Attr: attrs}
 		return []xml.Token{e, e.End()}
 	}
-	flag := func(name, text string) {
-		file := filepath.Join(host().data(arg(2)), name)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	flag := func(name, text string) { host().flag(arg(2), name, text) }
 	switch arg(0) {
 	case "hear":
 		p.hear(arg(1), arg(1))
@@ -362,9 +356,7 @@ func (p *play) happen(f []string) {
 	case "sticks":
 		flag("sticks", "")
 	case "works":
-		for _, name := range []string{"fails", "hangs", "sticks"} {
-			_ = os.Remove(filepath.Join(host().data(arg(2)), name))
-		}
+		host().works(arg(2))
 	case "late":
 		ago, err := time.ParseDuration(arg(1))
 		if err != nil {

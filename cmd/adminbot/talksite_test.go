@@ -44,6 +44,7 @@ type talkSite struct {
 	server *servertest.Server
 	ca     string // PEM file of the server's authority
 	tune   func(*bot.Config)
+	via    string // address at which the bot finds the server; "" is the server's own
 
 	bot     *botPart
 	stopBot func()
@@ -195,8 +196,12 @@ may = [%s]
 
 func (s *talkSite) startBot() {
 	s.t.Helper()
+	login := s.login("adminbot", botResource)
+	if s.via != "" {
+		login.Addr = s.via
+	}
 	part, err := newBot(botSetup{
-		login: s.login("adminbot", botResource), state: filepath.Join(s.dir, "bot"), policy: s.write("bot-policy.toml", talkBotPolicy),
+		login: login, state: filepath.Join(s.dir, "bot"), policy: s.write("bot-policy.toml", talkBotPolicy),
 		conf: config.Default().Bot, log: slog.New(slog.DiscardHandler), tune: s.tune,
 	})
 	if err != nil {
@@ -254,7 +259,8 @@ stop() { alive && kill "$(cat %[2]s.pid)"; rm -f %[2]s.pid; }
 start() { setsid sleep 100000 </dev/null >/dev/null 2>&1 & echo $! > %[2]s.pid; }
 case "$1" in
 status)
-	if [ -e sticks ]; then echo looked >> actions; echo $$ > hanging.pid; exec sleep 100000; fi
+	if [ -e sticks ]; then echo looked >> actions; echo $$ > hanging.pid; fi
+	while [ -e sticks ]; do sleep 0.1; done
 	alive && exit 0; exit 3 ;;
 restart|stop|start|reload)
 	if [ -s fails ]; then cat fails; exit 1; fi
@@ -297,6 +303,21 @@ func (h *talkHost) install() {
 		}
 		h.site.root.Cleanup(func() { h.killLeft(dir) })
 		h.act(service, "start")
+	}
+}
+
+// flag changes how a service behaves, see smallService.
+func (h *talkHost) flag(service, name, text string) {
+	h.site.t.Helper()
+	if err := os.WriteFile(filepath.Join(h.data(service), name), []byte(text), 0o600); err != nil {
+		h.site.t.Fatal(err)
+	}
+}
+
+// works ends that.
+func (h *talkHost) works(service string) {
+	for _, name := range []string{"fails", "hangs", "sticks"} {
+		_ = os.Remove(filepath.Join(h.data(service), name))
 	}
 }
 

@@ -5,9 +5,6 @@ package link_test
 import (
 	"context"
 	"encoding/xml"
-	"io"
-	"net"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,82 +15,6 @@ import (
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 )
-
-// A proxy stands between a session and its server, and breaks what goes through
-// it.
-type proxy struct {
-	addr, server string
-	closed       atomic.Bool // nobody gets through
-	swallow      atomic.Bool // what is sent does not arrive, and nobody is told
-
-	mu    sync.Mutex
-	conns []net.Conn
-	wg    sync.WaitGroup
-}
-
-func newProxy(t testing.TB, server string) *proxy {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{addr: l.Addr().String(), server: server}
-	p.wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.wg.Go(func() { p.forward(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		p.cut()
-		p.wg.Wait()
-	})
-	return p
-}
-
-func (p *proxy) forward(conn net.Conn) {
-	if p.closed.Load() {
-		conn.Close()
-		return
-	}
-	server, err := net.Dial("tcp", p.server)
-	if err != nil {
-		conn.Close()
-		return
-	}
-	p.mu.Lock()
-	p.conns = append(p.conns, conn, server)
-	p.mu.Unlock()
-	p.wg.Go(func() { p.copy(server, conn) })
-	p.copy(conn, server)
-}
-
-func (p *proxy) copy(to io.Writer, from net.Conn) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			return // neither end is told: that is what cut is for
-		}
-		if !p.swallow.Load() {
-			to.Write(buf[:n])
-		}
-	}
-}
-
-// cut ends all connections without a word to either end but a reset.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.(*net.TCPConn).SetLinger(0)
-		c.Close()
-	}
-	p.conns = nil
-}
 
 func isUp(st link.State) bool   { return st.Up }
 func isDown(st link.State) bool { return st.Err != nil }
@@ -110,9 +31,9 @@ func await(states <-chan link.State, is func(link.State) bool) link.State {
 
 // breaking cuts a host off in the middle of a conversation with the bot.
 func breaking(t *testing.T, p *servertest.Server) {
-	through := newProxy(t, p.Addr)
+	through := servertest.NewProxy(t, p.Addr)
 	cfg := config(t, p, "web01@localhost/broken", hostPassword)
-	cfg.Addr = through.addr
+	cfg.Addr = through.Addr
 	cfg.Timing.RetryMin, cfg.Timing.RetryMax = 20*time.Millisecond, 100*time.Millisecond
 	states := make(chan link.State, 1000)
 	cfg.OnState = func(st link.State) { states <- st }
@@ -152,8 +73,8 @@ func breaking(t *testing.T, p *servertest.Server) {
 	if id := <-began; id != "early" {
 		t.Fatalf("began %s", id)
 	}
-	through.closed.Store(true)
-	through.cut()
+	through.Closed.Store(true)
+	through.Cut()
 	late := hold("late")
 	if err := bot.Send(ctx, stanza.Message{ID: "m1", To: to, Type: stanza.NormalMessage}.Wrap(element.New("", "body").TokenReader())); err != nil {
 		t.Fatal(err)
@@ -163,7 +84,7 @@ func breaking(t *testing.T, p *servertest.Server) {
 	}
 	await(states, isDown)
 	close(gate) // the answer is ready while there is no connection
-	through.closed.Store(false)
+	through.Closed.Store(false)
 	if st := await(states, isUp); !st.Resumed {
 		t.Errorf("after a cut: %+v", st)
 	}
@@ -184,9 +105,9 @@ func breaking(t *testing.T, p *servertest.Server) {
 // halfOpen: what is sent to a peer behind a router that has forgotten the
 // connection vanishes; the session notices by itself.
 func halfOpen(t *testing.T, p *servertest.Server) {
-	through := newProxy(t, p.Addr)
+	through := servertest.NewProxy(t, p.Addr)
 	cfg := config(t, p, "web01@localhost/halfopen", hostPassword)
-	cfg.Addr = through.addr
+	cfg.Addr = through.Addr
 	cfg.Timing.RetryMin, cfg.Timing.RetryMax = 20*time.Millisecond, 100*time.Millisecond
 	cfg.Timing.Idle, cfg.Timing.Pong = 300*time.Millisecond, 500*time.Millisecond
 	states := make(chan link.State, 1000)
@@ -197,9 +118,9 @@ func halfOpen(t *testing.T, p *servertest.Server) {
 	if err := host.Barrier(within(t, 10*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	through.swallow.Store(true)
+	through.Swallow.Store(true)
 	await(states, isDown)
-	through.swallow.Store(false)
+	through.Swallow.Store(false)
 	if st := await(states, isUp); !st.Resumed {
 		t.Errorf("afterwards: %+v", st)
 	}

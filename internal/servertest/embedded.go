@@ -57,6 +57,7 @@ func StartEmbedded(t testing.TB, o Options) *Server {
 	if o.Limits == Unlimited {
 		e.cfg.Limits = xmppd.Limits{Sessions: 1 << 20, Unauthed: 1 << 20, UnauthedShare: 1 << 20}
 	}
+	e.cfg.Limits.Hibernate, e.cfg.Limits.HibernateHost = o.Resume, o.Resume
 	if err := e.add(t, withRoles(o.Accounts)); err != nil {
 		t.Fatal(err)
 	}
