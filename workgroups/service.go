@@ -112,6 +112,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.sender.restart(m)
 	wg.Go(func() { s.sender.run(ctx) })
 	wg.Go(func() { s.status.run(ctx) })
+	wg.Go(func() { s.audit(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

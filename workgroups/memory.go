@@ -1,37 +1,32 @@
-package storetest
+package workgroups
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
-
-	"adminbot/workgroups"
 )
 
-// Memory is a [workgroups.Store] that lasts as long as the process. Its zero
-// value is empty. Its methods are safe for concurrent use.
+// Memory is a [Store] that lasts as long as the process: for tests, and to try
+// things out. Its zero value is empty. Its methods are safe for concurrent use.
 type Memory struct {
-	Fail func([]workgroups.Change) error // asked before each commit; may be nil
+	Fail func([]Change) error // asked before each commit; may be nil
 
 	mu       sync.Mutex
-	alerts   map[int64]workgroups.Alert
-	entries  map[int64][]workgroups.Entry
-	offers   map[offerKey]workgroups.Offer
-	sessions map[sessionKey]workgroups.Session
-	messages map[int64]workgroups.Message
+	alerts   map[int64]Alert
+	entries  map[int64][]Entry
+	offers   map[int64]map[string]Offer // by alert and agent
+	sessions map[sessionKey]Session
+	messages map[int64]Message
 	lastSent int64
-}
-
-type offerKey struct {
-	alert int64
-	agent string
 }
 
 type sessionKey struct{ workgroup, jid string }
 
 // Commit makes all changes.
-func (m *Memory) Commit(_ context.Context, changes []workgroups.Change) error {
+func (m *Memory) Commit(_ context.Context, changes []Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.Fail != nil {
@@ -39,33 +34,39 @@ func (m *Memory) Commit(_ context.Context, changes []workgroups.Change) error {
 			return err
 		}
 	}
+	for _, c := range changes {
+		if c, ok := c.(AddEntry); ok && int64(len(m.entries[c.Entry.Alert])) >= c.Entry.Seq {
+			return fmt.Errorf("workgroups: entry %d of alert %d is there", c.Entry.Seq, c.Entry.Alert)
+		}
+	}
 	if m.alerts == nil {
-		m.alerts, m.entries = map[int64]workgroups.Alert{}, map[int64][]workgroups.Entry{}
-		m.offers, m.sessions = map[offerKey]workgroups.Offer{}, map[sessionKey]workgroups.Session{}
-		m.messages = map[int64]workgroups.Message{}
+		m.alerts, m.entries = map[int64]Alert{}, map[int64][]Entry{}
+		m.offers, m.sessions = map[int64]map[string]Offer{}, map[sessionKey]Session{}
+		m.messages = map[int64]Message{}
 	}
 	for _, c := range changes {
 		switch c := c.(type) {
-		case workgroups.PutAlert:
+		case PutAlert:
 			m.alerts[c.Alert.ID] = c.Alert
-		case workgroups.PutOffer:
-			m.offers[offerKey{c.Offer.Alert, c.Offer.Agent}] = c.Offer
-		case workgroups.DropOffer:
-			for k := range m.offers {
-				if k.alert == c.Alert && (c.Agent == "" || k.agent == c.Agent) {
-					delete(m.offers, k)
-				}
+		case PutOffer:
+			if m.offers[c.Offer.Alert] == nil {
+				m.offers[c.Offer.Alert] = map[string]Offer{}
 			}
-		case workgroups.PutSession:
+			m.offers[c.Offer.Alert][c.Offer.Agent] = c.Offer
+		case DropOffer:
+			if delete(m.offers[c.Alert], c.Agent); c.Agent == "" {
+				delete(m.offers, c.Alert)
+			}
+		case PutSession:
 			m.sessions[sessionKey{c.Session.Workgroup, c.Session.JID.String()}] = c.Session
-		case workgroups.DropSession:
+		case DropSession:
 			delete(m.sessions, sessionKey{c.Workgroup, c.JID.String()})
-		case workgroups.PutMessage:
+		case PutMessage:
 			m.messages[c.Message.ID] = c.Message
 			m.lastSent = max(m.lastSent, c.Message.ID)
-		case workgroups.DropMessage:
+		case DropMessage:
 			delete(m.messages, c.ID)
-		case workgroups.AddEntry:
+		case AddEntry:
 			m.entries[c.Entry.Alert] = append(m.entries[c.Entry.Alert], c.Entry)
 		}
 	}
@@ -73,11 +74,11 @@ func (m *Memory) Commit(_ context.Context, changes []workgroups.Change) error {
 }
 
 // Load returns everything that is not over.
-func (m *Memory) Load(context.Context) (workgroups.Image, error) {
+func (m *Memory) Load(context.Context) (Image, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	img := workgroups.Image{LastSent: m.lastSent}
-	last := map[[3]string]workgroups.Alert{}
+	img := Image{LastSent: m.lastSent}
+	last := map[[3]string]Alert{}
 	for _, a := range m.alerts {
 		img.LastID = max(img.LastID, a.ID)
 		if !a.State.Ended() {
@@ -92,8 +93,8 @@ func (m *Memory) Load(context.Context) (workgroups.Image, error) {
 	for _, a := range last {
 		img.Recent = append(img.Recent, a)
 	}
-	for _, o := range m.offers {
-		img.Offers = append(img.Offers, o)
+	for _, of := range m.offers {
+		img.Offers = slices.AppendSeq(img.Offers, maps.Values(of))
 	}
 	for _, s := range m.sessions {
 		img.Presence = append(img.Presence, s)
@@ -107,49 +108,49 @@ func (m *Memory) Load(context.Context) (workgroups.Image, error) {
 
 // sortImage puts the rows of an image into the order of their keys; those of
 // Recent into the order in which they ended.
-func sortImage(img *workgroups.Image) {
-	byID := func(a, b workgroups.Alert) int { return int(a.ID - b.ID) }
+func sortImage(img *Image) {
+	byID := func(a, b Alert) int { return int(a.ID - b.ID) }
 	slices.SortFunc(img.Alerts, byID)
-	slices.SortFunc(img.Recent, func(a, b workgroups.Alert) int {
+	slices.SortFunc(img.Recent, func(a, b Alert) int {
 		if d := a.Ended.Compare(b.Ended); d != 0 {
 			return d
 		}
 		return byID(a, b)
 	})
-	slices.SortFunc(img.Offers, func(a, b workgroups.Offer) int {
+	slices.SortFunc(img.Offers, func(a, b Offer) int {
 		if a.Alert != b.Alert {
 			return int(a.Alert - b.Alert)
 		}
 		return strings.Compare(a.Agent, b.Agent)
 	})
-	slices.SortFunc(img.Presence, func(a, b workgroups.Session) int {
+	slices.SortFunc(img.Presence, func(a, b Session) int {
 		return strings.Compare(a.Workgroup+" "+a.JID.String(), b.Workgroup+" "+b.JID.String())
 	})
-	slices.SortFunc(img.Messages, func(a, b workgroups.Message) int { return int(a.ID - b.ID) })
+	slices.SortFunc(img.Messages, func(a, b Message) int { return int(a.ID - b.ID) })
 }
 
 // Alert returns one alert and its timeline.
-func (m *Memory) Alert(_ context.Context, id int64) (workgroups.Alert, []workgroups.Entry, error) {
+func (m *Memory) Alert(_ context.Context, id int64) (Alert, []Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a, ok := m.alerts[id]
 	if !ok {
-		return a, nil, workgroups.ErrNotFound
+		return a, nil, ErrNotFound
 	}
 	return a, slices.Clone(m.entries[id]), nil
 }
 
 // Ended returns alerts that have ended, the latest first.
-func (m *Memory) Ended(_ context.Context, workgroup string, limit int) ([]workgroups.Alert, error) {
+func (m *Memory) Ended(_ context.Context, workgroup string, limit int) ([]Alert, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var all []workgroups.Alert
+	var all []Alert
 	for _, a := range m.alerts {
 		if a.State.Ended() && (workgroup == "" || a.Workgroup == workgroup) {
 			all = append(all, a)
 		}
 	}
-	slices.SortFunc(all, func(a, b workgroups.Alert) int {
+	slices.SortFunc(all, func(a, b Alert) int {
 		if d := b.Ended.Compare(a.Ended); d != 0 {
 			return d
 		}
