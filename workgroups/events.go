@@ -43,6 +43,9 @@ func (m *machine) report(r Report, now time.Time) (Receipt, error) {
 	case a != nil && !r.Starts.IsZero() && r.Starts.Before(a.Starts):
 		return Receipt{*a, Ignored}, nil // of an episode before
 	case a != nil && r.Resolved:
+		if a.State == Assigned {
+			m.sendAbout(MessageNote, a, a.Owner, fmt.Sprintf("Alert %d is over, says %s: %s", a.ID, a.Source, a.Summary), now)
+		}
 		m.end(a, Resolved, "", "", now)
 		return Receipt{*a, Over}, nil
 	case a != nil:
@@ -386,7 +389,7 @@ func (m *machine) resolve(id int64, who jid.JID, reason string, now time.Time) (
 }
 
 func resolvedNote(a *Alert, by jid.JID, reason string) string {
-	text := fmt.Sprintf("%d was resolved by %s", a.ID, by)
+	text := fmt.Sprintf("Alert %d was resolved by %s", a.ID, by)
 	if reason != "" {
 		text += ": " + reason
 	}

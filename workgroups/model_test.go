@@ -28,7 +28,7 @@ type world struct {
 	now    time.Time
 	log    []string // what has happened lately
 
-	agents []jid.JID // full addresses
+	agents []jid.JID                 // full addresses
 	held   map[string]map[int64]bool // by bare address: alerts that somebody believes to be offered
 	grants map[int64]int64           // alert: highest fencing number seen
 	owners map[int64]string          // alert and number: who was told that it is theirs
@@ -393,6 +393,10 @@ func (w *world) told(msg outgoing) {
 	case MessageOffer:
 		w.did("  offer %d to %s", msg.Alert, msg.To)
 		held[msg.Alert] = true
+		g := w.m.groups[msg.Workgroup]
+		if a := g.agents[bare]; len(a.owned)+len(a.open) > a.limit(a.session(msg.To)) {
+			w.fail("%s has %d and is offered %d: more than %d (I13)", bare, len(a.owned), len(a.open), a.limit(a.session(msg.To)))
+		}
 	case MessageRevoke:
 		w.did("  revoke %d to %s: %s", msg.Alert, msg.To, msg.Text)
 		delete(held, msg.Alert)
