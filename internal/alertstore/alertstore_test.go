@@ -1,0 +1,58 @@
+package alertstore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"adminbot/internal/alertstore"
+	"adminbot/internal/sqlitefile"
+	"adminbot/internal/store"
+	"adminbot/workgroups"
+	"adminbot/workgroups/storetest"
+)
+
+func TestStore(t *testing.T) {
+	dirs := map[string]string{}
+	storetest.Test(t, func(t testing.TB) (workgroups.Store, func()) {
+		if dirs[t.Name()] == "" {
+			dirs[t.Name()] = t.TempDir()
+		}
+		s, err := alertstore.Open(context.Background(), filepath.Join(dirs[t.Name()], "alerts.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestForeign: the file of another kind, and one that is no database, are refused
+// by name and left alone.
+func TestForeign(t *testing.T) {
+	dir := t.TempDir()
+	accounts := filepath.Join(dir, "accounts.db")
+	other, err := store.Open(t.Context(), accounts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	text := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(text, []byte("years of work"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{accounts, text} {
+		before, _ := os.ReadFile(path)
+		if _, err := alertstore.Open(t.Context(), path); !errors.Is(err, sqlitefile.ErrForeign) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if after, _ := os.ReadFile(path); string(after) != string(before) {
+			t.Errorf("%s has changed", path)
+		}
+	}
+}
