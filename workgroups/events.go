@@ -335,6 +335,29 @@ func (m *machine) reject(id int64, who jid.JID, reason string, now time.Time) (A
 	return *a, nil
 }
 
+// transfer has the owner of an alert give it to another, who is offered it before
+// anybody else.
+func (m *machine) transfer(id int64, from, to jid.JID, reason string, now time.Time) (Alert, error) {
+	a, err := m.live(id)
+	if err != nil {
+		return Alert{ID: id}, err
+	}
+	g := m.groups[a.Workgroup]
+	next := g.member(to)
+	switch {
+	case a.State != Assigned || !a.Owner.Bare().Equal(from.Bare()):
+		return *a, ErrNotOffered
+	case next == nil || next.best() == nil || next.bare == from.Bare().String():
+		return *a, fmt.Errorf("%w %s, or not there: %s", ErrNotMember, g.Name, to.Bare())
+	}
+	m.release(a, Rejected, now)
+	m.note(a, now, "transferred", from.Bare().String(), strings.TrimSpace("to "+next.bare+" "+reason))
+	o := &Offer{Alert: id, Agent: next.bare, To: next.best().JID, Made: now, Expires: now.Add(g.Timeout)}
+	m.hold(a, next, o, now)
+	m.sendAbout(MessageOffer, a, o.To, "", now)
+	return *a, nil
+}
+
 // release puts an alert back into the queue; its owner is not asked first again.
 func (m *machine) release(a *Alert, end OfferEnd, now time.Time) {
 	g := m.groups[a.Workgroup]

@@ -19,8 +19,9 @@ type Workgroup struct {
 	Name        string // local part of its address: "alerts"
 	Title       string // for people; empty: the name
 	Description string
-	Members     []Member // who may serve it
-	Domains     []string // whose accounts may all serve it
+	Members     []Member    // who may serve it
+	Domains     []string    // whose accounts may all serve it
+	Form        []FormField // what people who queue have to say
 
 	Timeout  time.Duration // of an offer; 0: one minute
 	Parallel int           // agents asked at once for one alert; 0: one

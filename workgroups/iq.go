@@ -19,6 +19,7 @@ var (
 	notFound      = stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound}
 	notAuthorized = stanza.Error{Type: stanza.Auth, Condition: stanza.NotAuthorized}
 	notSupported  = stanza.Error{Type: stanza.Cancel, Condition: stanza.FeatureNotImplemented}
+	notAcceptable = stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable}
 	badRequest    = stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest}
 	conflict      = stanza.Error{Type: stanza.Cancel, Condition: stanza.Conflict}
 	tryLater      = stanza.Error{Type: stanza.Wait, Condition: stanza.ServiceUnavailable}
@@ -55,11 +56,11 @@ func protocolError(err error) error {
 		return se
 	case errors.As(err, &wrong):
 		return stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable, Text: map[string]string{"": wrong.Text}}
-	case errors.Is(err, ErrQueued):
+	case errors.Is(err, ErrQueued), errors.Is(err, ErrTaken):
 		return conflict
-	case errors.Is(err, ErrNotQueued), errors.Is(err, ErrNoWorkgroup), errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotQueued), errors.Is(err, ErrNoWorkgroup), errors.Is(err, ErrNotFound), errors.Is(err, ErrOver):
 		return notFound
-	case errors.Is(err, ErrNotMember):
+	case errors.Is(err, ErrNotMember), errors.Is(err, ErrNotOffered):
 		return notAuthorized
 	}
 	return tryLater
@@ -142,7 +143,7 @@ func (s *Service) askWorkgroup(ctx context.Context, iq stanza.IQ, e *element.Ele
 		return disco.ItemsElement("", nil), nil
 	case NS + " join-queue":
 		if !set {
-			return nil, notSupported // no data is required, so there is no form
+			return element.New(NS, "join-queue").Add(g.form()), nil
 		}
 		return nil, s.joinQueue(ctx, g, iq.From, e)
 	case NS + " depart-queue":
@@ -158,6 +159,16 @@ func (s *Service) askWorkgroup(ctx context.Context, iq stanza.IQ, e *element.Ele
 		return nil, s.answerOffer(ctx, g, iq.From, e, true)
 	case NS + " offer-reject":
 		return nil, s.answerOffer(ctx, g, iq.From, e, false)
+	case NS + " transfer":
+		if !set || !g.admits(iq.From) {
+			return nil, notAuthorized
+		}
+		return nil, s.transfer(ctx, g, iq.From, e)
+	case NS + " invite": // into the alert's room, which there is not
+		return nil, notSupported
+	}
+	if e.Name.Space == NSJive {
+		return s.askFastpath(ctx, g, iq, e)
 	}
 	return nil, stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}
 }
@@ -174,6 +185,9 @@ func (s *Service) workgroupInfo(g *Workgroup) disco.Info {
 // joinQueue puts a person into the queue (XEP-0142#proto-user-join).
 func (s *Service) joinQueue(ctx context.Context, g *Workgroup, from jid.JID, e *element.Element) error {
 	j := parseJoin(e)
+	if !g.acceptable(j) {
+		return notAcceptable
+	}
 	r := Report{Workgroup: g.Name, Source: from.Bare().String(), User: from, Notify: j.Notify, Labels: map[string]string{}}
 	for _, f := range j.Fields {
 		if f.name == "question" || r.Summary == "" && f.name == "summary" {

@@ -168,6 +168,8 @@ func happen(t *testing.T, m *machine, words []string, now time.Time) string {
 		_, err = m.take(id, somebody(words[2]), now)
 	case "reject":
 		_, err = m.reject(id, somebody(words[2]), "", now)
+	case "transfer":
+		_, err = m.transfer(id, somebody(words[2]), somebody(words[3]), "", now)
 	case "resolve":
 		_, err = m.resolve(id, somebody(words[2]), "", now)
 	case "join":

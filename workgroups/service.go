@@ -283,6 +283,17 @@ func (s *Service) Pass(ctx context.Context, id int64, who jid.JID, reason string
 	return a, err
 }
 
+// Transfer gives an alert that from owns to another member who is there: it is
+// offered to them first. The error wraps [ErrNotFound], [ErrOver], [ErrNotOffered]
+// if from does not own it, or [ErrNotMember] if to is no member or not there.
+func (s *Service) Transfer(ctx context.Context, id int64, from, to jid.JID, reason string) (a Alert, err error) {
+	err = s.do(ctx, func(m *machine, now time.Time) (err error) {
+		a, err = m.transfer(id, from, to, clean(reason), now)
+		return err
+	})
+	return a, err
+}
+
 // Resolve ends an alert by somebody's word. Whether who may do that is for the
 // caller to know.
 func (s *Service) Resolve(ctx context.Context, id int64, who jid.JID, reason string) (a Alert, err error) {

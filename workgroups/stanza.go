@@ -177,12 +177,15 @@ func flatten(e *element.Element) []metadatum {
 
 // queueStatus tells a person their place (XEP-0142#proto-user-status).
 type queueStatus struct {
-	Position int // from 0: being offered now
-	Time     time.Duration
+	Position  int // from 0: being offered now
+	Time      time.Duration
+	ID        string // of the session, for clients of the Fastpath family
+	Workgroup jid.JID
 }
 
 func (s queueStatus) element() *element.Element {
-	return element.New(NS, "queue-status").AddText("position", strconv.Itoa(s.Position)).AddText("time", seconds(s.Time))
+	return element.New(NS, "queue-status").AddText("position", strconv.Itoa(s.Position)).AddText("time", seconds(s.Time)).
+		Add(sessionElement(s.ID, s.Workgroup, 0))
 }
 
 // notifyAgents tells agents about the agents (XEP-0142#proto-agent-workgroupstatus).

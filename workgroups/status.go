@@ -24,11 +24,11 @@ type status struct {
 	mu   sync.Mutex
 	told map[string]struct{} // workgroups to tell about
 
-	places map[string]queueStatus // of the goroutine: what people were told last
+	places map[string]int // of the goroutine: what people were told last
 }
 
 func newStatus(s *Service) status {
-	return status{s: s, signal: make(chan struct{}, 1), told: map[string]struct{}{}, places: map[string]queueStatus{}}
+	return status{s: s, signal: make(chan struct{}, 1), told: map[string]struct{}{}, places: map[string]int{}}
 }
 
 func (st *status) changed(names map[string]struct{}) {
@@ -82,10 +82,10 @@ func (st *status) tell(ctx context.Context, name string) {
 	}
 	for _, p := range v.users {
 		who := name + " " + p.user.String()
-		if last, ok := st.places[who]; ok && last == p.status {
+		if last, ok := st.places[who]; ok && last == p.status.Position {
 			continue
 		}
-		st.places[who] = p.status
+		st.places[who] = p.status.Position
 		if len(st.places) > maxRecent {
 			clear(st.places)
 		}

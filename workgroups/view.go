@@ -95,10 +95,11 @@ func (m *machine) view(g *group) view {
 
 // place is where an alert is in the queue: 0 while it is offered to somebody.
 func (g *group) place(a *Alert) queueStatus {
+	st := queueStatus{Position: g.position(a) + 1, Time: g.wait, ID: a.Session(), Workgroup: g.addr}
 	if a.State == Offered {
-		return queueStatus{Position: 0, Time: g.wait}
+		st.Position = 0
 	}
-	return queueStatus{Position: g.position(a) + 1, Time: g.wait}
+	return st
 }
 
 // place is that of a person who queues.
