@@ -29,6 +29,8 @@ type running struct {
 	service *workgroups.Service
 	addr    string // of the workgroup alerts
 	stop    func()
+
+	requests int // made, for their ids
 }
 
 var people = []servertest.Account{
