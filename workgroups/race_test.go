@@ -1,0 +1,5 @@
+//go:build race
+
+package workgroups
+
+func init() { raceDetector = true }
