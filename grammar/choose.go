@@ -112,7 +112,7 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 			}
 		}
 		for _, m := range la.matches[i] {
-			if i+m.len <= to && lx.uses(m.n, v, ing) {
+			if i+m.len <= to && lx.uses(m.n, v, ing) && !lx.objectOnly(la, v, i, m) {
 				any, reach[i+m.len] = true, true
 			}
 		}
@@ -121,6 +121,30 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 		}
 	}
 	return reach[to]
+}
+
+// objectOnly reports whether a phrase can only be the service that an order is
+// about, which the verb does not take: right behind a word of some verb, and no
+// noun follows it ("reload nginx hosts" is about hosts).
+func (lx *Lexicon) objectOnly(la *lattice, v, i int, m match) bool {
+	vb := &lx.verbs[v]
+	if !vb.Write || vb.kinds[KindUnit] || vb.open >= 0 || i == 0 || len(m.n.closed)+len(m.n.atoms)+len(m.n.terms) > 0 {
+		return false
+	}
+	for _, n := range m.n.names {
+		if n.kind != KindUnit {
+			return false
+		}
+	}
+	if next := i + m.len; next < len(la.words) && lx.root.kids[la.words[next].text].is("noun") {
+		return false
+	}
+	for _, before := range la.matches[i-1] {
+		if before.len == 1 {
+			return len(before.n.closed) == 0 && len(before.n.terms) > 0
+		}
+	}
+	return false
 }
 
 // uses reports whether the verb has a use for a phrase.

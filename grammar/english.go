@@ -3,6 +3,7 @@ package grammar
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -87,12 +88,15 @@ func phraseWords(p string) []string {
 	return out
 }
 
-// plainWords reports whether words are nothing but letters and digits, which
-// scanning would leave as they are: most of a vocabulary.
+// plainWords reports whether scanning would leave words as they are: most of a
+// vocabulary.
 func plainWords(words []string) bool {
 	for _, w := range words {
+		if w == "..." || slices.Contains(clitics, w) {
+			continue
+		}
 		for i := range len(w) {
-			if !isLetter(w[i]) && !isDigit(rune(w[i])) {
+			if c := w[i]; !isLetter(c) && !isDigit(rune(c)) && c != '{' && c != '}' && !(c == '-' && i+1 < len(w)) {
 				return false
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -29,9 +30,15 @@ func testVerbs(t testing.TB) []Verb {
 	return v.Verbs
 }
 
-// lexiconOf compiles the test vocabulary for an inventory file.
+// lexicons are those that lexiconOf has compiled, by inventory file.
+var lexicons sync.Map
+
+// lexiconOf compiles the test vocabulary for an inventory file, once.
 func lexiconOf(t testing.TB, inventory string) *Lexicon {
 	t.Helper()
+	if lx, ok := lexicons.Load(inventory); ok {
+		return lx.(*Lexicon)
+	}
 	b, err := os.ReadFile(inventory)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +51,7 @@ func lexiconOf(t testing.TB, inventory string) *Lexicon {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lexicons.Store(inventory, lx)
 	return lx
 }
 

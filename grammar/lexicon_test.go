@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,6 +188,43 @@ func TestNormalise(t *testing.T) {
 		if string(k.runes) != c.want || k.odd != c.odd {
 			t.Errorf("%q: %q %v, want %q %v", c.in, string(k.runes), k.odd, c.want, c.odd)
 		}
+	}
+}
+
+// TestPlainWords: what a vocabulary cuts at blanks only is what scanning cuts.
+func TestPlainWords(t *testing.T) {
+	plain := 0
+	check := func(phrase string) {
+		words := strings.Fields(phrase)
+		if !plainWords(words) {
+			return
+		}
+		plain++
+		var scanned []string
+		for _, w := range scan(normalise(phrase)) {
+			scanned = append(scanned, w.text)
+		}
+		if !slices.Equal(words, scanned) {
+			t.Errorf("%q is scanned as %q", phrase, scanned)
+		}
+	}
+	for _, v := range testVerbs(t) {
+		for _, entry := range v.Words {
+			text, _, _ := strings.Cut(entry, "|")
+			phrases, err := phraseList(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range phrases {
+				check(p)
+			}
+		}
+	}
+	if err := readClasses("english.txt", englishText, func(p string, c closed) { check(p) }); err != nil {
+		t.Fatal(err)
+	}
+	if plain < 5000 {
+		t.Errorf("only %d plain phrases", plain)
 	}
 }
 

@@ -223,7 +223,7 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 		add(rest, rest, from)
 		return out
 	}
-	for _, tail := range []string{"'s", "'re", "'d", "'ll", "'ve", "'m"} {
+	for _, tail := range clitics {
 		if base, ok := strings.CutSuffix(low, tail); ok && base != "" {
 			add(base, raw[:len(raw)-len(tail)], from)
 			add(tail, tail, from+len([]rune(base)))
@@ -233,6 +233,9 @@ func contraction(out []word, rs []rune, cols []int, from, to int) []word {
 	add(low, raw, from)
 	return out
 }
+
+// clitics are the ends of contractions that stand as words of their own.
+var clitics = []string{"'s", "'re", "'d", "'ll", "'ve", "'m"}
 
 // bareContractions are contractions typed without their apostrophe.
 var bareContractions = map[string]string{
@@ -255,7 +258,7 @@ func smiley(rs []rune) int {
 
 // tail is the length of a contraction's second half that stands by itself: 's.
 func tail(rs []rune, i int) int {
-	for _, t := range []string{"'s", "'re", "'d", "'ll", "'ve", "'m"} {
+	for _, t := range clitics {
 		n := len(t)
 		if i+n <= len(rs) && strings.EqualFold(string(rs[i:i+n]), t) && (i+n == len(rs) || !unicode.IsLetter(rs[i+n])) && closing(rs, i) < 0 {
 			return n

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -62,18 +63,15 @@ func (lx *Lexicon) eval(n *selNode) (set []int32, unknown string) {
 	case selNot:
 		kid, unknown := lx.eval(n.kids[0])
 		return subtract(lx.all, kid), unknown
-	case selAnd, selOr:
+	case selAnd:
+		return lx.evalAnd(n.kids)
+	case selOr:
 		for i, k := range n.kids {
 			kid, u := lx.eval(k)
-			if u != "" && unknown == "" {
-				unknown = u
-			}
-			switch {
-			case i == 0:
+			unknown = cmp.Or(unknown, u)
+			if i == 0 {
 				set = kid
-			case n.op == selAnd:
-				set = intersect(set, kid)
-			default:
+			} else {
 				set = union(set, kid)
 			}
 		}
@@ -81,8 +79,49 @@ func (lx *Lexicon) eval(n *selNode) (set []int32, unknown string) {
 	return set, unknown
 }
 
+// evalAnd resolves what all of some selections have in common, the smallest
+// set first.
+func (lx *Lexicon) evalAnd(kids []*selNode) (set []int32, unknown string) {
+	in, out := make([][]int32, 0, len(kids)), make([][]int32, 0, 1)
+	for _, k := range kids {
+		to := &in
+		if k.op == selNot {
+			k, to = k.kids[0], &out
+		}
+		kid, u := lx.eval(k)
+		unknown = cmp.Or(unknown, u)
+		*to = append(*to, kid)
+	}
+	slices.SortStableFunc(in, func(a, b []int32) int { return len(a) - len(b) })
+	set = lx.all
+	for i, s := range in {
+		if i == 0 {
+			set = s
+		} else {
+			set = intersect(set, s)
+		}
+	}
+	for _, s := range out {
+		set = subtract(set, s)
+	}
+	return set, unknown
+}
+
 func intersect(a, b []int32) []int32 {
-	out := make([]int32, 0, min(len(a), len(b)))
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	out := make([]int32, 0, len(a))
+	if len(b) > 8*len(a) { // a few hosts of many: look each one up
+		for _, v := range a {
+			i, found := slices.BinarySearch(b, v)
+			if found {
+				out = append(out, v)
+			}
+			b = b[i:]
+		}
+		return out
+	}
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		switch {
 		case a[i] < b[j]:

@@ -265,8 +265,8 @@ type sortSuper struct {
 
 // A target is a set of hosts: on the prod web servers, web01 and db01 except ...
 type target struct {
-	Prep   *ref      `parser:"( @( 'on' | 'in' | 'at' | 'for' | 'of' | 'from' | 'across' | 'to' | 'into' | 'with' | 'against' )"`
-	Second *ref      `parser:"  @( 'on' | 'in' | 'at' | 'for' )? )?"`
+	Prep   *place    `parser:"( @@"`
+	Second *placeToo `parser:"  @@? )?"`
 	First  *hostTerm `parser:"( @@"`
 	Rest   []*joined `parser:"  @@*"`
 	But    []*except `parser:"  @@*"`
@@ -274,8 +274,8 @@ type target struct {
 }
 
 type joined struct {
-	Join []ref     `parser:"@( ( ',' | 'and' | 'or' )+ )"`
-	Prep *ref      `parser:"@( 'on' | 'in' | 'for' | 'from' | 'of' )?"`
+	Join *joins    `parser:"@@"`
+	Prep *placeToo `parser:"@@?"`
 	Term *hostTerm `parser:"@@"`
 }
 
@@ -287,7 +287,7 @@ type except struct {
 
 // A hostTerm is one member of a target.
 type hostTerm struct {
-	Lead   []ref     `parser:"@( ( 'all' | 'the' | 'a' | 'of' | 'only' | 'every' )* )"`
+	Lead   *leads    `parser:"@@?"`
 	Range  *hostSpan `parser:"( @@"`
 	Bits   []ref     `parser:"| @( Atom+ 'the'? Noun? )"`
 	Noun   *ref      `parser:"| @Noun"`
@@ -309,14 +309,17 @@ type served struct {
 
 // A narrow restricts a set further: in nyc, that are down, running nginx.
 type narrow struct {
-	Lead []ref `parser:"(  @( ( 'rel' | 'in' | 'with' | 'at' | 'are' | 'is' | 'from' | 'of' | 'on' | 'have' | 'has' | 'the' )+ )"`
-	Not  *ref  `parser:"   ( @'not' ( 'in' | 'at' | 'on' | 'from' )? )?"`
-	Bits []ref `parser:"   @( Atom+ ) Noun?"`
-	Non  *ref  `parser:"|  @'not' ( 'in' | 'at' | 'on' | 'from' )"`
-	Out  []ref `parser:"   @( Atom+ )"`
-	No   *ref  `parser:"|  ( 'rel' | 'do' | 'does' | 'have' | 'has' | 'are' | 'is' )* @( 'not' | Except ) ( 'rel' | 'have' | 'has' | 'use' )*"`
-	Lack []ref `parser:"   @( Name+ )"`
-	With []ref `parser:"|  ( 'rel' | 'with' | 'have' | 'has' | 'do' | 'use' | 'the' )+ @( Name+ ) )"`
+	Lead *relates `parser:"(  @@"`
+	Not  *ref     `parser:"   ( @'not' ( 'in' | 'at' | 'on' | 'from' )? )?"`
+	Bits []ref    `parser:"   @( Atom+ ) Noun?"`
+	Non  *ref     `parser:"|  @'not' ( 'in' | 'at' | 'on' | 'from' )"`
+	Out  []ref    `parser:"   @( Atom+ )"`
+	Does *denies  `parser:"|  @@?"`
+	No   *ref     `parser:"   @( 'not' | Except )"`
+	Has  *lacks   `parser:"   @@?"`
+	Lack []ref    `parser:"   @( Name+ )"`
+	Owns *owns    `parser:"|  @@"`
+	With []ref    `parser:"   @( Name+ ) )"`
 }
 
 // A names is one or several things of one kind.
@@ -326,6 +329,6 @@ type names struct {
 }
 
 type nameMore struct {
-	Join []ref `parser:"@( ( ',' | 'and' | 'or' )+ ) 'the'?"`
-	Name *ref  `parser:"@( Name | Path | Addr | Domain | Ident | Quoted )"`
+	Join *joins `parser:"@@ 'the'?"`
+	Name *ref   `parser:"@( Name | Path | Addr | Domain | Ident | Quoted )"`
 }

@@ -35,13 +35,11 @@ func (b *binding) target(t *target) bool {
 			if !ok || s.IsZero() {
 				return false
 			}
-			for i := range j.Join {
-				if b.tok(&j.Join[i]).value == "or" {
-					if len(b.orOn) == 0 {
-						b.orOn = append(b.orOn, sel)
-					}
-					b.orOn = append(b.orOn, s)
+			if j.Join.or() {
+				if len(b.orOn) == 0 {
+					b.orOn = append(b.orOn, sel)
 				}
+				b.orOn = append(b.orOn, s)
 			}
 			sel = sel.Or(s)
 		}
@@ -148,10 +146,12 @@ func (b *binding) exception(e *except) (Selector, bool) {
 // noun: "hosts", "the servers".
 func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 	all, only := false, false
-	for i := range h.Lead {
-		t := b.tok(&h.Lead[i])
-		all = all || t.is("all") || t.is("every")
-		only = only || t.is("only")
+	if h.Lead != nil {
+		for i := range h.Lead.words {
+			t := b.tok(&h.Lead.words[i])
+			all = all || t.is("all") || t.is("every")
+			only = only || t.is("only")
+		}
 	}
 	var sel Selector
 	switch {

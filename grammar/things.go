@@ -11,9 +11,7 @@ func (b *binding) things(n *names, from, to int) {
 	at := []int{n.First.Pos.Offset}
 	or := false
 	for _, m := range n.Rest {
-		for i := range m.Join {
-			or = or || b.tok(&m.Join[i]).value == "or"
-		}
+		or = or || m.Join.or()
 		items = append(items, b.tok(m.Name))
 		at = append(at, m.Name.Pos.Offset)
 	}
