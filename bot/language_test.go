@@ -1,8 +1,11 @@
 package bot
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +84,46 @@ func TestLanguagePage(t *testing.T) {
 	}
 }
 
+// TestLanguageInventory: the inventory of the page is one, with all that one may
+// hold, and is read as the page says.
+func TestLanguageInventory(t *testing.T) {
+	page, err := os.ReadFile("../docs/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```json\n")
+	text, _, _ = strings.Cut(text, "```")
+	var inv grammar.Inventory
+	if err := json.Unmarshal([]byte(text), &inv); err != nil {
+		t.Fatal(err)
+	}
+	all, err := json.Marshal(&inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written, held map[string]any
+	if err := errors.Join(json.Unmarshal([]byte(text), &written), json.Unmarshal(all, &held)); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(held, written); d != "" {
+		t.Error(d)
+	}
+	for i := range reflect.ValueOf(inv).NumField() {
+		if reflect.ValueOf(inv).Field(i).IsZero() {
+			t.Errorf("the page's inventory has no %s", reflect.TypeFor[grammar.Inventory]().Field(i).Name)
+		}
+	}
+	lx, err := Compile(&inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"disk on prod hosts", "memory in ams", "restart nginx on the web servers", "restart php8.2-fpm.service on @frontends"} {
+		if r := lx.Parse(nil, line, inv.Now); r.Status != grammar.OK {
+			t.Errorf("%q: %s", line, r.Status)
+		}
+	}
+}
+
 // pageLines are the sentences of the page: in text blocks each line is a
 // conversation of its turns, divided by slashes; what stands in blocks marked
 // "refused" must not run.
@@ -105,7 +148,7 @@ func pageLines(page string) (said [][]string, refused []string) {
 func languageTable(t *testing.T, lx *grammar.Lexicon) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("\n## All methods\n\n| method | | for example |\n|---|---|---|\n")
+	b.WriteString("\n## All methods\n\nWhat is marked *(not yet)* is understood, but neither hosts nor the bot do it in this version: nothing runs, and the answer names the nearest question that can be answered, if there is one.\n\n| method | | for example |\n|---|---|---|\n")
 	sections := append(slices.Clone(topics), topics[0])
 	last := &sections[len(sections)-1]
 	last.name, last.resources, last.about = "alerts", "alert workgroup oncall", "alerts, and who takes them"
@@ -113,7 +156,11 @@ func languageTable(t *testing.T, lx *grammar.Lexicon) string {
 	for _, topic := range sections {
 		for _, v := range verbsOf(lx, topic.resources) {
 			listed++
-			fmt.Fprintf(&b, "| [%s](#%s) | %s | `%s` |\n", v.Method, strings.ReplaceAll(v.Method, ".", ""), v.Help, sentenceFor(t, lx, v))
+			mark := ""
+			if !can(v.Method) {
+				mark = " *(not yet)*"
+			}
+			fmt.Fprintf(&b, "| [%s](#%s)%s | %s | `%s` |\n", v.Method, strings.ReplaceAll(v.Method, ".", ""), mark, v.Help, sentenceFor(t, lx, v))
 		}
 	}
 	if n := len(lx.Verbs()); listed != n {
@@ -151,6 +198,9 @@ func writeVerb(b *strings.Builder, v grammar.Verb) {
 	fmt.Fprintf(b, "\n### %s\n\n%s", v.Method, v.Help)
 	if v.Write {
 		b.WriteString(" Changes something.")
+	}
+	if !can(v.Method) {
+		b.WriteString(" **Not yet**: it is understood, and answered with \"I can't do it yet\".")
 	}
 	b.WriteString("\n\n")
 	for _, entry := range v.Words {

@@ -59,7 +59,7 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 	case "bot.history":
 		return b.history(t, s)
 	}
-	return t.say(notBuilt())
+	return t.say(notBuilt(s.command, t.fleet.Lexicon))
 }
 
 func strArg(args map[string]any, name string) string {

@@ -31,7 +31,7 @@ func plan(r grammar.Reading, line string, lex *grammar.Lexicon) (p Plan, problem
 	for _, c := range r.Commands {
 		s, err := bind(c, lex.Inventory())
 		if errors.Is(err, errNotBuilt) {
-			reply := notBuilt()
+			reply := notBuilt(c, lex)
 			return Plan{}, &reply
 		}
 		if err != nil {
@@ -60,13 +60,6 @@ var ownWords = map[string]string{
 	"fleet.hosts": "the list of hosts", "bot.help": "help", "bot.confirm": "a yes", "bot.cancel": "a no", "bot.approve": "an approval",
 	"bot.decline": "a refusal", "bot.details": "details", "bot.more": "more", "bot.retry": "retry", "bot.repeat": "again", "bot.history": "history",
 }
-
-func notBuilt() Reply {
-	return tell(ExitNotUnderstood, "✖ I understand that, but I can't do it yet. Nothing was run.")
-}
-
-// errNotBuilt: the grammar knows a method that neither hosts nor the bot have.
-var errNotBuilt = errors.New("bot: no such method in this version")
 
 // bind makes a step of a command.
 func bind(c grammar.Command, inv *grammar.Inventory) (Step, error) {
@@ -147,7 +140,7 @@ func notPlanned(r grammar.Reading, line string, lex *grammar.Lexicon) Reply {
 	case grammar.Ambiguous:
 		options := r.Options[:min(len(r.Options), 9)]
 		if len(options) == 0 {
-			return notBuilt()
+			return notBuilt(grammar.Command{}, lex)
 		}
 		text = append(text, firstLine(whichOne(r, line, lex), "Nothing was run.")...)
 		for i, o := range options {
@@ -291,10 +284,7 @@ func buildable(sentences []string, lex *grammar.Lexicon) []string {
 // be read by itself.
 func built(sentence string, lex *grammar.Lexicon) bool {
 	for _, c := range lex.Parse(nil, sentence, time.Time{}).Commands {
-		if _, own := ownMethods[c.Method]; own {
-			continue
-		}
-		if spec, ok := agentapi.Lookup(c.Method); !ok || !spec.Built {
+		if !can(c.Method) {
 			return false
 		}
 	}

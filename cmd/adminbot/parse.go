@@ -13,7 +13,7 @@ import (
 )
 
 type parseCmd struct {
-	Inventory  string   `type:"existingfile" help:"JSON file with hosts, groups and the like; its now fixes the clock."`
+	Inventory  string   `type:"existingfile" help:"JSON file with hosts, groups and the like (docs/language.md shows one); its now fixes the clock."`
 	Vocabulary []string `type:"existingfile" placeholder:"FILE" help:"A site's own words, as in the bot's configuration; may be repeated."`
 	Explain    []string `sep:"none" placeholder:"LINE" help:"Instead of reading lines, show word by word how this one is read. Given more than once: the lines of a conversation, of which the last is explained."`
 }
@@ -44,6 +44,9 @@ func (c parseCmd) Run(std streams) error {
 		now = time.Now()
 	}
 	if n := len(c.Explain); n > 0 {
+		if c.Inventory == "" {
+			fmt.Fprintln(std.err, "hint: no hosts or services are known here; name them with --inventory FILE (docs/language.md shows one)")
+		}
 		var before []grammar.Reading
 		for _, line := range c.Explain[:n-1] {
 			before = append(before, lexicon.Parse(before, line, now))
