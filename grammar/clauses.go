@@ -26,7 +26,7 @@ func (r *reader) clauses() [][2]int {
 	for i := 0; i < len(ws); {
 		n := 0
 		for _, m := range r.la.matches[i] {
-			if slices.ContainsFunc(m.n.closed, func(c closed) bool { return c.class == "then" }) && (i > from || ws[i].text != "next") {
+			if slices.ContainsFunc(m.n.closed, func(c closed) bool { return c.class == "then" }) {
 				n = m.len
 				break
 			}
@@ -36,7 +36,7 @@ func (r *reader) clauses() [][2]int {
 			cut(i, len(ws)) // restart it then
 			i = len(ws)
 			ends = true
-		case n > 0 && ws[i].text != "next":
+		case n > 0:
 			r.then = r.then || i == from && len(out) == 0
 			cut(i, i+n)
 			i += n
