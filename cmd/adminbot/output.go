@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -122,18 +123,20 @@ func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
 	if err := errors.Join(err, encoders.Wait()); err != nil {
 		return err
 	}
-	doc := bytes.TrimSuffix(head, []byte("]\n}"))
+	w := bufio.NewWriterSize(o.std.out, 64<<10)
+	w.Write(visible(bytes.TrimSuffix(head, []byte("]\n}"))))
 	for i, part := range parts {
 		if i > 0 {
-			doc = append(doc, ',')
+			w.WriteByte(',')
 		}
-		doc = append(append(doc, "\n    "...), part...)
+		w.WriteString("\n    ")
+		w.Write(visible(part))
 	}
 	if len(parts) > 0 {
-		doc = append(doc, "\n  "...)
+		w.WriteString("\n  ")
 	}
-	_, err = o.std.out.Write(visible(append(doc, "]\n}\n"...)))
-	return err
+	w.WriteString("]\n}\n")
+	return w.Flush()
 }
 
 // printGroups prints identical answers once, with the hosts that gave them.
