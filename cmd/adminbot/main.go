@@ -150,13 +150,7 @@ func (c *cli) run(parser *kong.Kong, args []string, std streams) int {
 
 // harmless is text of several lines that others may have written, fit for a
 // terminal.
-func harmless(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		lines[i] = textsafe.Line(l, 0)
-	}
-	return strings.Join(lines, "\n")
-}
+func harmless(text string) string { return textsafe.Text(text, 0) }
 
 // commandOf is the command a line of arguments names, for a hint.
 func commandOf(args []string) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -146,7 +147,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 		return err
 	}
 	u.cert = cert.Leaf
-	direct, component, err := otherPorts(listenOn)
+	direct, component, alertsHTTP, err := otherPorts(listenOn)
 	if err != nil {
 		return exit(exitUsage, err)
 	}
@@ -176,7 +177,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 		}
 		u.agents = append(u.agents, part)
 	}
-	if err := u.newAlerts(ctx); err != nil {
+	if err := u.newAlerts(ctx, alertsHTTP); err != nil {
 		return err
 	}
 	return u.newBot()
@@ -185,7 +186,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 // workgroup is the domain of the alert service.
 func (u *upSite) workgroup() string { return "workgroup." + u.site.Domain }
 
-func (u *upSite) newAlerts(ctx context.Context) error {
+func (u *upSite) newAlerts(ctx context.Context, listenHTTP string) error {
 	if err := u.site.AddWorkgroups(); err != nil {
 		return err
 	}
@@ -193,11 +194,20 @@ func (u *upSite) newAlerts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sources, err := config.Load(u.site.Path(site.Intake))
+	if err != nil {
+		return err
+	}
+	if _, err := u.site.Secret(site.WebhookToken); err != nil {
+		return err
+	}
+	in := sources.Intake
+	in.Listen = cmp.Or(in.Listen, listenHTTP)
 	c := conf.Workgroups
 	c.Domain, c.Component = u.workgroup(), u.server.listeners.Component.Addr().String()
 	c.Policy = u.site.Path(site.WorkgroupPolicy)
 	u.alerts, err = newWorkgroups(ctx, workgroupsSetup{
-		conf: c, file: u.site.Path(site.Alerts), log: u.log,
+		conf: c, intake: in, file: u.site.Path(site.Alerts), log: u.log,
 		secret: func() (string, error) { return u.site.Secret(workgroupSecret) },
 	})
 	return err
@@ -336,6 +346,7 @@ func (u *upSite) access() site.Access {
 	if l := u.server.listeners.Component; l != nil {
 		a.Component = l.Addr().String()
 	}
+	a.HTTP, a.Sources = u.alerts.intake.HTTPAddr(), []site.Source{{Name: "webhook", TokenFile: site.SecretFile(site.WebhookToken)}}
 	for _, h := range u.hosts {
 		a.Hosts = append(a.Hosts, site.Host{Name: h.name, JID: h.name + "@" + u.site.Domain + "/" + agentapi.Resource})
 	}
@@ -370,14 +381,14 @@ func (u *upSite) chat(ctx context.Context) error {
 }
 
 // otherPorts are the addresses beside the one for clients: the usual ports of
-// direct TLS and components when that is the usual one, free ones otherwise.
-func otherPorts(listenOn string) (direct, component string, err error) {
+// direct TLS, components and alerts when that is the usual one, free ones otherwise.
+func otherPorts(listenOn string) (direct, component, alerts string, err error) {
 	host, port, err := net.SplitHostPort(listenOn)
 	if err != nil {
-		return "", "", fmt.Errorf("--listen %q: want ADDRESS:PORT", listenOn)
+		return "", "", "", fmt.Errorf("--listen %q: want ADDRESS:PORT", listenOn)
 	}
 	if port != "5222" {
-		return net.JoinHostPort(host, "0"), "127.0.0.1:0", nil
+		return net.JoinHostPort(host, "0"), "127.0.0.1:0", "127.0.0.1:0", nil
 	}
-	return net.JoinHostPort(host, "5223"), "127.0.0.1:5347", nil
+	return net.JoinHostPort(host, "5223"), "127.0.0.1:5347", "127.0.0.1:8642", nil
 }

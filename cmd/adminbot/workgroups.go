@@ -16,6 +16,7 @@ import (
 	"adminbot/internal/alertrpc"
 	"adminbot/internal/alertstore"
 	"adminbot/internal/config"
+	"adminbot/internal/intake"
 	"adminbot/internal/link"
 	"adminbot/internal/policy"
 	"adminbot/internal/site"
@@ -35,7 +36,7 @@ func (c workgroupsCmd) Run(ctx context.Context, std streams, log *slog.Logger) e
 		return exit(exitUsage, err)
 	}
 	setup := workgroupsSetup{
-		conf: conf.Workgroups, file: filepath.Join(conf.State, site.Alerts), log: log,
+		conf: conf.Workgroups, intake: conf.Intake, file: filepath.Join(conf.State, site.Alerts), log: log,
 		secret: func() (string, error) { return config.ReadSecret(conf.Workgroups.SecretFile) },
 	}
 	if err := os.MkdirAll(conf.State, 0o700); err != nil {
@@ -46,12 +47,16 @@ func (c workgroupsCmd) Run(ctx context.Context, std streams, log *slog.Logger) e
 		return err
 	}
 	part.session.OnUp(func(context.Context) { fmt.Fprintf(std.err, "serving %s\n", conf.Workgroups.Domain) })
+	if at := part.intake.HTTPAddr(); at != "" {
+		fmt.Fprintf(std.err, "alerts over HTTP at %s\n", at)
+	}
 	return part.Run(ctx)
 }
 
 // workgroupsSetup is what the alert service needs.
 type workgroupsSetup struct {
 	conf   config.Workgroups
+	intake config.Intake
 	secret func() (string, error)
 	file   string // the SQLite file
 	log    *slog.Logger
@@ -62,9 +67,10 @@ type workgroupsPart struct {
 	service *workgroups.Service
 	session *link.Session
 	store   *alertstore.Store
+	intake  *intake.Server // nil: alerts come in by XMPP alone
 }
 
-func newWorkgroups(ctx context.Context, s workgroupsSetup) (*workgroupsPart, error) {
+func newWorkgroups(ctx context.Context, s workgroupsSetup) (_ *workgroupsPart, err error) {
 	domain, err := jid.Parse(s.conf.Domain)
 	if err != nil || s.conf.Component == "" {
 		return nil, exit(exitUsage, errors.New("workgroups.domain, workgroups.component and workgroups.secret_file are needed"))
@@ -85,12 +91,19 @@ func newWorkgroups(ctx context.Context, s workgroupsSetup) (*workgroupsPart, err
 	if p.store, err = alertstore.Open(ctx, s.file); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			p.store.Close()
+		}
+	}()
 	p.service, err = workgroups.New(workgroups.Config{
 		Domain: domain, Groups: groups, Store: p.store, Wire: p.session, Features: []string{rpc.NS}, Log: s.log,
 	})
 	if err != nil {
-		p.store.Close()
 		return nil, exit(exitUsage, err)
+	}
+	if p.intake, err = newIntake(ctx, s.intake, p.service, s.log); err != nil {
+		return nil, err
 	}
 	calls := alertrpc.Mux(alertrpc.Server{Service: p.service, Policy: func() *policy.Policy { return rules }, Now: serverClock(p.session), Log: s.log})
 	for _, name := range []xml.Name{
@@ -125,7 +138,11 @@ func loadWorkgroupPolicy(path string) (*policy.Policy, error) {
 func (p *workgroupsPart) Run(ctx context.Context) error {
 	defer p.store.Close()
 	g, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{p.session.Run, p.service.Run} {
+	runs := []func(context.Context) error{p.session.Run, p.service.Run}
+	if p.intake != nil {
+		runs = append(runs, p.intake.Run)
+	}
+	for _, run := range runs {
 		g.Go(func() error {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				return err

@@ -100,19 +100,24 @@ func fault(err error) error {
 	return rpc.Faultf(code, "%s", strings.TrimPrefix(err.Error(), "workgroups: "))
 }
 
-// defaultWorkgroup is the one that is meant where none is named and there are
-// several.
-const defaultWorkgroup = "alerts"
+// DefaultWorkgroup is the one that is meant where none is named: the only one, or
+// the one called alerts.
+func DefaultWorkgroup(all []workgroups.Workgroup) (name string, ok bool) {
+	for _, w := range all {
+		if len(all) == 1 || w.Name == "alerts" {
+			return w.Name, true
+		}
+	}
+	return "", false
+}
 
 func (s *Server) workgroup(name string) (string, error) {
 	if name != "" {
 		return name, nil
 	}
 	all := s.Service.Workgroups()
-	for _, w := range all {
-		if len(all) == 1 || w.Name == defaultWorkgroup {
-			return w.Name, nil
-		}
+	if name, ok := DefaultWorkgroup(all); ok {
+		return name, nil
 	}
 	return "", rpc.Faultf(rpc.FaultParams, "which workgroup? there are %d", len(all))
 }

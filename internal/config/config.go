@@ -29,6 +29,7 @@ type Config struct {
 	Server  Server  `toml:"server" comment:"adminbot server: the embedded XMPP server. Leave it out with Prosody or ejabberd."`
 
 	Workgroups Workgroups `toml:"workgroups" comment:"adminbot workgroups: alerts wait here until somebody takes them."`
+	Intake     Intake     `toml:"intake" comment:"adminbot workgroups: where alerts come in from other systems."`
 }
 
 // Account says how to log in to an XMPP server.
@@ -102,11 +103,14 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
-	for _, p := range []*string{&c.State, &c.Account.CAFile, &c.Account.PasswordFile, &c.Bot.Policy, &c.Agent.Policy, &c.Agent.InitDir, &c.Server.Certificate, &c.Server.Key, &c.Workgroups.SecretFile, &c.Workgroups.Policy} {
+	for _, p := range []*string{&c.State, &c.Account.CAFile, &c.Account.PasswordFile, &c.Bot.Policy, &c.Agent.Policy, &c.Agent.InitDir, &c.Server.Certificate, &c.Server.Key, &c.Workgroups.SecretFile, &c.Workgroups.Policy, &c.Intake.Certificate, &c.Intake.Key} {
 		*p = within(dir, *p)
 	}
 	for i, p := range c.Bot.Vocabulary {
 		c.Bot.Vocabulary[i] = within(dir, p)
+	}
+	for i, s := range c.Intake.Source {
+		c.Intake.Source[i].TokenFile = within(dir, s.TokenFile)
 	}
 	for name, p := range c.Server.Components {
 		c.Server.Components[name] = within(dir, p)
@@ -153,6 +157,9 @@ func (c Config) check() error {
 			return err
 		}
 	}
+	if err := c.Intake.check(); err != nil {
+		return err
+	}
 	if c.Account.DirectTLS && c.Account.Address == "" {
 		return errors.New("account.direct_tls needs account.address (SRV records say themselves what a port speaks)")
 	}
@@ -177,6 +184,8 @@ func Describe(w io.Writer) error {
 	c.Workgroups = Workgroups{Domain: "workgroup.example.net", Component: "127.0.0.1:5347", SecretFile: "secrets/workgroup", Policy: "policy-workgroup.toml"}
 	c.Workgroups.Group = []Workgroup{{Name: "alerts", Title: "On call", Members: []Member{{JID: "alice@example.net"}, {JID: "bob@example.net", Max: 5, Skills: []string{"role=db"}}}}}
 	c.Workgroups.Group[0].setDefaults()
+	c.Intake = Intake{Listen: "127.0.0.1:8642", Mail: "127.0.0.1:2525", MailDomains: []string{"alerts.example.net"}}
+	c.Intake.Source = []Source{{Name: "prometheus", Workgroup: "alerts", TokenFile: "secrets/prometheus", Rate: DefaultRate}, {Name: "nagios", Workgroup: "alerts", TokenFile: "secrets/nagios", MailKey: "oncall", Rate: DefaultRate}}
 	c.Server.Components = map[string]string{"workgroup.example.net": "secrets/workgroup"}
 	return toml.NewEncoder(w).Encode(c)
 }

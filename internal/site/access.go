@@ -18,11 +18,12 @@ type Access struct {
 	C2S       string    `json:"c2s"`                 // host:port, STARTTLS
 	C2STLS    string    `json:"c2s_tls,omitempty"`   // host:port, TLS from the first byte
 	Component string    `json:"component,omitempty"` // host:port, XEP-0114
-	HTTP      string    `json:"http,omitempty"`
+	HTTP      string    `json:"http,omitempty"`      // host:port, for alerts
 	CAFile    string    `json:"ca_file"`
 	Bot       string    `json:"bot"`
 	Workgroup string    `json:"workgroup,omitempty"`
 	Accounts  []Account `json:"accounts"`
+	Sources   []Source  `json:"sources,omitempty"`
 	Hosts     []Host    `json:"hosts"`
 }
 
@@ -31,6 +32,12 @@ type Account struct {
 	JID          string `json:"jid"`
 	Role         string `json:"role"`
 	PasswordFile string `json:"password_file"`
+}
+
+// Source is a system that may raise alerts over HTTP.
+type Source struct {
+	Name      string `json:"name"`
+	TokenFile string `json:"token_file"`
 }
 
 // Host is a host agent of a running site.

@@ -31,6 +31,7 @@ func workgroupFiles(domain string) map[string]string {
 	return map[string]string{
 		Workgroups:      strings.ReplaceAll(workgroups, "DOMAIN", domain),
 		WorkgroupPolicy: strings.ReplaceAll(workgroupPolicy, "DOMAIN", domain),
+		Intake:          intake,
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package textsafe makes text that somebody else wrote harmless to show: [Line]
 // leaves one line of valid XML 1.0 text in which nothing commands a terminal or
-// turns the direction of what follows, and [EscapeLen] finds the end of a
+// turns the direction of what follows, [Text] does so with each of several lines,
+// and [EscapeLen] finds the end of a
 // terminal escape sequence.
 package textsafe
 
@@ -45,18 +46,37 @@ func Line(s string, limit int) string {
 		}
 		s = s[n:]
 	}
-	out := b.String()
-	if limit > 0 && (more || len(out) > limit) {
-		out = out[:min(len(out), max(0, limit-len("…")))]
-		for len(out) > 0 { // not in the middle of a letter
-			if r, n := utf8.DecodeLastRuneInString(out); r != utf8.RuneError || n != 1 {
-				break
-			}
-			out = out[:len(out)-1]
-		}
-		out += "…"
+	return cut(b.String(), limit, more)
+}
+
+// Text returns s with every line of it as [Line] returns it. At most limit bytes
+// of it remain, at least 4; limit 0 means all. What Text returned, it returns
+// again unchanged.
+func Text(s string, limit int) string {
+	more := false
+	if limit > 0 && len(s) > 4*limit {
+		s, more = s[:4*limit], true
 	}
-	return out
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = Line(l, 0)
+	}
+	return cut(strings.Join(lines, "\n"), limit, more)
+}
+
+// cut leaves at most limit bytes of s, and says so at its end if it had more.
+func cut(s string, limit int, more bool) string {
+	if limit == 0 || !more && len(s) <= limit {
+		return s
+	}
+	s = s[:min(len(s), max(0, limit-len("…")))]
+	for len(s) > 0 { // not in the middle of a letter
+		if r, n := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || n != 1 {
+			break
+		}
+		s = s[:len(s)-1]
+	}
+	return s + "…"
 }
 
 // Hidden reports characters that cannot be seen: formatting ones (bidi, zero

@@ -44,6 +44,29 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	tests := []struct {
+		name, in, want string
+		limit          int
+	}{
+		{"lines stay", "a\n\n\x1b[31mb\x1b[0m\r\nc\n", "a\n\nb\nc\n", 0},
+		{"other line ends do not", "a\u2028b\tc", "a b c", 0},
+		{"cut", "abc\ndefgh", "abc\nd…", 8},
+		{"long", strings.Repeat("a\n", 100), "a\na\n…", 7},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Text(tt.in, tt.limit)
+			if got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+			if again := Text(got, tt.limit); again != got {
+				t.Errorf("cleaned again is %q", again)
+			}
+		})
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	for _, s := range []string{"", "a", "\x1b[31m", "\x1b]0;x\x07", "\xff", "ä\r", "\u202E", "\x1b\x1b[", "\x1b[\xff", "\u009d\u009c", "\u200d\x1b"} {
 		f.Add(s, 10)
