@@ -17,8 +17,9 @@
 // The keyboard normaliser makes typographic marks plain and notes what makes a
 // line untrustworthy (normalise.go). The lexer finds in it, by longest match,
 // the phrases of closed word classes (english.txt), of the verbs and of the
-// inventory; what a word may be is decided here, so that a keyword is never a
-// name and a name never a keyword (lex.go). For each verb that has a use for
+// inventory (names.txt has what people call its names); what a word may be is
+// decided here, so that a keyword is never a name and a name never a keyword
+// (lex.go). For each verb that has a use for
 // every word, the readings of the words make a bounded number of token streams;
 // participle productions read a stream as phrases in any order (syntax.go,
 // dispatch.go); and a binder gives each phrase its place in the verb (bind.go

@@ -483,6 +483,9 @@ func (lx *Lexicon) nameOptions(n *node, vb *verb, t token, buf []token) []token 
 	if len(n.atoms) > 0 && (vb.Hosts || vb.kinds[KindHosts]) {
 		o := t
 		o.class, o.atoms = tAtom, n.atoms
+		// The backup "tickets" is meant before the hosts whose names begin so.
+		o.rather = !slices.ContainsFunc(n.atoms, func(a atomSense) bool { return a.rank != rankStem }) &&
+			slices.ContainsFunc(n.names, func(s nameSense) bool { return s.kind != KindUnit && vb.kinds[s.kind] })
 		buf = append(buf, o)
 	}
 	return buf

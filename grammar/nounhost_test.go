@@ -54,3 +54,26 @@ func TestSetsCalledLikeANoun(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesLikeStems calls a backup like the beginning of host names: where
+// backups are asked for, it is the backup.
+func TestNamesLikeStems(t *testing.T) {
+	inv := &Inventory{Hosts: []Host{{Name: "ticket-1"}, {Name: "ticket-2"}, {Name: "web01"}}, Backups: []string{"tickets"}}
+	lx, err := Compile(testVerbs(t), inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"backup tickets on ticket-1", "how old is the tickets backup on ticket-1"} {
+		r := lx.Parse(nil, line, time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC))
+		if r.Status != OK || r.Commands[0].Args["name"] != "tickets" {
+			t.Errorf("%q: %s %v", line, r.Status, r.Options)
+			continue
+		}
+		if again := lx.Parse(nil, r.Canonical, inv.Now); again.Status != OK || again.Canonical != r.Canonical {
+			t.Errorf("%q is no fixed point: %s %v", r.Canonical, again.Status, again.Options)
+		}
+	}
+	if r := lx.Parse(nil, "disk on the tickets", inv.Now); r.Status != OK || len(r.Commands[0].Hosts) != 2 {
+		t.Errorf("%s %+v", r.Status, r.Commands)
+	}
+}
