@@ -17,6 +17,8 @@ type webhook struct {
 	Alerts            []json.RawMessage `json:"alerts"`
 	CommonLabels      labels            `json:"commonLabels"`
 	CommonAnnotations labels            `json:"commonAnnotations"`
+
+	title string // of all of them, where Grafana gives one
 }
 
 // A webhookAlert is one alert of a [webhook].
@@ -54,9 +56,9 @@ func (w *webhook) reports(now time.Time) ([]workgroups.Report, error) {
 		return nil, tooMany(len(w.Alerts))
 	}
 	all := make([]workgroups.Report, 0, len(w.Alerts))
-	common, notes := w.CommonLabels.strings(), w.CommonAnnotations.strings()
+	group := alertGroup{status: string(w.Status), labels: w.CommonLabels.strings(), notes: w.CommonAnnotations.strings(), title: w.title}
 	err := each("alerts", w.Alerts, func(_ int, a *webhookAlert) error {
-		r, err := a.report(string(w.Status), common, notes, now)
+		r, err := a.report(&group, now)
 		all = append(all, r)
 		return err
 	})
@@ -68,13 +70,18 @@ func tooMany(n int) error {
 	return refusal(http.StatusRequestEntityTooLarge, "%d alerts in one request, %d are allowed\nhint: max_alerts in Alertmanager", n, MaxAlerts)
 }
 
-// report is one alert; status, common and notes are those of all that came with
-// it.
-func (a *webhookAlert) report(status string, common, notes map[string]string, now time.Time) (workgroups.Report, error) {
+// An alertGroup is what the alerts of a body have in common. It stands in for
+// what an alert leaves out, but never makes its fingerprint: which alerts come
+// together changes.
+type alertGroup struct {
+	status        string
+	labels, notes map[string]string
+	title         string
+}
+
+func (a *webhookAlert) report(group *alertGroup, now time.Time) (workgroups.Report, error) {
 	own, about := a.Labels.strings(), a.Annotations.strings()
-	if len(own) == 0 && len(about) == 0 && a.Fingerprint == "" {
-		return workgroups.Report{}, malformed("it has no labels, no annotations and no fingerprint")
-	}
+	common, notes := group.labels, group.notes
 	r := workgroups.Report{
 		Fingerprint: first(string(a.Fingerprint), hashLabels(own)),
 		Labels:      own,
@@ -89,7 +96,7 @@ func (a *webhookAlert) report(status string, common, notes map[string]string, no
 	if ends, err = timeOf("endsAt", a.EndsAt); err != nil {
 		return r, err
 	}
-	switch state := strings.ToLower(first(string(a.Status), status)); state {
+	switch state := strings.ToLower(first(string(a.Status), group.status)); state {
 	case "firing":
 	case "resolved":
 		r.Resolved = true
@@ -99,9 +106,13 @@ func (a *webhookAlert) report(status string, common, notes map[string]string, no
 		return r, malformed("status: %q is neither firing nor resolved", textsafe.Line(state, 40))
 	}
 	description := first(about["description"], notes["description"])
-	r.Summary = first(about["summary"], about["title"], about["message"], notes["summary"], own["alertname"], description, common["alertname"])
-	if r.Summary == "" && len(own) > 0 {
+	r.Summary = first(about["summary"], about["title"], about["message"], notes["summary"], own["alertname"], description, group.title, common["alertname"])
+	switch {
+	case r.Summary != "":
+	case len(own) > 0:
 		r.Summary = "alert without a name"
+	default:
+		return r, malformed("it has neither labels nor annotations")
 	}
 	if description == r.Summary {
 		description = ""

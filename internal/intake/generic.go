@@ -38,42 +38,56 @@ type generic struct {
 // readGeneric reads what people and scripts send: JSON, one object or an array of
 // them; a form; or plain text, whose first line is the summary.
 func readGeneric(r *request) ([]workgroups.Report, error) {
+	if body := bytes.TrimSpace(r.body); len(body) > 0 && body[0] == '[' {
+		return readArray(body)
+	}
+	g, err := readFields(r)
+	if err != nil {
+		return nil, err
+	}
+	return one(g.report())
+}
+
+func one(r workgroups.Report, err error) ([]workgroups.Report, error) {
+	return []workgroups.Report{r}, err
+}
+
+// readFields reads an object of JSON, a form, or text.
+func readFields(r *request) (*generic, error) {
 	body := bytes.TrimSpace(r.body)
 	header := r.http.Header.Get("Content-Type")
 	kind, params, err := mime.ParseMediaType(header)
 	if err != nil && header != "" {
 		return nil, malformed("Content-Type: %v", err)
 	}
+	query := r.http.URL.Query()
 	switch {
-	case len(body) > 0 && (body[0] == '{' || body[0] == '['), kind == "application/json": // curl -d says that it is a form
-		return readObjects(body)
+	case len(body) > 0 && body[0] == '{', kind == "application/json": // curl -d says that it is a form
+		var object map[string]json.RawMessage
+		if err := decode(body, &object); err != nil {
+			return nil, err
+		}
+		return readObject(object)
 	case kind == "text/plain":
 		summary, details, _ := strings.Cut(string(body), "\n")
-		return one(readForm(r.http.URL.Query(), url.Values{"summary": {summary}, "details": {details}}))
+		return readForm(query, url.Values{"summary": {summary}, "details": {details}})
 	case kind == "", kind == "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return nil, malformed("the form cannot be read: %v", err)
 		}
-		return one(readForm(form, r.http.URL.Query()))
+		return readForm(form, query)
 	case kind == "multipart/form-data":
 		form, err := readParts(multipart.NewReader(bytes.NewReader(r.body), params["boundary"]))
 		if err != nil {
 			return nil, malformed("the form cannot be read: %v", err)
 		}
-		return one(readForm(form, r.http.URL.Query()))
+		return readForm(form, query)
 	}
 	return nil, refusal(http.StatusUnsupportedMediaType, "Content-Type %s is not understood\nhint: application/json, application/x-www-form-urlencoded or text/plain", textsafe.Line(kind, 60))
 }
 
-func readObjects(body []byte) ([]workgroups.Report, error) {
-	if body[0] != '[' {
-		var object map[string]json.RawMessage
-		if err := decode(body, &object); err != nil {
-			return nil, err
-		}
-		return one(readObject(object))
-	}
+func readArray(body []byte) ([]workgroups.Report, error) {
 	var items []json.RawMessage
 	if err := decode(body, &items); err != nil {
 		return nil, err
@@ -95,14 +109,6 @@ func readObjects(body []byte) ([]workgroups.Report, error) {
 		return err
 	})
 	return all, err
-}
-
-func one(g *generic, err error) ([]workgroups.Report, error) {
-	if err != nil {
-		return nil, err
-	}
-	r, err := g.report()
-	return []workgroups.Report{r}, err
 }
 
 // readObject reads a JSON object.
@@ -210,13 +216,16 @@ func (g *generic) report() (workgroups.Report, error) {
 		r.Severity = severityIn(g.labels)
 	}
 	_, state := g.field(stateFields)
-	r.Resolved = over(state)
+	r.Resolved = over(state) || over(g.fields["severity"])
 	startsName, starts := g.field(startsFields)
 	var err error
 	if r.Starts, err = timeOf(startsName, text(starts)); err != nil {
 		return r, err
 	}
 	if r.Summary == "" && !(r.Resolved && r.Fingerprint != "") {
+		if g.fields["alerts"] != "" {
+			return r, malformed("summary: is missing\nhint: what Alertmanager and Grafana send goes to /alertmanager and /grafana")
+		}
 		return r, malformed("summary: is missing\nhint: the fields are summary, details, severity, host, dedup, labels, action")
 	}
 	return r, nil

@@ -47,8 +47,12 @@ type request struct {
 
 // formats by the path they are sent to.
 var formats = map[string]format{
-	"/alertmanager": {"alertmanager", readAlertmanager},
-	"/generic":      {"generic", readGeneric},
+	"/alertmanager":  {"alertmanager", readAlertmanager},
+	"/grafana":       {"grafana", readGrafana},
+	"/icinga":        {"icinga", readIcinga},
+	"/process-event": {"icinga", readIcinga}, // as Icinga Notifications has it
+	"/nagios":        {"nagios", readNagios},
+	"/generic":       {"generic", readGeneric},
 }
 
 // Handler answers HTTP requests.
