@@ -20,7 +20,7 @@ func newIntake(ctx context.Context, c config.Intake, service *workgroups.Service
 	if c.Listen == "" && c.Mail == "" {
 		return nil, nil
 	}
-	ic := intake.Config{Reports: service, Log: log}
+	ic := intake.Config{Reports: service, MailDomains: c.MailDomains, Log: log}
 	if ic.Sources, err = intakeSources(c, service.Workgroups()); err != nil {
 		return nil, exit(exitUsage, err)
 	}
@@ -36,7 +36,7 @@ func newIntake(ctx context.Context, c config.Intake, service *workgroups.Service
 	for _, l := range []struct {
 		name, address string
 		to            *net.Listener
-	}{{"intake.listen", c.Listen, &ic.HTTP}} {
+	}{{"intake.listen", c.Listen, &ic.HTTP}, {"intake.mail", c.Mail, &ic.Mail}} {
 		if l.address == "" {
 			continue
 		}

@@ -147,7 +147,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 		return err
 	}
 	u.cert = cert.Leaf
-	direct, component, alertsHTTP, err := otherPorts(listenOn)
+	ports, err := otherPorts(listenOn)
 	if err != nil {
 		return exit(exitUsage, err)
 	}
@@ -157,7 +157,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 	}
 	u.server, err = openServer(ctx, serverSetup{
 		domain: u.site.Domain, accounts: u.site.Path(site.Accounts), cert: cert,
-		c2s: listenOn, direct: direct, component: component, components: map[string]string{u.workgroup(): secret},
+		c2s: listenOn, direct: ports.direct, component: ports.component, components: map[string]string{u.workgroup(): secret},
 	}, u.log)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 		}
 		u.agents = append(u.agents, part)
 	}
-	if err := u.newAlerts(ctx, alertsHTTP); err != nil {
+	if err := u.newAlerts(ctx, ports.http, ports.mail); err != nil {
 		return err
 	}
 	return u.newBot()
@@ -186,7 +186,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 // workgroup is the domain of the alert service.
 func (u *upSite) workgroup() string { return "workgroup." + u.site.Domain }
 
-func (u *upSite) newAlerts(ctx context.Context, listenHTTP string) error {
+func (u *upSite) newAlerts(ctx context.Context, listenHTTP, listenMail string) error {
 	if err := u.site.AddWorkgroups(); err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (u *upSite) newAlerts(ctx context.Context, listenHTTP string) error {
 		return err
 	}
 	in := sources.Intake
-	in.Listen = cmp.Or(in.Listen, listenHTTP)
+	in.Listen, in.Mail = cmp.Or(in.Listen, listenHTTP), cmp.Or(in.Mail, listenMail)
 	c := conf.Workgroups
 	c.Domain, c.Component = u.workgroup(), u.server.listeners.Component.Addr().String()
 	c.Policy = u.site.Path(site.WorkgroupPolicy)
@@ -346,6 +346,7 @@ func (u *upSite) access() site.Access {
 	if l := u.server.listeners.Component; l != nil {
 		a.Component = l.Addr().String()
 	}
+	a.SMTP = u.alerts.intake.MailAddr()
 	a.HTTP, a.Sources = u.alerts.intake.HTTPAddr(), []site.Source{{Name: "webhook", TokenFile: site.SecretFile(site.WebhookToken)}}
 	for _, h := range u.hosts {
 		a.Hosts = append(a.Hosts, site.Host{Name: h.name, JID: h.name + "@" + u.site.Domain + "/" + agentapi.Resource})
@@ -380,15 +381,24 @@ func (u *upSite) chat(ctx context.Context) error {
 	})
 }
 
-// otherPorts are the addresses beside the one for clients: the usual ports of
-// direct TLS, components and alerts when that is the usual one, free ones otherwise.
-func otherPorts(listenOn string) (direct, component, alerts string, err error) {
+// addresses beside the one for clients.
+type addresses struct {
+	direct    string // TLS from the first byte
+	component string
+	http      string // alerts
+	mail      string // alerts
+}
+
+// otherPorts are the usual ports when that of clients is the usual one, and free
+// ones otherwise.
+func otherPorts(listenOn string) (addresses, error) {
 	host, port, err := net.SplitHostPort(listenOn)
 	if err != nil {
-		return "", "", "", fmt.Errorf("--listen %q: want ADDRESS:PORT", listenOn)
+		return addresses{}, fmt.Errorf("--listen %q: want ADDRESS:PORT", listenOn)
 	}
 	if port != "5222" {
-		return net.JoinHostPort(host, "0"), "127.0.0.1:0", "127.0.0.1:0", nil
+		const free = "127.0.0.1:0"
+		return addresses{net.JoinHostPort(host, "0"), free, free, free}, nil
 	}
-	return net.JoinHostPort(host, "5223"), "127.0.0.1:5347", "127.0.0.1:8642", nil
+	return addresses{net.JoinHostPort(host, "5223"), "127.0.0.1:5347", "127.0.0.1:8642", "127.0.0.1:2525"}, nil
 }

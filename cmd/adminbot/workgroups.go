@@ -47,8 +47,10 @@ func (c workgroupsCmd) Run(ctx context.Context, std streams, log *slog.Logger) e
 		return err
 	}
 	part.session.OnUp(func(context.Context) { fmt.Fprintf(std.err, "serving %s\n", conf.Workgroups.Domain) })
-	if at := part.intake.HTTPAddr(); at != "" {
-		fmt.Fprintf(std.err, "alerts over HTTP at %s\n", at)
+	for _, in := range []struct{ by, at string }{{"HTTP", part.intake.HTTPAddr()}, {"SMTP", part.intake.MailAddr()}} {
+		if in.at != "" {
+			fmt.Fprintf(std.err, "alerts by %s at %s\n", in.by, in.at)
+		}
 	}
 	return part.Run(ctx)
 }

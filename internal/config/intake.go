@@ -36,6 +36,8 @@ func (c *Intake) check() error {
 		return errors.New("intake.certificate and intake.key go together")
 	case c.Listen != "" && c.Certificate == "" && !c.Plain && !loopback(c.Listen):
 		return fmt.Errorf("intake.listen %s can be reached by others: tokens would be sent in the clear\nhint: intake.certificate and intake.key, or a reverse proxy and 127.0.0.1, or plain = true", c.Listen)
+	case c.Mail != "" && !loopback(c.Mail):
+		return fmt.Errorf("intake.mail %s can be reached by others: anybody could raise alerts\nhint: let the mail server of this machine take mail, and hand it to 127.0.0.1", c.Mail)
 	case (c.Listen != "" || c.Mail != "") && len(c.Source) == 0:
 		return errors.New("nobody may raise alerts\nhint: [[intake.source]]")
 	}

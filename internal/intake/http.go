@@ -97,6 +97,7 @@ func (s *Server) endpoint(f format) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		src, receipts, err := s.serve(f, w, r)
 		if err == nil {
+			s.count(src, f.name, http.StatusOK)
 			accept(w, receipts)
 			return
 		}
@@ -107,13 +108,7 @@ func (s *Server) endpoint(f format) http.Handler {
 		if status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Bearer, Basic realm="alerts"`)
 		}
-		who := "nobody"
-		if src != nil {
-			who = src.Name
-		}
-		if s.refused.Take(who + " " + strconv.Itoa(status)) {
-			s.log.Warn("alerts were refused", "source", who, "format", f.name, "from", r.RemoteAddr, "status", status, "err", textsafe.Line(text, 300))
-		}
+		s.refused(src, f.name, r.RemoteAddr, status, text)
 		refuse(w, status, text)
 	})
 }
@@ -141,7 +136,10 @@ func (s *Server) serve(f format, w http.ResponseWriter, r *http.Request) (*sourc
 	if err != nil {
 		return src, nil, err
 	}
-	receipts, err := s.take(r.Context(), src, reports)
+	if err := s.prepare(src, reports); err != nil {
+		return src, nil, err
+	}
+	receipts, err := s.commit(r.Context(), reports)
 	return src, receipts, err
 }
 

@@ -19,10 +19,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"adminbot/internal/ration"
+	"adminbot/internal/textsafe"
 	"adminbot/workgroups"
 )
 
@@ -57,7 +59,9 @@ type Config struct {
 	Reports Reporter
 	Sources []Source
 
-	HTTP net.Listener // closed when Run returns
+	// Where alerts come in; nil: not that way. Run closes them.
+	HTTP, Mail  net.Listener
+	MailDomains []string // mail is taken for; none: any
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil discards
@@ -68,7 +72,7 @@ type Server struct {
 	cfg     Config
 	log     *slog.Logger
 	sources []*source
-	refused *ration.Ration // of lines in the log
+	lines   *ration.Ration // in the log
 }
 
 // New makes a server that does nothing until [Server.Run] is called.
@@ -83,7 +87,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, log: cfg.Log}
-	s.refused = &ration.Ration{Each: 5, Every: time.Minute, Kinds: 64, More: func(kind string, n int, since time.Time) {
+	s.lines = &ration.Ration{Each: 5, Every: time.Minute, Kinds: 64, More: func(kind string, n int, since time.Time) {
 		s.log.Warn("more was refused", "why", kind, "times", n, "since", since)
 	}}
 	for _, src := range cfg.Sources {
@@ -97,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 				return nil, fmt.Errorf("intake: two sources are called %s", one.Name)
 			case one.Token != "" && other.Token == one.Token:
 				return nil, fmt.Errorf("intake: %s and %s have the same token", other.Name, one.Name)
-			case one.Mail != "" && other.Mail == one.Mail:
+			case one.Mail != "" && strings.EqualFold(other.Mail, one.Mail):
 				return nil, fmt.Errorf("intake: %s and %s have the same mail address", other.Name, one.Name)
 			}
 		}
@@ -114,14 +118,25 @@ func (s *Server) HTTPAddr() string {
 	return s.cfg.HTTP.Addr().String()
 }
 
+// MailAddr is where mail is taken; empty: nowhere. The server may be nil.
+func (s *Server) MailAddr() string {
+	if s == nil || s.cfg.Mail == nil {
+		return ""
+	}
+	return s.cfg.Mail.Addr().String()
+}
+
 // Run serves until ctx ends. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	defer s.refused.End()
+	defer s.lines.End()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	if l := s.cfg.HTTP; l != nil {
 		wg.Go(func() { cancel(s.serveHTTP(ctx, l)) })
+	}
+	if l := s.cfg.Mail; l != nil {
+		wg.Go(func() { cancel(s.serveMail(ctx, l)) })
 	}
 	<-ctx.Done()
 	wg.Wait()
@@ -131,21 +146,42 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// take hands over what has been read from one body.
-func (s *Server) take(ctx context.Context, src *source, reports []workgroups.Report) ([]workgroups.Receipt, error) {
-	if len(reports) == 0 {
-		return nil, nil
-	}
+// prepare says of reports whose they are, and makes them fit to be stored.
+func (s *Server) prepare(src *source, reports []workgroups.Report) error {
+	now := s.cfg.Now()
 	for i := range reports {
 		r := &reports[i]
 		r.Workgroup, r.Source = src.Workgroup, src.Name
-		bound(r, s.cfg.Now())
+		bound(r, now)
 		if err := r.Check(); err != nil {
-			return nil, at(i, len(reports), err)
+			return at(i, len(reports), err)
 		}
+	}
+	return nil
+}
+
+// commit puts reports on the disk.
+func (s *Server) commit(ctx context.Context, reports []workgroups.Report) ([]workgroups.Receipt, error) {
+	if len(reports) == 0 {
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reportWait)
 	defer cancel()
 	receipts, err := s.cfg.Reports.Report(ctx, reports...)
 	return receipts, stored(err)
 }
+
+// refused notes that somebody was refused, in the log as often as is useful.
+func (s *Server) refused(src *source, format, from string, status int, why string) {
+	s.count(src, format, status)
+	who := nobody
+	if src != nil {
+		who = src.Name
+	}
+	if s.lines.Take(fmt.Sprintf("%s %s %d", who, format, status)) {
+		s.log.Warn("alerts were refused", "source", who, "format", format, "from", from, "status", status, "err", textsafe.Line(why, 300))
+	}
+}
+
+// nobody is who sent what no source is known by.
+const nobody = "nobody"

@@ -19,6 +19,7 @@ type Access struct {
 	C2STLS    string    `json:"c2s_tls,omitempty"`   // host:port, TLS from the first byte
 	Component string    `json:"component,omitempty"` // host:port, XEP-0114
 	HTTP      string    `json:"http,omitempty"`      // host:port, for alerts
+	SMTP      string    `json:"smtp,omitempty"`      // host:port, for alerts by mail
 	CAFile    string    `json:"ca_file"`
 	Bot       string    `json:"bot"`
 	Workgroup string    `json:"workgroup,omitempty"`

@@ -1,0 +1,147 @@
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/emersion/go-message"
+	_ "github.com/emersion/go-message/charset" // other letters than UTF-8
+	"github.com/emersion/go-message/mail"
+	"golang.org/x/net/html"
+
+	"adminbot/workgroups"
+)
+
+// maxParts is how many parts of a mail are looked at.
+const maxParts = 32
+
+// readMail makes an alert of a mail: its subject is the summary. Mails of Nagios
+// and Icinga are read for what they say of a check. dedup, if there is one, is
+// what makes two mails the same alert.
+func readMail(body []byte, dedup string) ([]workgroups.Report, error) {
+	subject, text, err := mailText(body)
+	if err != nil {
+		return nil, malformed("the mail cannot be read: %v", err)
+	}
+	if c, ok := mailCheck(subject, text); ok {
+		reports, err := c.reports(nil)
+		for i := range reports {
+			reports[i].Fingerprint = first(dedup, reports[i].Fingerprint)
+		}
+		return reports, err
+	}
+	line, rest := subject, text
+	if line == "" {
+		line, rest, _ = strings.Cut(text, "\n")
+	}
+	r := workgroups.Report{Details: rest, Fingerprint: dedup, Severity: workgroups.Warning}
+	var tag string
+	r.Summary, tag = untagged(line)
+	r.Resolved = over(tag)
+	if r.Summary == "" {
+		return nil, malformed("the mail has neither a subject nor a text")
+	}
+	return []workgroups.Report{r}, nil
+}
+
+// mailText is the subject of a mail and its text: the first plain part, else the
+// words of the first of HTML.
+func mailText(body []byte) (subject, text string, err error) {
+	whole, err := message.Read(bytes.NewReader(body))
+	if err != nil && !unknown(err) {
+		return "", "", err
+	}
+	r := mail.NewReader(whole)
+	defer r.Close()
+	if subject, err = r.Header.Subject(); err != nil {
+		subject = r.Header.Get("Subject") // as it is: letters nobody knows
+	}
+	subject = strings.Join(strings.Fields(subject), " ")
+	var page string
+	for range maxParts {
+		part, err := r.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return subject, first(text, words(page)), nil
+		case err != nil && !unknown(err):
+			return "", "", err
+		case part == nil:
+			continue
+		}
+		header, ok := part.Header.(*mail.InlineHeader)
+		if !ok {
+			continue // an attachment
+		}
+		kind, _, _ := header.ContentType()
+		content, err := io.ReadAll(part.Body)
+		if err != nil && len(content) == 0 {
+			return "", "", err
+		}
+		switch {
+		case text == "" && (kind == "text/plain" || kind == ""):
+			text = strings.ReplaceAll(string(content), "\r\n", "\n")
+		case page == "" && kind == "text/html":
+			page = string(content)
+		}
+	}
+	return subject, first(text, words(page)), nil
+}
+
+// unknown is the error of letters or of an encoding that nobody knows. What can be
+// read is read.
+func unknown(err error) bool { return message.IsUnknownCharset(err) || message.IsUnknownEncoding(err) }
+
+// words is the text of a page.
+func words(page string) string {
+	var b strings.Builder
+	hidden := false
+	for z := html.NewTokenizer(strings.NewReader(page)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			return strings.TrimSpace(b.String())
+		case html.TextToken:
+			if line := strings.Join(strings.Fields(string(z.Text())), " "); line != "" && !hidden {
+				b.WriteString(html.UnescapeString(line) + "\n")
+			}
+		case html.StartTagToken:
+			name, _ := z.TagName()
+			hidden = string(name) == "style" || string(name) == "script"
+		case html.EndTagToken:
+			hidden = false
+		}
+	}
+}
+
+var (
+	// checkSubject is that of the mails that Nagios and Icinga are shipped with:
+	// "** PROBLEM Host Alert: web01 is DOWN **", "[PROBLEM] Disk / on web01 is CRITICAL!"
+	checkSubject = regexp.MustCompile(`^(?:\*\*|\[)\s*([A-Z]+)\b.* is ([A-Z]+)\W*$`)
+	checkField   = regexp.MustCompile(`(?m)^(Notification Type|Host|Service|State|Address|IPv4|Info|Additional Info):[ \t]*(.*)$`)
+)
+
+// mailCheck reads a mail of Nagios or Icinga.
+func mailCheck(subject, text string) (check, bool) {
+	m := checkSubject.FindStringSubmatch(subject)
+	if m == nil {
+		return check{}, false
+	}
+	fields := map[string]string{}
+	for _, f := range checkField.FindAllStringSubmatchIndex(text, -1) {
+		name, value := text[f[2]:f[3]], strings.TrimSpace(text[f[4]:f[5]])
+		if name == "Additional Info" && value == "" { // it is what follows
+			value = strings.TrimSpace(text[f[1]:])
+		}
+		if fields[name] == "" {
+			fields[name] = value
+		}
+	}
+	output, long, _ := strings.Cut(first(fields["Info"], fields["Additional Info"]), "\n")
+	c := check{
+		kind: first(fields["Notification Type"], m[1]), state: first(fields["State"], m[2]), host: fields["Host"], service: fields["Service"],
+		output: output, long: long, address: first(fields["Address"], fields["IPv4"]),
+	}
+	return c, c.host != ""
+}

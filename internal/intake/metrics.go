@@ -1,0 +1,3 @@
+package intake
+
+func (s *Server) count(src *source, format string, status int) {}
