@@ -107,6 +107,9 @@ func (b *Bot) parse(t *turn) grammar.Reading {
 	if c, ok := control(t.line, b.knownID); ok {
 		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 	}
+	if c, ok := alertTalk(t.line); ok {
+		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
+	}
 	if c, ok := b.dropping(t); ok {
 		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 	}

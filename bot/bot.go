@@ -44,6 +44,7 @@ type Config struct {
 	Transport rpc.Transport         // carries calls to hosts
 	Policy    func() *policy.Policy // the one in force now
 	Audit     Audit
+	Alerts    Alerts // nil: there is no alert service
 	Version   string
 
 	Now    func() time.Time // corrected by the server's clock; nil is time.Now

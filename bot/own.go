@@ -27,6 +27,14 @@ var ownMethods = map[string]agentapi.Class{
 	"bot.retry":   agentapi.Read,
 	"bot.repeat":  agentapi.Read,
 	"bot.history": agentapi.Read,
+
+	"alert.list":       agentapi.Read,
+	"alert.show":       agentapi.Read,
+	"alert.accept":     agentapi.Write,
+	"alert.reject":     agentapi.Write,
+	"alert.resolve":    agentapi.Write,
+	"workgroup.list":   agentapi.Read,
+	"workgroup.status": agentapi.Read,
 }
 
 // answerOwn answers a method of the bot itself.
@@ -58,6 +66,8 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 		return b.repeat(ctx, t)
 	case "bot.history":
 		return b.history(t, s)
+	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.resolve", "workgroup.list", "workgroup.status":
+		return b.askAlerts(ctx, t, s)
 	}
 	return t.say(notBuilt(s.command, t.fleet.Lexicon))
 }

@@ -15,6 +15,7 @@ import (
 	"adminbot/agentapi"
 	"adminbot/bot"
 	"adminbot/grammar"
+	"adminbot/internal/alertrpc"
 	"adminbot/internal/audit"
 	"adminbot/internal/config"
 	"adminbot/internal/fleet"
@@ -44,7 +45,7 @@ func (c botCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	lc.Timing.RetryMax = 30 * time.Second // people wait for it, and it is alone
 	var part *botPart
 	part, err = newBot(botSetup{
-		login: lc, state: filepath.Join(conf.State, "bot"), policy: conf.Bot.Policy, conf: conf.Bot, log: log,
+		login: lc, state: filepath.Join(conf.State, "bot"), policy: conf.Bot.Policy, conf: conf.Bot, alerts: conf.Workgroups.Domain, log: log,
 		seen: func() { fmt.Fprintf(std.err, "%s sees %s\n", lc.JID.Bare(), plural(part.fleet.Len(), "host")) },
 	})
 	if err != nil {
@@ -58,6 +59,7 @@ type botSetup struct {
 	state  string // directory
 	policy string // file
 	conf   config.Bot
+	alerts string            // the domain of the alert service; empty: there is none
 	seen   func()            // told when the first picture of the hosts is complete; may be nil
 	tune   func(*bot.Config) // changes what the bot is made of; may be nil
 	log    *slog.Logger
@@ -112,6 +114,13 @@ func newBot(s botSetup) (*botPart, error) {
 		JID: s.login.JID, Fleet: p.fleet, Transport: p.session, Policy: func() *policy.Policy { return rules },
 		Audit: p.audit, Version: buildVersion, Now: client.Now, Log: s.log,
 		Notify: func(ctx context.Context, r bot.Reply) { p.chat.Notify(ctx, r) },
+	}
+	if s.alerts != "" {
+		to, err := jid.Parse(s.alerts)
+		if err != nil {
+			return nil, exit(exitUsage, fmt.Errorf("workgroups.domain %q: %w", s.alerts, err))
+		}
+		conf.Alerts = &alertrpc.Client{RPC: client, To: to}
 	}
 	if s.tune != nil {
 		s.tune(&conf)

@@ -259,7 +259,7 @@ func (u *upSite) newBot() (err error) {
 	}
 	conf := config.Default().Bot
 	u.bot, err = newBot(botSetup{
-		login: lc, state: u.site.Path(site.BotState), policy: u.site.Path(site.BotPolicy), conf: conf, log: u.log,
+		login: lc, state: u.site.Path(site.BotState), policy: u.site.Path(site.BotPolicy), conf: conf, alerts: u.workgroup(), log: u.log,
 	})
 	return err
 }

@@ -1,0 +1,204 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/grammar"
+	"adminbot/internal/alertrpc"
+	"adminbot/rpc"
+)
+
+// Alerts is the alert service. [alertrpc.Client] is one. Ask calls one of its
+// methods on behalf of a person.
+type Alerts interface {
+	Ask(ctx context.Context, actor jid.JID, method string, args map[string]any) (rpc.Value, error)
+}
+
+// maxListed bounds the alerts of one answer.
+const maxListed = 20
+
+// alertTalk reads the few sentences that people on call say, whatever the
+// vocabulary: what follows the number is their own words.
+func alertTalk(line string) (grammar.Command, bool) {
+	m := alertSentence.FindStringSubmatch(strings.TrimSpace(line))
+	if m == nil {
+		return grammar.Command{}, false
+	}
+	method := map[string]string{"take": "alert.accept", "pass": "alert.reject", "resolve": "alert.resolve"}[strings.ToLower(m[1])]
+	if m[1] == "" {
+		method = "alert.show"
+		m[2] = m[4]
+	}
+	c := grammar.Command{Method: method, Args: map[string]any{"id": m[2]}}
+	if reason := strings.TrimSpace(m[3]); reason != "" {
+		if method == "alert.accept" {
+			return c, false
+		}
+		c.Args["reason"] = reason
+	}
+	return c, true
+}
+
+var alertSentence = regexp.MustCompile(`(?i)^(?:(take|pass|resolve) +#?([1-9][0-9]{0,8})(?:[:,]? +(.{1,900}))?|who +(?:has|owns) +#?([1-9][0-9]{0,8}) *\??)$`)
+
+// askAlerts has the alert service do what a person says, if the bot's policy lets
+// them.
+func (b *Bot) askAlerts(ctx context.Context, t *turn, s *Step) error {
+	if b.cfg.Alerts == nil {
+		return t.say(tell(ExitNotUnderstood, "✖ There is no alert service here. Nothing was run.", "hint: workgroups.domain in the bot's configuration"))
+	}
+	plan := Plan{Sentence: t.line, Steps: []Step{*s}, Hash: hash([]Step{*s}, t.line)}
+	v := b.judge(b.cfg.Policy(), t.person, t.u.Room, plan, t)
+	switch {
+	case len(v.refused) > 0:
+		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, refused, ""))
+	case s.Changes() && !t.u.Delayed.IsZero(): // R9
+		return t.say(tell(ExitNeedsYes, "✖ That came late. Nothing was done: say it again."))
+	}
+	if err := b.record(ctx, t, plan, v, "run", ""); err != nil {
+		return t.say(tell(ExitMixed, notAudited), err)
+	}
+	value, err := b.cfg.Alerts.Ask(ctx, t.person, s.Method, s.Args)
+	if err != nil {
+		return t.say(alertTrouble(err))
+	}
+	text, err := alertText(s.Method, value, t.w)
+	if err != nil {
+		return t.say(tell(ExitMixed, "✖ The alert service's answer can't be read."), err)
+	}
+	return t.say(tell(ExitOK, text...))
+}
+
+// alertTrouble says why the alert service did nothing.
+func alertTrouble(err error) Reply {
+	var fault *rpc.Fault
+	switch {
+	case errors.As(err, &fault) && fault.Code == rpc.FaultDenied:
+		return tell(ExitRefused, "⛔ "+capital(clean(fault.Message, 300))+".", "Nothing was done.")
+	case errors.As(err, &fault):
+		return tell(ExitMixed, "✖ "+capital(clean(fault.Message, 300))+".")
+	case !rpc.Sent(err):
+		return tell(ExitNoAnswer, "✖ The alert service can't be reached. Nothing was done.")
+	}
+	return tell(ExitNoAnswer, "✖ The alert service does not answer.")
+}
+
+// alertText is an answer of the alert service as people read it.
+func alertText(method string, v rpc.Value, w when) ([]string, error) {
+	switch method {
+	case alertrpc.List.Name:
+		var r alertrpc.ListResult
+		err := v.DecodeKnown(&r)
+		return listedAlerts(r, w), err
+	case alertrpc.Show.Name:
+		var r alertrpc.ShowResult
+		err := v.DecodeKnown(&r)
+		return shownAlert(r, w), err
+	case alertrpc.WorkgroupList.Name:
+		var r alertrpc.WorkgroupListResult
+		err := v.DecodeKnown(&r)
+		return listedWorkgroups(r), err
+	case alertrpc.WorkgroupStatus.Name:
+		var r alertrpc.WorkgroupStatusResult
+		err := v.DecodeKnown(&r)
+		return workgroupStanding(r, w), err
+	}
+	var r alertrpc.AnswerResult
+	err := v.DecodeKnown(&r)
+	a := r.Alert
+	head := fmt.Sprintf("✔ Alert %d ", a.ID)
+	switch method {
+	case alertrpc.Accept.Name:
+		return []string{head + "is yours", alertTitle(a), fmt.Sprintf("resolve %d what was done · pass %d", a.ID, a.ID)}, err
+	case alertrpc.Reject.Name:
+		return []string{head + "goes to somebody else"}, err
+	}
+	return []string{head + "is resolved"}, err
+}
+
+func alertTitle(a alertrpc.Alert) string {
+	parts := []string{a.Severity}
+	if a.Host != "" {
+		parts = append(parts, clean(a.Host, 60))
+	}
+	return strings.Join(append(parts, clean(a.Summary, 120)), " · ")
+}
+
+// whose says who looks after an alert.
+func whose(a alertrpc.Alert) string {
+	switch {
+	case a.EndedBy != "":
+		return a.State + " by " + a.EndedBy
+	case a.Owner != "" && a.State == "assigned":
+		return a.Owner + " has it"
+	case a.State == "open":
+		return "nobody has it"
+	}
+	return a.State
+}
+
+func listedAlerts(r alertrpc.ListResult, w when) []string {
+	if r.Total == 0 {
+		return []string{"✔ No alerts are open"}
+	}
+	lines := []string{"✔ " + plural(r.Total, "alert") + " open"}
+	for _, a := range r.Alerts[:min(len(r.Alerts), maxListed)] {
+		lines = append(lines, fmt.Sprintf("%d  %s · %s · since %s", a.ID, alertTitle(a), whose(a), w.moment(a.Starts)))
+	}
+	if more := r.Total - len(lines) + 1; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return lines
+}
+
+func shownAlert(r alertrpc.ShowResult, w when) []string {
+	a := r.Alert
+	lines := []string{fmt.Sprintf("✔ Alert %d: %s", a.ID, whose(a)), alertTitle(a)}
+	lines = append(lines, cleanLines(a.Details, 10, 200)...)
+	lines = append(lines, fmt.Sprintf("since %s, from %s, in %s", w.moment(a.Starts), clean(a.Source, 80), a.Workgroup))
+	for _, e := range r.Timeline[max(0, len(r.Timeline)-12):] {
+		line := w.moment(e.At) + "  " + e.What
+		if e.Who != "" {
+			line += " " + clean(e.Who, 80)
+		}
+		if e.Text != "" {
+			line += ": " + clean(e.Text, 200)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func listedWorkgroups(r alertrpc.WorkgroupListResult) []string {
+	lines := []string{"✔ " + plural(len(r.Workgroups), "workgroup")}
+	for _, g := range r.Workgroups {
+		lines = append(lines, fmt.Sprintf("%s  %d wait, %d taken, %d there", g.Name, g.Waiting, g.Assigned, g.Here))
+	}
+	return lines
+}
+
+func workgroupStanding(r alertrpc.WorkgroupStatusResult, w when) []string {
+	g := r.Workgroup
+	head := fmt.Sprintf("✔ %s: %d wait, %d taken, %d there", g.Name, g.Waiting, g.Assigned, g.Here)
+	if !g.Oldest.IsZero() {
+		head += ", the oldest since " + w.moment(g.Oldest)
+	}
+	lines := []string{head}
+	for _, a := range r.Agents {
+		show := a.Show
+		switch {
+		case !a.Here:
+			show = "not there"
+		case show == "":
+			show = "available"
+		}
+		lines = append(lines, fmt.Sprintf("%s  %s, has %d of %d", clean(a.JID, 80), show, a.Alerts, a.Max))
+	}
+	return lines
+}
