@@ -3,7 +3,12 @@ package workgroups
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"adminbot/internal/xmpp/element"
@@ -12,23 +17,249 @@ import (
 )
 
 // HandleMessage takes messages: those that come back, and those of people who
-// write to a workgroup.
+// write to a workgroup with any client.
 func (s *Service) HandleMessage(ctx context.Context, m stanza.Message, r xml.TokenReader) {
 	children, err := element.ReadAll(r)
 	g := s.workgroup(m.To)
 	if err != nil || g == nil {
 		return
 	}
-	if m.Type == stanza.ErrorMessage {
+	switch m.Type {
+	case stanza.ErrorMessage:
 		s.cameBack(ctx, m)
 		return
+	case stanza.GroupChatMessage, stanza.HeadlineMessage:
+		return
 	}
+	body, late := "", false
 	for _, c := range children {
-		if c.Name.Local == "body" && c.Name.Space != NS && c.Text != "" {
-			s.tell(ctx, g, m.From, howTo(g))
-			return
+		switch {
+		case c.Name.Local == "body" && c.Name.Space != NS:
+			body = strings.TrimSpace(c.Text)
+		case c.Name.Space == "urn:xmpp:delay":
+			late = true
 		}
 	}
+	if body == "" {
+		return
+	}
+	answer := ""
+	switch verb := readChat(body); {
+	case !g.admits(m.From):
+		answer = howTo(g)
+	case late && verb.changes():
+		answer = "That came late, so nothing was done: say it again."
+	default:
+		answer = s.hear(ctx, g, m.From, verb)
+	}
+	s.tell(ctx, g, m.From, answer)
+}
+
+// A said is what somebody says in chat.
+type said struct {
+	verb string // take, pass, resolve, who, show, list, join, leave, help
+	id   int64  // 0: not said
+	text string
+}
+
+func (v said) changes() bool {
+	return slices.Contains([]string{"take", "pass", "resolve", "join", "leave"}, v.verb)
+}
+
+var chatSentence = regexp.MustCompile(`(?is)^(take|accept|pass|reject|decline|resolve|close|show|alert|who\s+has|who\s+owns)\b\s*(?:alert\s+)?#?([0-9]{1,9})?\s*\??\s*(?:[:,])?\s*(.*)$`)
+
+// readChat reads one line of chat. What it does not know is help.
+func readChat(line string) said {
+	switch strings.ToLower(strings.TrimRight(line, " .!?")) {
+	case "join", "on duty", "on":
+		return said{verb: "join"}
+	case "leave", "off duty", "off":
+		return said{verb: "leave"}
+	case "list", "alerts", "queue", "status":
+		return said{verb: "list"}
+	}
+	m := chatSentence.FindStringSubmatch(line)
+	if m == nil {
+		return said{verb: "help"}
+	}
+	v := said{text: cut(strings.TrimSpace(m[3]), 1000)}
+	v.id, _ = strconv.ParseInt(m[2], 10, 64) // digits only
+	switch verb := strings.ToLower(strings.Join(strings.Fields(m[1]), " ")); verb {
+	case "take", "accept":
+		v.verb = "take"
+	case "pass", "reject", "decline":
+		v.verb = "pass"
+	case "resolve", "close":
+		v.verb = "resolve"
+	case "show", "alert":
+		v.verb = "show"
+	default:
+		v.verb = "who"
+	}
+	switch {
+	case v.text != "" && v.verb != "pass" && v.verb != "resolve":
+		return said{verb: "help"} // not every word is understood
+	case v.id == 0 && m[2] != "":
+		return said{verb: "help"}
+	}
+	return v
+}
+
+// hear does what a member says and returns the answer.
+func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) string {
+	who := from.Bare()
+	if v.id == 0 && slices.Contains([]string{"take", "pass", "resolve", "who", "show"}, v.verb) {
+		var why string
+		if v.id, why = s.meant(ctx, g, who, v.verb); v.id == 0 {
+			return why
+		}
+	}
+	switch v.verb {
+	case "take":
+		_, err := s.Take(ctx, v.id, who)
+		if err == nil {
+			return "" // the invitation says it
+		}
+		return s.sorry(v.id, err)
+	case "pass":
+		_, err := s.Pass(ctx, v.id, who, v.text)
+		if err == nil {
+			return fmt.Sprintf("Alert %d goes to somebody else.", v.id)
+		}
+		return s.sorry(v.id, err)
+	case "resolve":
+		_, err := s.Resolve(ctx, v.id, who, v.text)
+		if err == nil {
+			return fmt.Sprintf("Alert %d is resolved.", v.id)
+		}
+		return s.sorry(v.id, err)
+	case "who", "show":
+		return s.describe(ctx, v)
+	case "list":
+		return s.listed(ctx, g)
+	case "join", "leave":
+		return s.duty(ctx, g, who, v.verb == "join")
+	}
+	return howTo(g)
+}
+
+// meant is the alert that somebody speaks of without its number: the only one
+// that is offered to them, or that they own.
+func (s *Service) meant(ctx context.Context, g *Workgroup, who jid.JID, verb string) (id int64, why string) {
+	var offers, owned []int64
+	err := s.do(ctx, func(m *machine, _ time.Time) error {
+		if a := m.groups[g.Name].agents[who.String()]; a != nil {
+			for id := range a.open {
+				offers = append(offers, id)
+			}
+			for id := range a.owned {
+				owned = append(owned, id)
+			}
+		}
+		return nil
+	})
+	candidates := offers
+	if verb == "resolve" || len(offers) == 0 && verb != "take" {
+		candidates = owned
+	}
+	slices.Sort(candidates)
+	switch {
+	case err != nil:
+		return 0, s.sorry(0, err)
+	case len(candidates) == 1:
+		return candidates[0], ""
+	case len(candidates) == 0:
+		return 0, "Which alert? Say its number: " + verb + " 17"
+	}
+	return 0, fmt.Sprintf("Which of %v? Say %s and its number.", candidates, verb)
+}
+
+// sorry is an error in words.
+func (s *Service) sorry(id int64, err error) string {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return fmt.Sprintf("There is no alert %d.", id)
+	case errors.Is(err, ErrOver):
+		return fmt.Sprintf("Alert %d has ended already.", id)
+	case errors.Is(err, ErrTaken):
+		_, owner, _ := strings.Cut(err.Error(), ErrTaken.Error()+": ")
+		return fmt.Sprintf("%s has alert %d.", owner, id)
+	case errors.Is(err, ErrNotOffered):
+		return fmt.Sprintf("Alert %d is not offered to you.", id)
+	case errors.Is(err, ErrStorage):
+		return "The disk refuses, so nothing was done. Try again."
+	}
+	return "That did not work, and nothing was done: " + strings.TrimPrefix(err.Error(), "workgroups: ")
+}
+
+func (s *Service) describe(ctx context.Context, v said) string {
+	a, entries, err := s.Alert(ctx, v.id)
+	if err != nil {
+		return s.sorry(v.id, err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Alert %d · %s\n", a.ID, a.title())
+	switch {
+	case a.State == Assigned:
+		fmt.Fprintf(&b, "%s has it.", a.Owner.Bare())
+	case a.State.Ended() && a.EndedBy != "":
+		fmt.Fprintf(&b, "%s by %s. %s", a.State, a.EndedBy, a.Reason)
+	case a.waiting():
+		b.WriteString("Nobody has it.")
+	default:
+		fmt.Fprintf(&b, "%s. %s", a.State, a.Reason)
+	}
+	if v.verb == "show" {
+		if d := strings.TrimSpace(a.Details); d != "" {
+			b.WriteString("\n" + cut(d, 1000))
+		}
+		for _, e := range entries[max(0, len(entries)-12):] {
+			fmt.Fprintf(&b, "\n%s  %s", e.At.Format("2006-01-02 15:04 MST"), e)
+		}
+	}
+	return b.String()
+}
+
+func (s *Service) listed(ctx context.Context, g *Workgroup) string {
+	all, err := s.Alerts(ctx, g.Name)
+	if err != nil {
+		return s.sorry(0, err)
+	}
+	if len(all) == 0 {
+		return "Nothing waits."
+	}
+	var b strings.Builder
+	for i, a := range all {
+		if i == 20 {
+			fmt.Fprintf(&b, "and %d more", len(all)-i)
+			break
+		}
+		owner := "nobody has it"
+		if a.State == Assigned {
+			owner = a.Owner.Bare().String() + " has it"
+		}
+		fmt.Fprintf(&b, "%d · %s · %s\n", a.ID, a.title(), owner)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// duty has a member be asked by chat, or not any more.
+func (s *Service) duty(ctx context.Context, g *Workgroup, who jid.JID, on bool) string {
+	err := s.do(ctx, func(m *machine, now time.Time) error {
+		if on {
+			m.present(Session{Workgroup: g.Name, JID: who}, true, now)
+		} else {
+			m.offDuty(g.Name, who, now)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return s.sorry(0, err)
+	case on:
+		return "You will be asked to take alerts, here, until you say leave."
+	}
+	return "You will not be asked here any more. What you have taken stays yours."
 }
 
 // cameBack notes that an offer could not be delivered.
@@ -48,6 +279,9 @@ func (s *Service) cameBack(ctx context.Context, msg stanza.Message) {
 
 // tell sends one line of chat that nobody needs to have twice.
 func (s *Service) tell(ctx context.Context, g *Workgroup, to jid.JID, text string) {
+	if text == "" {
+		return
+	}
 	e := element.New("", "message", "from", s.Address(g.Name).String(), "to", to.String(), "type", "chat").AddText("body", text)
 	if err := s.cfg.Wire.Send(ctx, e.TokenReader()); err != nil {
 		s.log.DebugContext(ctx, "not told", "to", to, "err", err)
@@ -56,5 +290,5 @@ func (s *Service) tell(ctx context.Context, g *Workgroup, to jid.JID, text strin
 
 // howTo answers plain chat, as XEP-0142#impl recommends.
 func howTo(g *Workgroup) string {
-	return fmt.Sprintf("This is the workgroup %s: alerts wait here for somebody to take them. It speaks XEP-0142; ask the bot for alerts in words.", g.Title)
+	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · who has 17? · show 17 · resolve 17 and what was done", g.Title)
 }

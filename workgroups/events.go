@@ -225,6 +225,16 @@ func (m *machine) absent(workgroup string, who jid.JID, now time.Time) {
 	}
 }
 
+// offDuty ends the time in which a person is asked by chat.
+func (m *machine) offDuty(workgroup string, who jid.JID, now time.Time) {
+	g := m.groups[workgroup]
+	if a := g.agents[who.Bare().String()]; a != nil {
+		if s := a.session(who.Bare()); s != nil {
+			m.leave(g, a, s, now)
+		}
+	}
+}
+
 // leave ends one session.
 func (m *machine) leave(g *group, a *agent, s *Session, now time.Time) {
 	a.sessions = slices.DeleteFunc(a.sessions, func(t *Session) bool { return t == s })
@@ -236,7 +246,9 @@ func (m *machine) leave(g *group, a *agent, s *Session, now time.Time) {
 	}
 	if len(a.sessions) == 0 {
 		for _, id := range slices.Sorted(maps.Keys(a.owned)) {
-			m.desert(m.alerts[id], a, now)
+			if a.owned[id].Owner.Resourcepart() != "" { // not one who took it by chat
+				m.desert(a.owned[id], a, now)
+			}
 		}
 	}
 	m.dirty[g.Name] = struct{}{}
