@@ -22,7 +22,7 @@ func TestImports(t *testing.T) {
 		{"grammar is a library", "./grammar", []string{"grammar"}, append(session, "modernc.org/sqlite")},
 		{"rpc is a library", "./rpc", []string{"rpc"}, session},
 		{"agentapi is a library", "./agentapi", []string{"agentapi"}, session},
-		{"workgroups is a library", "./workgroups", []string{"workgroups", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
+		{"workgroups is a library", "./workgroups", []string{"workgroups/", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
 		{"codecs know no session", "./internal/xmpp/...", []string{"internal/xmpp/"}, session},
 		{"the embedded server is its own", "./internal/xmppd", []string{"internal/xmppd", "internal/account", "internal/xmpp/"}, session},
 		{"the host agent is light", "./internal/hostagent/...", []string{

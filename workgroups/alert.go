@@ -86,6 +86,13 @@ type Alert struct {
 	Grant int64     // fencing number: grows with each owner; of two owners the one with the higher number is the owner
 	Gone  time.Time // since when no session of the owner is there; zero: one is
 
+	Due      time.Time // by when the owner has to say that they are at it; zero: never
+	Reminded bool      // the owner was asked whether they are
+
+	Step     int64     // of the workgroup's [Escalation], from 1; 0: it has not begun
+	StepEnds time.Time // at the latest
+	Muted    time.Time // until when nobody is asked, because of a [Silence]; zero: it is not muted
+
 	Round int64     // so many times everybody has been asked
 	Wake  time.Time // when the machine must look at it again at the latest; zero: it waits for somebody's word
 	Seq   int64     // of its last [Entry]

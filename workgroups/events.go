@@ -131,6 +131,7 @@ func (m *machine) raise(r Report, episode int64, now time.Time) *Alert {
 	m.index(a)
 	m.groups[a.Workgroup].enqueue(a)
 	m.note(a, now, "raised", a.Source, "")
+	m.mute(a, now)
 	m.wakeWaiting(a, now)
 	m.dirty[a.Workgroup] = struct{}{}
 	return a
@@ -154,6 +155,9 @@ func (m *machine) repeat(a *Alert, r Report, now time.Time) {
 	a.Updated = now
 	a.Count++
 	m.touch(a)
+	if a.waiting() {
+		m.mute(a, now)
+	}
 }
 
 // join puts a person into the queue.
@@ -202,7 +206,7 @@ func (m *machine) present(s Session, joins bool, now time.Time) bool {
 		if owned := a.owned[id]; !owned.Gone.IsZero() {
 			owned.Gone = time.Time{}
 			m.touch(owned)
-			m.wake(owned, time.Time{})
+			m.wakeAssigned(owned)
 		}
 	}
 	m.dirty[g.Name] = struct{}{}
@@ -257,12 +261,8 @@ func (m *machine) leave(g *group, a *agent, s *Session, now time.Time) {
 // desert begins the time in which the owner of an alert may come back.
 func (m *machine) desert(a *Alert, owner *agent, now time.Time) {
 	a.Gone = now
-	grace := m.groups[a.Workgroup].Grace
-	if owner.Bot {
-		grace = 0
-	}
 	m.note(a, now, "gone", owner.bare, "")
-	m.wake(a, now.Add(grace))
+	m.wakeAssigned(a)
 }
 
 // accept gives an alert to an agent who holds an open offer of it.
@@ -274,6 +274,7 @@ func (m *machine) accept(id int64, who jid.JID, now time.Time) (Alert, error) {
 	bare := who.Bare().String()
 	if a.State == Assigned {
 		if a.Owner.Bare().String() == bare {
+			m.confirm(a, now)
 			return *a, nil
 		}
 		return *a, fmt.Errorf("%w: %s", ErrTaken, a.Owner.Bare())
@@ -299,7 +300,8 @@ func (m *machine) grant(a *Alert, who jid.JID, now time.Time) {
 		g.wait += (now.Sub(a.Raised) - g.wait) / 8
 	}
 	m.note(a, now, "accepted", bare, "")
-	m.wake(a, time.Time{})
+	a.rewind()
+	m.expect(a, now)
 	m.sendAbout(MessageInvite, a, who, "", now)
 	if a.queued() {
 		m.sendAbout(MessageInvite, a, a.User, "", now)
@@ -378,10 +380,12 @@ func (m *machine) release(a *Alert, end OfferEnd, now time.Time) {
 	o := &Offer{Alert: a.ID, Agent: owner.bare, To: a.Owner, Made: now, Expires: now, End: end}
 	m.offers[a.ID] = append(m.offers[a.ID], o)
 	m.changes = append(m.changes, PutOffer{*o})
-	a.State, a.Owner, a.Gone = Open, jid.JID{}, time.Time{}
+	a.State, a.Owner, a.Gone, a.Due, a.Reminded = Open, jid.JID{}, time.Time{}, time.Time{}, false
+	a.rewind()
 	m.touch(a)
 	g.enqueue(a)
 	m.wake(a, now.Add(m.retry(a)))
+	m.mute(a, now)
 	m.dirty[g.Name] = struct{}{}
 }
 

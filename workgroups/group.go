@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"adminbot/workgroups/oncall"
 )
 
 // ErrNoWorkgroup is wrapped by errors about a workgroup that there is not.
@@ -27,6 +29,10 @@ type Workgroup struct {
 	Parallel int           // agents asked at once for one alert; 0: one
 	Retry    time.Duration // before everybody is asked again; grows; 0: 30 s
 	Grace    time.Duration // until an alert is taken from an owner who is gone; 0: 5 minutes; from a bot: at once
+	Confirm  time.Duration // until an owner is asked whether they are at it still; 0: never
+
+	Schedules  []*oncall.Schedule // the first is meant where none is named
+	Escalation Escalation         // without steps all members are asked, one after the other
 }
 
 // A Member may serve a workgroup as an agent.
@@ -63,6 +69,17 @@ func (w *Workgroup) setDefaults() {
 			}
 		}
 	}
+	for _, who := range w.participants() {
+		if !w.admits(who) {
+			w.Members = append(w.Members, Member{JID: who, Max: defaultMax})
+		}
+	}
+	w.Escalation.Repeat = cmp.Or(w.Escalation.Repeat, defaultRepeat)
+	w.Escalation.Steps = slices.Clone(w.Escalation.Steps)
+	for i := range w.Escalation.Steps {
+		s := &w.Escalation.Steps[i]
+		s.Wait = cmp.Or(s.Wait, defaultWait)
+	}
 }
 
 // check returns what is wrong with the workgroup; domain is the service's.
@@ -73,8 +90,16 @@ func (w *Workgroup) check(domain jid.JID) error {
 		return fmt.Errorf("workgroups: %q cannot be the name of a workgroup", w.Name)
 	case parseSession(w.Name) != 0:
 		return fmt.Errorf("workgroups: %q is what an alert is called, not a workgroup", w.Name)
-	case w.Timeout < 0 || w.Parallel < 0 || w.Retry < 0 || w.Grace < 0:
+	case w.Timeout < 0 || w.Parallel < 0 || w.Retry < 0 || w.Grace < 0 || w.Confirm < 0:
 		return fmt.Errorf("workgroups: %s: a number is negative", w.Name)
+	}
+	for _, s := range w.Schedules {
+		if err := s.Check(); err != nil {
+			return err
+		}
+	}
+	if err := w.Escalation.check(w.Name); err != nil {
+		return err
 	}
 	seen := map[string]bool{}
 	for _, m := range w.Members {

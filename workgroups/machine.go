@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"adminbot/workgroups/oncall"
 )
 
 // A machine is the state of all workgroups and the rules of how it changes. It
@@ -19,24 +21,27 @@ import (
 // settle, which does what is due and makes offers, and then flush, which hands
 // over what has to be committed before anybody is told anything.
 type machine struct {
-	domain   jid.JID
-	groups   map[string]*group
-	alerts   map[int64]*Alert    // those that have not ended
-	offers   map[int64][]*Offer  // of these: the ones of this round
-	firing   map[thing]*Alert    // of these: what a source reports
-	users    map[userKey]*Alert  // of these: who queues
-	recent   map[thing]past      // of those that have ended, the last
-	messages map[int64]Message   // not arrived
-	wakes    wakes               // when to look at which alert
-	order    []ended             // of recent, oldest first
-	lastID   int64               // of alerts
-	lastSent int64               // of messages
-	asked    int64               // offers made, to tell who was not asked for the longest time
-	changes  []Change            // of this step
-	fresh    []Message           // of this step
-	touched  map[int64]*Alert    // of this step: rows to write
-	dirty    map[string]struct{} // workgroups to route
-	told     map[string]struct{} // workgroups whose status has changed
+	domain    jid.JID
+	overrides []oncall.Override // of all schedules, by their number
+	silences  []*silence        // by their number
+	nextMute  time.Time         // when one of them begins or ends; zero: never
+	groups    map[string]*group
+	alerts    map[int64]*Alert    // those that have not ended
+	offers    map[int64][]*Offer  // of these: the ones of this round
+	firing    map[thing]*Alert    // of these: what a source reports
+	users     map[userKey]*Alert  // of these: who queues
+	recent    map[thing]past      // of those that have ended, the last
+	messages  map[int64]Message   // not arrived
+	wakes     wakes               // when to look at which alert
+	order     []ended             // of recent, oldest first
+	lastID    int64               // of alerts
+	lastSent  int64               // of messages
+	asked     int64               // offers made, to tell who was not asked for the longest time
+	changes   []Change            // of this step
+	fresh     []Message           // of this step
+	touched   map[int64]*Alert    // of this step: rows to write
+	dirty     map[string]struct{} // workgroups to route
+	told      map[string]struct{} // workgroups whose status has changed
 }
 
 // A thing is what two reports of the same are about.
@@ -115,6 +120,10 @@ func (m *machine) load(img Image, now time.Time) {
 		}
 		m.wakes.push(a.Wake, a.ID)
 	}
+	m.overrides = img.Overrides
+	for _, s := range img.Silences {
+		m.silences = append(m.silences, newSilence(s))
+	}
 	for _, o := range img.Offers {
 		if a := m.alerts[o.Alert]; a != nil {
 			m.offers[a.ID] = append(m.offers[a.ID], &o)
@@ -131,6 +140,7 @@ func (m *machine) load(img Image, now time.Time) {
 	for name := range m.groups {
 		m.dirty[name] = struct{}{}
 	}
+	m.muteAll(now)
 }
 
 // index makes an alert be found by what it is about.
@@ -206,6 +216,9 @@ func (m *machine) offer(id int64, bare string) *Offer {
 
 // settle does what is due and makes the offers that can be made.
 func (m *machine) settle(now time.Time) {
+	if !m.nextMute.IsZero() && !m.nextMute.After(now) {
+		m.muteAll(now)
+	}
 	for {
 		id, ok := m.wakes.due(now)
 		if !ok {
@@ -221,12 +234,14 @@ func (m *machine) settle(now time.Time) {
 	}
 	clear(m.dirty)
 	m.forget(now)
+	m.forgetEnded(now)
 }
 
 // due does what the time has come for.
 func (m *machine) due(a *Alert, now time.Time) {
 	switch {
 	case a.waiting():
+		m.mute(a, now)
 		open := 0
 		for _, o := range slices.Clone(m.offers[a.ID]) {
 			switch {
@@ -244,21 +259,29 @@ func (m *machine) due(a *Alert, now time.Time) {
 		}
 		m.wakeWaiting(a, now)
 		m.dirty[a.Workgroup] = struct{}{}
-	case a.State == Assigned && !a.Gone.IsZero():
+	case m.deserted(a, now):
 		owner := a.Owner.Bare().String()
 		m.release(a, LeftOut, now)
 		m.note(a, now, "released", owner, "its owner is gone")
+	case !a.Due.IsZero() && !a.Due.After(now):
+		m.overdue(a, now)
 	default:
-		m.wake(a, time.Time{})
+		m.wakeAssigned(a)
 	}
 }
 
 // newRound forgets who has been asked.
 func (m *machine) newRound(a *Alert, now time.Time) {
+	if a.Step > 0 {
+		a.rewind()
+		a.Round++
+		m.touch(a)
+	} else if len(m.offers[a.ID]) > 0 {
+		a.Round++
+	}
 	if len(m.offers[a.ID]) > 0 {
 		delete(m.offers, a.ID)
 		m.changes = append(m.changes, DropOffer{Alert: a.ID})
-		a.Round++
 	}
 	m.wake(a, now.Add(m.retry(a)))
 }
@@ -294,7 +317,10 @@ func (m *machine) wakeWaiting(a *Alert, now time.Time) {
 		}
 	}
 	state := Offered
-	if first.IsZero() {
+	switch {
+	case !a.Muted.IsZero():
+		state, first = Open, a.Muted
+	case first.IsZero():
 		state = Open
 		if first = a.Wake; a.State == Offered || !first.After(now) {
 			first = now.Add(m.retry(a))
@@ -309,12 +335,27 @@ func (m *machine) wakeWaiting(a *Alert, now time.Time) {
 
 // route makes the offers that can be made in a workgroup.
 func (m *machine) route(g *group, now time.Time) {
-	agents := g.available()
-	if len(agents) == 0 || len(g.queue) == 0 {
+	if len(g.queue) == 0 {
 		return
 	}
-	made := Route(Queue{Timeout: g.Timeout, Parallel: g.Parallel, Waiting: g.queue, Offers: m.offers}, agents, now)
-	for _, o := range made {
+	q := Queue{Timeout: g.Timeout, Parallel: g.Parallel, Waiting: g.queue, Offers: m.offers}
+	if len(g.Escalation.Steps) == 0 {
+		m.hand(g, q, now)
+		return
+	}
+	q.Steps = m.asks(g, now)
+	for again := true; again; again = m.escalate(g, now) {
+		m.hand(g, q, now)
+	}
+}
+
+// hand makes the offers that can be made in the steps in which alerts are.
+func (m *machine) hand(g *group, q Queue, now time.Time) {
+	agents := g.available()
+	if len(agents) == 0 {
+		return
+	}
+	for _, o := range Route(q, agents, now) {
 		a, to := m.alerts[o.Alert], g.agents[o.Agent]
 		m.hold(a, to, &o, now)
 		m.sendAbout(MessageOffer, a, o.To, "", now)
@@ -419,7 +460,13 @@ func (m *machine) forget(now time.Time) {
 }
 
 // next is when settle has something to do at the latest, whatever happens.
-func (m *machine) next() (time.Time, bool) { return m.wakes.next() }
+func (m *machine) next() (time.Time, bool) {
+	at, ok := m.wakes.next()
+	if !m.nextMute.IsZero() && (!ok || m.nextMute.Before(at)) {
+		return m.nextMute, true
+	}
+	return at, ok
+}
 
 // flush returns what the step has changed and begins the next.
 func (m *machine) flush() step {

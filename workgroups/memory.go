@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"adminbot/workgroups/oncall"
 )
 
 // Memory is a [Store] that lasts as long as the process: for tests, and to try
@@ -21,6 +24,9 @@ type Memory struct {
 	sessions map[sessionKey]Session
 	messages map[int64]Message
 	lastSent int64
+
+	overrides map[int64]oncall.Override
+	silences  map[int64]Silence
 }
 
 type sessionKey struct{ workgroup, jid string }
@@ -43,6 +49,7 @@ func (m *Memory) Commit(_ context.Context, changes []Change) error {
 		m.alerts, m.entries = map[int64]Alert{}, map[int64][]Entry{}
 		m.offers, m.sessions = map[int64]map[string]Offer{}, map[sessionKey]Session{}
 		m.messages = map[int64]Message{}
+		m.overrides, m.silences = map[int64]oncall.Override{}, map[int64]Silence{}
 	}
 	for _, c := range changes {
 		switch c := c.(type) {
@@ -66,6 +73,14 @@ func (m *Memory) Commit(_ context.Context, changes []Change) error {
 			m.lastSent = max(m.lastSent, c.Message.ID)
 		case DropMessage:
 			delete(m.messages, c.ID)
+		case PutOverride:
+			m.overrides[c.Override.ID] = c.Override
+		case DropOverride:
+			delete(m.overrides, c.ID)
+		case PutSilence:
+			m.silences[c.Silence.ID] = c.Silence
+		case DropSilence:
+			delete(m.silences, c.ID)
 		case AddEntry:
 			m.entries[c.Entry.Alert] = append(m.entries[c.Entry.Alert], c.Entry)
 		}
@@ -79,10 +94,19 @@ func (m *Memory) Load(context.Context) (Image, error) {
 	defer m.mu.Unlock()
 	img := Image{LastSent: m.lastSent}
 	last := map[[3]string]Alert{}
+	var latest time.Time
+	for _, a := range m.alerts {
+		if a.Ended.After(latest) {
+			latest = a.Ended
+		}
+	}
 	for _, a := range m.alerts {
 		img.LastID = max(img.LastID, a.ID)
 		if !a.State.Ended() {
 			img.Alerts = append(img.Alerts, a)
+			continue
+		}
+		if latest.Sub(a.Ended) >= Remember {
 			continue
 		}
 		k := [3]string{a.Workgroup, a.Source, a.Fingerprint}
@@ -101,6 +125,12 @@ func (m *Memory) Load(context.Context) (Image, error) {
 	}
 	for _, msg := range m.messages {
 		img.Messages = append(img.Messages, msg)
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.overrides)) {
+		img.Overrides = append(img.Overrides, m.overrides[id])
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.silences)) {
+		img.Silences = append(img.Silences, m.silences[id])
 	}
 	sortImage(&img)
 	return img, nil

@@ -1,6 +1,7 @@
 package workgroups
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ type Queue struct {
 	Timeout  time.Duration // of an offer
 	Parallel int           // so many agents are offered one alert at once
 	Waiting  []*Alert      // without an owner, in the order in which they are served
+	Steps    []Ask         // by Alert.Step less one; nil: everybody may be asked at any time
 
 	// Offers are those of this round, by alert: open ones, and those that have
 	// ended and are not to be repeated.
@@ -88,6 +90,10 @@ func Route(q Queue, agents []Agent, now time.Time) []Offer {
 		if len(free) == 0 {
 			break
 		}
+		ask, expires, ok := q.ask(alert, now)
+		if !ok {
+			continue
+		}
 		asked := q.Offers[alert.ID]
 		open := 0
 		for _, o := range asked {
@@ -96,11 +102,11 @@ func Route(q Queue, agents []Agent, now time.Time) []Offer {
 			}
 		}
 		var chosen []*Agent
-		for open+len(chosen) < max(q.Parallel, 1) {
+		for open+len(chosen) < ask.Parallel {
 			best, at := (*Agent)(nil), 0
 			var rank [6]int64
 			for i, a := range free {
-				if a == nil || !a.Show.takes(alert.Severity) || wasAsked(asked, a) || contains(chosen, a) {
+				if a == nil || !a.Show.takes(alert.Severity) || !ask.of(a) || wasAsked(asked, a) || contains(chosen, a) {
 					continue
 				}
 				if r := a.rank(alert); best == nil || less(r, rank) {
@@ -116,11 +122,41 @@ func Route(q Queue, agents []Agent, now time.Time) []Offer {
 			if best.room() == 0 {
 				free = append(free[:at], free[at+1:]...)
 			}
-			made = append(made, Offer{Alert: alert.ID, Agent: best.JID.Bare().String(), To: best.JID, Made: now, Expires: now.Add(q.Timeout)})
+			made = append(made, Offer{Alert: alert.ID, Agent: best.JID.Bare().String(), To: best.JID, Made: now, Expires: expires})
 		}
 	}
 	return made
 }
+
+// ask says who may be asked about an alert, and until when an offer to them is
+// open; false: nobody.
+func (q *Queue) ask(alert *Alert, now time.Time) (ask Ask, expires time.Time, ok bool) {
+	ask, expires = Ask{Parallel: max(q.Parallel, 1)}, now.Add(q.Timeout)
+	if !alert.Muted.IsZero() {
+		return ask, expires, false
+	}
+	if q.Steps == nil {
+		return ask, expires, true
+	}
+	if alert.Step < 1 {
+		return ask, expires, false
+	}
+	ask = q.Steps[min(int(alert.Step), len(q.Steps))-1]
+	ends := alert.StepEnds
+	switch {
+	case ask.Parallel == 0:
+		ask.Parallel = math.MaxInt
+		if !ends.IsZero() {
+			expires = ends
+		}
+	case !ends.IsZero() && ends.Before(expires):
+		expires = ends
+	}
+	return ask, expires, expires.After(now)
+}
+
+// of reports whether the agent may be asked.
+func (k *Ask) of(a *Agent) bool { return k.Who == nil || k.Who[a.JID.Bare().String()] }
 
 func wasAsked(asked []*Offer, a *Agent) bool {
 	if len(asked) == 0 {

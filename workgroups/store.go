@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"adminbot/workgroups/oncall"
 )
 
 // ErrNotFound is returned for an alert that there is not.
@@ -33,12 +35,15 @@ type Store interface {
 // An Image is what a [Store] holds of what is not over.
 type Image struct {
 	Alerts   []Alert   // those that have not ended
-	Recent   []Alert   // the last episode of each thing that has ended since Remember
+	Recent   []Alert   // the last episode of each thing that has ended, in the time of Remember before the last end
 	Offers   []Offer   // of these alerts
 	Presence []Session // of agents
 	Messages []Message // not known to have arrived
-	LastID   int64     // highest number of an alert ever
-	LastSent int64     // highest number of a message ever
+
+	Overrides []oncall.Override // by ID
+	Silences  []Silence         // by ID
+	LastID    int64             // highest number of an alert ever
+	LastSent  int64             // highest number of a message ever
 }
 
 // Remember is for how long the end of an alert is remembered by whoever routes:
@@ -46,8 +51,9 @@ type Image struct {
 const Remember = 24 * time.Hour
 
 // A Change is a row as it is to be. It is one of [PutAlert], [PutOffer],
-// [DropOffer], [PutSession], [DropSession], [PutMessage], [DropMessage] and
-// [AddEntry].
+// [DropOffer], [PutSession], [DropSession], [PutMessage], [DropMessage],
+// [AddEntry],
+// [PutOverride], [DropOverride], [PutSilence] and [DropSilence].
 type Change interface{ isChange() }
 
 // Changes. Put replaces the row with the same key; dropping what is not there
@@ -67,6 +73,11 @@ type (
 	PutMessage  struct{ Message Message } // key: ID
 	DropMessage struct{ ID int64 }
 	AddEntry    struct{ Entry Entry } // key: Alert, Seq; there is none yet
+
+	PutOverride  struct{ Override oncall.Override } // key: ID
+	DropOverride struct{ ID int64 }
+	PutSilence   struct{ Silence Silence } // key: ID
+	DropSilence  struct{ ID int64 }
 )
 
 func (PutAlert) isChange()    {}
@@ -77,6 +88,11 @@ func (DropSession) isChange() {}
 func (PutMessage) isChange()  {}
 func (DropMessage) isChange() {}
 func (AddEntry) isChange()    {}
+
+func (PutOverride) isChange()  {}
+func (DropOverride) isChange() {}
+func (PutSilence) isChange()   {}
+func (DropSilence) isChange()  {}
 
 // A Session is one way to reach an agent: a client that speaks XEP-0142, or, with
 // a bare address, a person who reads and writes chat.

@@ -18,6 +18,7 @@ import (
 	"adminbot/internal/sqlitefile"
 	"adminbot/internal/xmpp/address"
 	"adminbot/workgroups"
+	"adminbot/workgroups/oncall"
 )
 
 // A Store is an open file. Commit is for one goroutine at a time; all else is safe
@@ -66,11 +67,12 @@ func (s *Store) wrap(err error) error {
 }
 
 const alertColumns = `id, workgroup, source, fingerprint, episode, severity, summary, details, host, labels, starts, user, notify,
-	raised, updated, count, accepted, ended, ended_by, state, reason, owner, fence, gone, round, wake, seq`
+	raised, updated, count, accepted, ended, ended_by, state, reason, owner, fence, gone, round, wake, seq,
+	due, reminded, step, step_ends, muted`
 
 // What a commit writes.
 const (
-	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	putOffer    = `INSERT OR REPLACE INTO offers VALUES (?,?,?,?,?,?)`
 	dropOffer   = `DELETE FROM offers WHERE alert = ? AND agent = ?`
 	dropOffers  = `DELETE FROM offers WHERE alert = ?`
@@ -79,9 +81,15 @@ const (
 	putMessage  = `INSERT OR REPLACE INTO messages VALUES (?,?,?,?,?,?,?,?,?)`
 	dropMessage = `DELETE FROM messages WHERE id = ?`
 	addEntry    = `INSERT INTO entries VALUES (?,?,?,?,?,?)`
+
+	putOverride  = `INSERT OR REPLACE INTO overrides VALUES (?,?,?,?,?,?,?)`
+	dropOverride = `DELETE FROM overrides WHERE id = ?`
+	putSilence   = `INSERT OR REPLACE INTO silences VALUES (?,?,?,?,?,?,?,?)`
+	dropSilence  = `DELETE FROM silences WHERE id = ?`
 )
 
-var statements = []string{putAlert, putOffer, dropOffer, dropOffers, putSession, dropSession, putMessage, dropMessage, addEntry}
+var statements = []string{putAlert, putOffer, dropOffer, dropOffers, putSession, dropSession, putMessage, dropMessage, addEntry,
+	putOverride, dropOverride, putSilence, dropSilence}
 
 // Commit makes all changes, or none.
 func (s *Store) Commit(ctx context.Context, changes []workgroups.Change) error {
@@ -118,7 +126,8 @@ func change(exec func(string, ...any) error, c workgroups.Change) error {
 		}
 		return exec(putAlert, a.ID, a.Workgroup, a.Source, a.Fingerprint, a.Episode, string(a.Severity), a.Summary, a.Details, a.Host, string(labels),
 			nano(a.Starts), a.User.String(), a.Notify, nano(a.Raised), nano(a.Updated), a.Count, nano(a.Accepted), nano(a.Ended), a.EndedBy,
-			string(a.State), a.Reason, a.Owner.String(), a.Grant, nano(a.Gone), a.Round, nano(a.Wake), a.Seq)
+			string(a.State), a.Reason, a.Owner.String(), a.Grant, nano(a.Gone), a.Round, nano(a.Wake), a.Seq,
+			nano(a.Due), a.Reminded, a.Step, nano(a.StepEnds), nano(a.Muted))
 	case workgroups.PutOffer:
 		o := &c.Offer
 		return exec(putOffer, o.Alert, o.Agent, o.To.String(), nano(o.Made), nano(o.Expires), string(o.End))
@@ -137,6 +146,20 @@ func change(exec func(string, ...any) error, c workgroups.Change) error {
 		return exec(putMessage, m.ID, string(m.Kind), m.Workgroup, m.To.String(), m.Alert, m.User.String(), m.Grant, m.Text, nano(m.Made))
 	case workgroups.DropMessage:
 		return exec(dropMessage, c.ID)
+	case workgroups.PutOverride:
+		o := &c.Override
+		return exec(putOverride, o.ID, o.Schedule, o.Who, nano(o.From), nano(o.Until), o.By, nano(o.Made))
+	case workgroups.DropOverride:
+		return exec(dropOverride, c.ID)
+	case workgroups.PutSilence:
+		s := &c.Silence
+		match, err := json.Marshal(s.Match)
+		if err != nil {
+			return err
+		}
+		return exec(putSilence, s.ID, s.Workgroup, string(match), nano(s.From), nano(s.Until), s.By, s.Reason, nano(s.Made))
+	case workgroups.DropSilence:
+		return exec(dropSilence, c.ID)
 	case workgroups.AddEntry:
 		e := &c.Entry
 		return exec(addEntry, e.Alert, e.Seq, nano(e.At), e.What, e.Who, e.Text)
@@ -171,6 +194,8 @@ func (s *Store) Load(ctx context.Context) (workgroups.Image, error) {
 	img.Offers = rows(&l, scanOffer, `SELECT * FROM offers ORDER BY alert, agent`)
 	img.Presence = rows(&l, scanSession, `SELECT * FROM sessions ORDER BY workgroup, jid`)
 	img.Messages = rows(&l, scanMessage, `SELECT * FROM messages ORDER BY id`)
+	img.Overrides = rows(&l, scanOverride, `SELECT * FROM overrides ORDER BY id`)
+	img.Silences = rows(&l, scanSilence, `SELECT * FROM silences ORDER BY id`)
 	for _, last := range []struct {
 		of string
 		to *int64
@@ -272,14 +297,15 @@ func readJID(to *jid.JID, text string) (err error) {
 
 func scanAlert(r scanner) (a workgroups.Alert, err error) {
 	var labels, user, owner string
-	var starts, raised, updated, accepted, ended, gone, wake int64
+	var starts, raised, updated, accepted, ended, gone, wake, due, stepEnds, muted int64
 	if err = r.Scan(&a.ID, &a.Workgroup, &a.Source, &a.Fingerprint, &a.Episode, &a.Severity, &a.Summary, &a.Details, &a.Host, &labels,
 		&starts, &user, &a.Notify, &raised, &updated, &a.Count, &accepted, &ended, &a.EndedBy,
-		&a.State, &a.Reason, &owner, &a.Grant, &gone, &a.Round, &wake, &a.Seq); err != nil {
+		&a.State, &a.Reason, &owner, &a.Grant, &gone, &a.Round, &wake, &a.Seq,
+		&due, &a.Reminded, &a.Step, &stepEnds, &muted); err != nil {
 		return a, err
 	}
 	a.Starts, a.Raised, a.Updated, a.Accepted, a.Ended = moment(starts), moment(raised), moment(updated), moment(accepted), moment(ended)
-	a.Gone, a.Wake = moment(gone), moment(wake)
+	a.Gone, a.Wake, a.Due, a.StepEnds, a.Muted = moment(gone), moment(wake), moment(due), moment(stepEnds), moment(muted)
 	if err := json.Unmarshal([]byte(labels), &a.Labels); err != nil {
 		return a, err
 	}
@@ -314,4 +340,21 @@ func scanMessage(r scanner) (m workgroups.Message, err error) {
 	}
 	m.Made = moment(made)
 	return m, errors.Join(readJID(&m.To, to), readJID(&m.User, user))
+}
+
+func scanOverride(r scanner) (o oncall.Override, err error) {
+	var from, until, made int64
+	err = r.Scan(&o.ID, &o.Schedule, &o.Who, &from, &until, &o.By, &made)
+	o.From, o.Until, o.Made = moment(from), moment(until), moment(made)
+	return o, err
+}
+
+func scanSilence(r scanner) (s workgroups.Silence, err error) {
+	var match string
+	var from, until, made int64
+	if err = r.Scan(&s.ID, &s.Workgroup, &match, &from, &until, &s.By, &s.Reason, &made); err != nil {
+		return s, err
+	}
+	s.From, s.Until, s.Made = moment(from), moment(until), moment(made)
+	return s, json.Unmarshal([]byte(match), &s.Match)
 }

@@ -57,7 +57,8 @@ func (s *Schedule) Check() error {
 	return nil
 }
 
-func (s *Schedule) zone() *time.Location {
+// Location is the zone of the schedule.
+func (s *Schedule) Location() *time.Location {
 	if s.Zone == nil {
 		return time.UTC
 	}
@@ -137,7 +138,7 @@ func (s *Schedule) holder(t time.Time, overrides []Override) Shift {
 		c := *over
 		return Shift{Who: c.Who, Override: &c}
 	}
-	now := wallAt(t, s.zone())
+	now := wallAt(t, s.Location())
 	for i := len(s.Layers) - 1; i >= 0; i-- {
 		if who, ok := s.Layers[i].has(now); ok {
 			return Shift{Who: who, Layer: s.Layers[i].Name}
@@ -149,13 +150,13 @@ func (s *Schedule) holder(t time.Time, overrides []Override) Shift {
 // edges are the last moment up to t, and the first after it, at which it may be
 // somebody else's turn.
 func (s *Schedule) edges(t time.Time, overrides []Override) (last, next time.Time) {
-	now := wallAt(t, s.zone())
+	now := wallAt(t, s.Location())
 	from, to := now-4*week, now+4*week
 	for i := range s.Layers {
 		a, b := s.Layers[i].edges(now)
 		from, to = max(from, a), min(to, b)
 	}
-	last, next = from.in(s.zone()), to.in(s.zone())
+	last, next = from.in(s.Location()), to.in(s.Location())
 	for _, o := range overrides {
 		if o.Schedule != s.Name {
 			continue

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/workgroups"
+	"adminbot/workgroups/oncall"
 )
 
 // Test tests a store. open opens the same store again and again; what one has
@@ -83,12 +83,6 @@ func compare(t *testing.T, want, got workgroups.Store, lastID int64) {
 	b, err := got.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
-	}
-	// A store need not remember ends that are long ago.
-	if n := len(a.Recent); n > 0 {
-		since := a.Recent[n-1].Ended.Add(-workgroups.Remember)
-		old := func(a workgroups.Alert) bool { return !a.Ended.After(since) }
-		a.Recent, b.Recent = slices.DeleteFunc(a.Recent, old), slices.DeleteFunc(b.Recent, old)
 	}
 	if diff := cmp.Diff(a, b, equal...); diff != "" {
 		t.Fatalf("Load (-want +got):\n%s", diff)
@@ -188,6 +182,7 @@ func (g *generator) alert(id int64) workgroups.Alert {
 		User: g.jid(), Notify: g.rnd.IntN(2) == 0, Raised: g.now, Updated: g.time(), Count: g.some(9), Accepted: g.time(),
 		State: []workgroups.State{workgroups.Open, workgroups.Offered, workgroups.Assigned, workgroups.Resolved, workgroups.Expired}[g.rnd.IntN(5)],
 		Grant: g.some(4), Gone: g.time(), Round: g.some(4), Wake: g.time(), Seq: g.some(9),
+		Due: g.time(), Reminded: g.rnd.IntN(2) == 0, Step: g.some(4), StepEnds: g.time(), Muted: g.time(),
 	}
 	if a.State == workgroups.Assigned {
 		a.Owner = g.jid()
@@ -202,7 +197,7 @@ func (g *generator) changes() []workgroups.Change {
 	g.now = g.now.Add(time.Duration(g.rnd.Int64N(int64(20 * time.Minute))))
 	var out []workgroups.Change
 	for range g.some(12) {
-		switch g.rnd.IntN(9) {
+		switch g.rnd.IntN(13) {
 		case 0, 1:
 			id := g.some(60)
 			g.lastID = max(g.lastID, id)
@@ -233,6 +228,19 @@ func (g *generator) changes() []workgroups.Change {
 			}})
 		case 7:
 			out = append(out, workgroups.DropMessage{ID: g.some(int(g.lastSent) + 1)})
+		case 9:
+			out = append(out, workgroups.PutOverride{Override: oncall.Override{
+				ID: g.some(20), Schedule: g.text(), Who: g.jid().String(), From: g.time(), Until: g.time(), By: g.text(), Made: g.now,
+			}})
+		case 10:
+			out = append(out, workgroups.DropOverride{ID: g.some(20)})
+		case 11:
+			out = append(out, workgroups.PutSilence{Silence: workgroups.Silence{
+				ID: g.some(20), Workgroup: g.workgroup(), Match: []workgroups.Matcher{{Name: "host", Value: g.text(), Regexp: g.rnd.IntN(2) == 0, Not: g.rnd.IntN(2) == 0}},
+				From: g.time(), Until: g.time(), By: g.text(), Reason: g.text(), Made: g.now,
+			}})
+		case 12:
+			out = append(out, workgroups.DropSilence{ID: g.some(20)})
 		case 8:
 			id := g.some(60)
 			g.seq[id]++
