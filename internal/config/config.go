@@ -186,6 +186,7 @@ func Describe(w io.Writer) error {
 	c.Workgroups.Group[0].setDefaults()
 	c.Intake = Intake{Listen: "127.0.0.1:8642", Mail: "127.0.0.1:2525", MailDomains: []string{"alerts.example.net"}}
 	c.Intake.Source = []Source{{Name: "prometheus", Workgroup: "alerts", TokenFile: "secrets/prometheus", Rate: DefaultRate}, {Name: "nagios", Workgroup: "alerts", TokenFile: "secrets/nagios", MailKey: "oncall", Rate: DefaultRate}}
+	describeOnCall(&c.Workgroups)
 	c.Server.Components = map[string]string{"workgroup.example.net": "secrets/workgroup"}
 	return toml.NewEncoder(w).Encode(c)
 }

@@ -13,23 +13,28 @@ import (
 
 // Workgroups configures the alert service, a component (XEP-0114).
 type Workgroups struct {
-	Domain     string      `toml:"domain" comment:"The component's domain; also where adminbot alert and the bot find it."`
-	Component  string      `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
-	SecretFile string      `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
-	Policy     string      `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
-	Group      []Workgroup `toml:"group" comment:"The workgroups. Where none is named, the only one is meant, or the one called alerts."`
+	Domain     string       `toml:"domain" comment:"The component's domain; also where adminbot alert and the bot find it."`
+	Component  string       `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
+	SecretFile string       `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
+	Policy     string       `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
+	Schedule   []Schedule   `toml:"schedule" comment:"Who is on call, and when."`
+	Escalation []Escalation `toml:"escalation" comment:"In which order people are asked."`
+	Group      []Workgroup  `toml:"group" comment:"The workgroups. Where none is named, the only one is meant, or the one called alerts."`
 }
 
 // Workgroup configures one workgroup.
 type Workgroup struct {
-	Name         string   `toml:"name" comment:"NAME@DOMAIN is its address."`
-	Title        string   `toml:"title"`
-	Description  string   `toml:"description"`
-	Members      []Member `toml:"members,inline" comment:"Who may be asked to take an alert. \"*@example.net\" is everybody of that domain."`
-	OfferSeconds int      `toml:"offer_seconds" comment:"How long an offer stands before the next is asked."`
-	RetrySeconds int      `toml:"retry_seconds" comment:"When all have been asked, how long until they are again; doubles up to 5 minutes."`
-	GraceSeconds int      `toml:"grace_seconds" comment:"How long whoever took an alert may be gone before others are asked."`
-	Parallel     int      `toml:"parallel" comment:"How many are asked at once; the first to accept has it."`
+	Name           string   `toml:"name" comment:"NAME@DOMAIN is its address."`
+	Title          string   `toml:"title"`
+	Description    string   `toml:"description"`
+	Members        []Member `toml:"members,inline" comment:"Who may be asked to take an alert. \"*@example.net\" is everybody of that domain."`
+	OfferSeconds   int      `toml:"offer_seconds" comment:"How long an offer stands before the next is asked."`
+	RetrySeconds   int      `toml:"retry_seconds" comment:"When all have been asked, how long until they are again; doubles up to 5 minutes."`
+	GraceSeconds   int      `toml:"grace_seconds" comment:"How long whoever took an alert may be gone before others are asked."`
+	Parallel       int      `toml:"parallel" comment:"How many are asked at once; the first to accept has it."`
+	Schedules      []string `toml:"schedules" comment:"Names of schedules; the first is meant by \"who is on call?\"."`
+	Escalation     string   `toml:"escalation" comment:"Name of an escalation. Empty: bots, who is on call, everybody; without schedules one after the other."`
+	ConfirmSeconds int      `toml:"confirm_seconds" comment:"Whoever took an alert is asked after this time whether they are at it; silence gives it back. 0: never."`
 }
 
 // Member is somebody who may be asked.
@@ -59,16 +64,21 @@ func (c *Workgroups) Workgroups() ([]workgroups.Workgroup, error) {
 	if len(c.Group) == 0 {
 		return nil, errors.New("no workgroup\nhint: [[workgroups.group]]")
 	}
+	schedules, err := c.schedules()
+	if err != nil {
+		return nil, err
+	}
 	var all []workgroups.Workgroup
 	for i := range c.Group {
 		g := c.Group[i]
 		g.setDefaults()
-		if g.OfferSeconds < 0 || g.RetrySeconds < 0 || g.GraceSeconds < 0 || g.Parallel < 0 {
+		if g.OfferSeconds < 0 || g.RetrySeconds < 0 || g.GraceSeconds < 0 || g.Parallel < 0 || g.ConfirmSeconds < 0 {
 			return nil, fmt.Errorf("workgroup %s: a number is negative", g.Name)
 		}
 		w := workgroups.Workgroup{
 			Name: g.Name, Title: g.Title, Description: g.Description, Parallel: g.Parallel,
 			Timeout: time.Duration(g.OfferSeconds) * time.Second, Retry: time.Duration(g.RetrySeconds) * time.Second, Grace: time.Duration(g.GraceSeconds) * time.Second,
+			Confirm: time.Duration(g.ConfirmSeconds) * time.Second,
 		}
 		for _, m := range g.Members {
 			if domain, all := strings.CutPrefix(m.JID, "*@"); all {
@@ -83,6 +93,9 @@ func (c *Workgroups) Workgroups() ([]workgroups.Workgroup, error) {
 				return nil, fmt.Errorf("workgroup %s: member %q is not a JID: %w", g.Name, m.JID, err)
 			}
 			w.Members = append(w.Members, workgroups.Member{JID: j, Bot: m.Bot, Max: m.Max, Skills: m.Skills})
+		}
+		if err := c.duty(&g, &w, schedules); err != nil {
+			return nil, err
 		}
 		all = append(all, w)
 	}
