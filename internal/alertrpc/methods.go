@@ -39,6 +39,10 @@ var (
 		Name: "alert.resolve", Permission: "alert.resolve", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Ends an alert.",
 	})
+	Ack = agentapi.Define[AnswerArgs, AnswerResult](agentapi.Spec{
+		Name: "alert.ack", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Says that one is at an alert: takes it if nobody owns it.",
+	})
 	WorkgroupList = agentapi.Define[NoArgs, WorkgroupListResult](agentapi.Spec{
 		Name: "workgroup.list", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Lists the workgroups.",
@@ -54,7 +58,10 @@ const timeout = 30 * time.Second
 
 // Methods returns the table.
 func Methods() []agentapi.Spec {
-	return []agentapi.Spec{Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Resolve.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec}
+	return []agentapi.Spec{
+		Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Ack.Spec, Resolve.Spec, Silence.Spec, Silences.Spec,
+		WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
+	}
 }
 
 // Lookup returns the method of that name.
@@ -148,6 +155,7 @@ type Alert struct {
 	Raised    time.Time         `rpc:"raised_at"`
 	Updated   time.Time         `rpc:"updated_at"`
 	Accepted  time.Time         `rpc:"accepted_at,omitempty"`
+	Muted     time.Time         `rpc:"muted_until,omitempty" help:"a silence: until then nobody is asked"`
 	Ended     time.Time         `rpc:"ended_at,omitempty"`
 }
 

@@ -41,7 +41,13 @@ func Mux(s Server) *rpc.ServeMux {
 	handle(mux, &s, Show, s.show)
 	handle(mux, &s, Accept, s.accept)
 	handle(mux, &s, Reject, s.reject)
+	handle(mux, &s, Ack, s.accept)
 	handle(mux, &s, Resolve, s.resolve)
+	handle(mux, &s, Silence, s.silence)
+	handle(mux, &s, Silences, s.silences)
+	handle(mux, &s, OnCallWho, s.onCall)
+	handle(mux, &s, OnCallShifts, s.shifts)
+	handle(mux, &s, OnCallOverride, s.override)
 	handle(mux, &s, WorkgroupList, s.workgroups)
 	handle(mux, &s, WorkgroupStatus, s.status)
 	return mux
@@ -84,7 +90,7 @@ func fault(err error) error {
 	switch {
 	case errors.As(err, new(*workgroups.InvalidError)):
 		code = rpc.FaultParams
-	case errors.Is(err, workgroups.ErrNotFound), errors.Is(err, workgroups.ErrNoWorkgroup):
+	case errors.Is(err, workgroups.ErrNotFound), errors.Is(err, workgroups.ErrNoWorkgroup), errors.Is(err, workgroups.ErrNoSchedule):
 		code = rpc.FaultNotFound
 	case errors.Is(err, workgroups.ErrNotMember):
 		code = rpc.FaultDenied
@@ -256,7 +262,7 @@ func onWire(a workgroups.Alert) Alert {
 		ID: int(a.ID), JID: a.User.String(), Workgroup: a.Workgroup, State: string(a.State), Severity: string(a.Severity),
 		Summary: a.Summary, Details: a.Details, Host: a.Host, Labels: a.Labels, Source: a.Source, Dedup: a.Fingerprint,
 		Episode: int(a.Episode), Count: int(a.Count), Grant: int(a.Grant), Reason: a.Reason, EndedBy: a.EndedBy,
-		Starts: a.Starts, Raised: a.Raised, Updated: a.Updated, Accepted: a.Accepted, Ended: a.Ended,
+		Starts: a.Starts, Raised: a.Raised, Updated: a.Updated, Accepted: a.Accepted, Muted: a.Muted, Ended: a.Ended,
 	}
 	if !a.Owner.Equal(jid.JID{}) {
 		w.Owner = a.Owner.Bare().String()

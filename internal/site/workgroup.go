@@ -53,5 +53,5 @@ callers = ["*@DOMAIN"]
 
 [[rule]]
 who = ["*@DOMAIN"]
-may = ["R", "alert.send", "alert.accept", "alert.reject", "alert.resolve"]
+may = ["R", "alert.send", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.silence", "oncall.override"]
 `
