@@ -27,7 +27,11 @@ type alertCmd struct {
 	Show    alertShowCmd    `cmd:"" help:"All about one alert."`
 	Accept  alertAcceptCmd  `cmd:"" help:"Take an alert."`
 	Reject  alertRejectCmd  `cmd:"" help:"Decline an alert that is offered, or give one back."`
+	Ack     alertAckCmd     `cmd:"" help:"Say that you are at an alert; it is yours if nobody owns it."`
 	Resolve alertResolveCmd `cmd:"" help:"End an alert."`
+
+	Silence  alertSilenceCmd  `cmd:"" help:"Have nobody asked about some alerts for a while."`
+	Silences alertSilencesCmd `cmd:"" help:"The silences that have not ended."`
 }
 
 // alertFlags are common to the commands about alerts.
@@ -70,6 +74,7 @@ type alertAnswer struct {
 type (
 	alertAcceptCmd  struct{ alertAnswer }
 	alertRejectCmd  struct{ alertAnswer }
+	alertAckCmd     struct{ alertAnswer }
 	alertResolveCmd struct{ alertAnswer }
 )
 
@@ -144,6 +149,10 @@ func (c alertAcceptCmd) Run(ctx context.Context, std streams, log *slog.Logger) 
 
 func (c alertRejectCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	return c.answer(ctx, std, log, alertrpc.Reject, "goes to somebody else")
+}
+
+func (c alertAckCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	return c.answer(ctx, std, log, alertrpc.Ack, "is yours")
 }
 
 func (c alertResolveCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {

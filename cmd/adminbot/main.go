@@ -66,7 +66,8 @@ type cli struct {
 	RPC    rpcCmd    `cmd:"" name:"rpc" help:"Call a method of host agents."`
 	Parse  parseCmd  `cmd:"" help:"Print how lines are understood. Connects nowhere."`
 	Hosts  hostsCmd  `cmd:"" help:"Who is there, and how they feel."`
-	Alert  alertCmd  `cmd:"" help:"Alerts: raise, list, take, end."`
+	Alert  alertCmd  `cmd:"" help:"Alerts: raise, list, take, end, silence."`
+	Oncall oncallCmd `cmd:"" help:"Who is on call, and when."`
 	Bot    botCmd    `cmd:"" help:"Run the bot of an installation."`
 	Agent  agentCmd  `cmd:"" help:"Run the host agent of this machine."`
 	Server serverCmd `cmd:"" help:"Run the embedded XMPP server."`
