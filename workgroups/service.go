@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -47,6 +48,10 @@ type Service struct {
 type event struct {
 	do   func(m *machine, now time.Time) error
 	done chan error // holds one
+
+	// Of the loop that runs it and the caller who gives up, the first to set it
+	// decides.
+	claimed atomic.Bool
 }
 
 // Bounds of the loop.
@@ -157,7 +162,9 @@ func (s *Service) step(ctx context.Context, m *machine, batch []*event) error {
 	now := s.cfg.Now().UTC()
 	results := make([]error, len(batch))
 	for i, e := range batch {
-		results[i] = e.do(m, now)
+		if e.claimed.CompareAndSwap(false, true) {
+			results[i] = e.do(m, now)
+		}
 	}
 	m.settle(now)
 	step := m.flush()
@@ -212,7 +219,8 @@ func (s *Service) load(ctx context.Context) (*machine, error) {
 	}
 }
 
-// do has the loop run an event and returns when its changes are on the disk.
+// do has the loop run an event and returns when its changes are on the disk. When
+// ctx ends before the loop has begun with it, nothing is done.
 func (s *Service) do(ctx context.Context, do func(m *machine, now time.Time) error) error {
 	e := &event{do: do, done: make(chan error, 1)}
 	select {
@@ -226,7 +234,15 @@ func (s *Service) do(ctx context.Context, do func(m *machine, now time.Time) err
 	case <-s.over:
 		return fmt.Errorf("%w: the service has ended", ErrBusy)
 	case <-ctx.Done():
-		return ctx.Err()
+		if e.claimed.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+	}
+	select {
+	case err := <-e.done:
+		return err
+	case <-s.over:
+		return fmt.Errorf("%w: the service has ended", ErrBusy)
 	}
 }
 
