@@ -20,7 +20,7 @@ type benchCmd struct {
 	Router benchRouterCmd `cmd:"" help:"Stanzas a second through the server, without TLS."`
 	Memory benchMemoryCmd `cmd:"" help:"Memory of the server for each idle connection."`
 	Agent  benchAgentCmd  `cmd:"" help:"What an idle host agent takes."`
-	Storm  benchStormCmd  `cmd:"" help:"How long all hosts take to come back after a restart of the server."`
+	Storm  benchStormCmd  `cmd:"" help:"How long all hosts take to come back after a restart of the server; a person who asks meanwhile must be told nothing untrue."`
 }
 
 // benchFlags are what all measurements have.
