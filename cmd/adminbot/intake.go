@@ -20,7 +20,7 @@ func newIntake(ctx context.Context, c config.Intake, service *workgroups.Service
 	if c.Listen == "" && c.Mail == "" {
 		return nil, nil
 	}
-	ic := intake.Config{Reports: service, MailDomains: c.MailDomains, Log: log}
+	ic := intake.Config{Reports: service, Queue: service, MailDomains: c.MailDomains, Log: log}
 	if ic.Sources, err = intakeSources(c, service.Workgroups()); err != nil {
 		return nil, exit(exitUsage, err)
 	}

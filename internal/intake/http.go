@@ -61,6 +61,7 @@ func (s *Server) Handler() http.Handler {
 	for path, f := range formats {
 		mux.Handle(path, s.endpoint(f))
 	}
+	mux.HandleFunc("GET /metrics", s.serveMetrics)
 	paths := strings.Join(slices.Sorted(maps.Keys(formats)), ", ")
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Sprintf("%s takes no alerts\nhint: POST to one of %s", textsafe.Line(r.URL.Path, 100), paths))
@@ -97,7 +98,7 @@ func (s *Server) endpoint(f format) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		src, receipts, err := s.serve(f, w, r)
 		if err == nil {
-			s.count(src, f.name, http.StatusOK)
+			s.count(src, f.name, http.StatusOK, receipts...)
 			accept(w, receipts)
 			return
 		}

@@ -58,6 +58,7 @@ const reportWait = 20 * time.Second
 type Config struct {
 	Reports Reporter
 	Sources []Source
+	Queue   Queue // what /metrics tells of; nil: only of requests
 
 	// Where alerts come in; nil: not that way. Run closes them.
 	HTTP, Mail  net.Listener
@@ -72,6 +73,7 @@ type Server struct {
 	cfg     Config
 	log     *slog.Logger
 	sources []*source
+	metrics metrics
 	lines   *ration.Ration // in the log
 }
 
@@ -86,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, log: cfg.Log}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: metrics{requests: map[string]uint64{}, alerts: map[string]uint64{}}}
 	s.lines = &ration.Ration{Each: 5, Every: time.Minute, Kinds: 64, More: func(kind string, n int, since time.Time) {
 		s.log.Warn("more was refused", "why", kind, "times", n, "since", since)
 	}}

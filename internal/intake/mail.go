@@ -3,14 +3,14 @@ package intake
 import (
 	"bytes"
 	"errors"
+	"html"
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // other letters than UTF-8
 	"github.com/emersion/go-message/mail"
-	"golang.org/x/net/html"
 
 	"adminbot/workgroups"
 )
@@ -38,9 +38,9 @@ func readMail(body []byte, dedup string) ([]workgroups.Report, error) {
 		line, rest, _ = strings.Cut(text, "\n")
 	}
 	r := workgroups.Report{Details: rest, Fingerprint: dedup, Severity: workgroups.Warning}
-	var tag string
-	r.Summary, tag = untagged(line)
-	r.Resolved = over(tag)
+	var state string
+	r.Summary, state = untagged(line)
+	r.Resolved = over(state)
 	if r.Summary == "" {
 		return nil, malformed("the mail has neither a subject nor a text")
 	}
@@ -82,9 +82,9 @@ func mailText(body []byte) (subject, text string, err error) {
 		}
 		switch {
 		case text == "" && (kind == "text/plain" || kind == ""):
-			text = strings.ReplaceAll(string(content), "\r\n", "\n")
+			text = strings.ReplaceAll(letters(content), "\r\n", "\n")
 		case page == "" && kind == "text/html":
-			page = string(content)
+			page = letters(content)
 		}
 	}
 	return subject, first(text, words(page)), nil
@@ -94,25 +94,33 @@ func mailText(body []byte) (subject, text string, err error) {
 // read is read.
 func unknown(err error) bool { return message.IsUnknownCharset(err) || message.IsUnknownEncoding(err) }
 
+var (
+	unseen = regexp.MustCompile(`(?is)<(style|script|head)\b.*?</(style|script|head)\s*>|<!--.*?-->`)
+	tag    = regexp.MustCompile(`(?s)<[^<>]*>`)
+)
+
+// letters are the text of a part: UTF-8, or else ISO 8859-1. Tables of all the
+// letters there have been would make the program noticeably larger.
+func letters(content []byte) string {
+	if utf8.Valid(content) {
+		return string(content)
+	}
+	runes := make([]rune, len(content))
+	for i, b := range content {
+		runes[i] = rune(b)
+	}
+	return string(runes)
+}
+
 // words is the text of a page.
 func words(page string) string {
-	var b strings.Builder
-	hidden := false
-	for z := html.NewTokenizer(strings.NewReader(page)); ; {
-		switch z.Next() {
-		case html.ErrorToken:
-			return strings.TrimSpace(b.String())
-		case html.TextToken:
-			if line := strings.Join(strings.Fields(string(z.Text())), " "); line != "" && !hidden {
-				b.WriteString(html.UnescapeString(line) + "\n")
-			}
-		case html.StartTagToken:
-			name, _ := z.TagName()
-			hidden = string(name) == "style" || string(name) == "script"
-		case html.EndTagToken:
-			hidden = false
+	var lines []string
+	for line := range strings.SplitSeq(tag.ReplaceAllString(unseen.ReplaceAllString(page, "\n"), "\n"), "\n") {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			lines = append(lines, html.UnescapeString(line))
 		}
 	}
+	return strings.Join(lines, "\n")
 }
 
 var (

@@ -79,7 +79,7 @@ func open(t testing.TB, tune func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Reports: s.service, Sources: []Source{
+	cfg := Config{Reports: s.service, Queue: s.service, Sources: []Source{
 		{Name: "prometheus", Workgroup: "alerts", Token: testToken, Mail: "oncall"},
 		{Name: "other", Workgroup: "db", Token: otherToken},
 	}}
@@ -273,6 +273,36 @@ func TestTokens(t *testing.T) {
 	req.SetBasicAuth("", otherToken)
 	s.do(req)
 	s.expect(`1 alerts warning "x"  ×4`, `2 db warning "y"  ×1`)
+}
+
+// TestMetrics reads what Prometheus would.
+func TestMetrics(t *testing.T) {
+	s := open(t, nil)
+	s.takes("/generic", `[{"summary":"one","dedup":"1"},{"summary":"two"}]`, "raised 1", "raised 2")
+	s.takes("/generic", `{"dedup":"1","action":"close"}`, "resolved 1")
+	s.refuses("/grafana", `{}`, 400, "nothing that Grafana sends")
+	req, err := http.NewRequest("GET", s.url+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, text := s.do(req)
+	if res.StatusCode != 200 {
+		t.Fatal(res.Status)
+	}
+	for _, line := range []string{
+		`adminbot_intake_requests_total{source="prometheus",format="generic",status="200"} 2`,
+		`adminbot_intake_requests_total{source="prometheus",format="grafana",status="400"} 1`,
+		`adminbot_intake_alerts_total{source="prometheus",outcome="raised"} 2`,
+		`adminbot_intake_alerts_total{source="prometheus",outcome="resolved"} 1`,
+		`adminbot_workgroup_waiting_alerts{workgroup="alerts"} 1`,
+		`adminbot_workgroup_waiting_alerts{workgroup="db"} 0`,
+		`adminbot_workgroup_assigned_alerts{workgroup="alerts"} 0`,
+		`adminbot_workgroup_time_to_resolve_seconds{workgroup="alerts"} `,
+	} {
+		if !strings.Contains(text, "\n"+line) {
+			t.Errorf("no %s in:\n%s", line, text)
+		}
+	}
 }
 
 func TestLimits(t *testing.T) {

@@ -114,10 +114,11 @@ func (m *mailSession) Data(r io.Reader) error {
 		}
 		all = append(all, reports...)
 	}
-	if _, err := m.server.commit(m.ctx, all); err != nil {
+	receipts, err := m.server.commit(m.ctx, all)
+	if err != nil {
 		return m.refuse(err)
 	}
-	m.server.count(m.to[0].source, "mail", http.StatusOK)
+	m.server.count(m.to[0].source, "mail", http.StatusOK, receipts...)
 	return nil
 }
 
