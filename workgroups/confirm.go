@@ -37,14 +37,22 @@ func (m *machine) overdue(a *Alert, now time.Time) {
 	if !a.Reminded {
 		a.Reminded, a.Due = true, now.Add(g.Timeout)
 		m.note(a, now, "reminded", owner.Bare().String(), "")
-		m.sendAbout(MessageNote, a, owner, fmt.Sprintf("Alert %d is yours since %s: %s\nAre you at it? take %[1]d · resolve %[1]d · pass %[1]d · within %s",
-			a.ID, a.Accepted.UTC().Format("15:04 MST"), a.title(), g.Timeout.Round(time.Second)), now)
+		m.sendAbout(MessageNote, a, owner, fmt.Sprintf("Alert %[1]d has been yours for %[2]s: %[3]s\nAre you at it? take %[1]d · resolve %[1]d · pass %[1]d · within %[4]s",
+			a.ID, spell(g.Confirm), a.title(), spell(g.Timeout)), now)
 		m.wakeAssigned(a)
 		return
 	}
 	m.sendAbout(MessageNote, a, owner, fmt.Sprintf("Alert %d goes to somebody else: no word from you", a.ID), now)
 	m.release(a, TimedOut, now)
 	m.note(a, now, "released", owner.Bare().String(), "no word from its owner")
+}
+
+// spell is a duration in words.
+func spell(d time.Duration) string {
+	if d >= time.Minute && d%time.Minute == 0 {
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
 }
 
 // deserted reports whether the owner has been gone for too long.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"mellium.im/xmpp/jid"
+
+	"adminbot/workgroups/oncall"
 )
 
 // A world is a machine, a store that its changes go to, and what everybody
@@ -68,6 +70,15 @@ func newWorld(t testing.TB, seed uint64) *world {
 		{Name: "alerts", Members: members, Timeout: 20 * time.Second, Retry: 7 * time.Second, Grace: 40 * time.Second},
 		{Name: "both", Members: members[:4], Timeout: 30 * time.Second, Retry: 10 * time.Second, Parallel: 3},
 	}
+	turns := &oncall.Schedule{Name: "turns", Layers: []oncall.Layer{{Name: "hours", Every: time.Hour, Who: []string{"agent1@example.net", "agent2@example.net", "agent3@example.net"}}}}
+	w.groups = append(w.groups, Workgroup{
+		Name: "steps", Members: members[:6], Timeout: 20 * time.Second, Retry: 7 * time.Second, Grace: 40 * time.Second, Confirm: 50 * time.Second,
+		Schedules: []*oncall.Schedule{turns},
+		Escalation: Escalation{Repeat: 2, Steps: []Step{
+			{Bots: true, Wait: 10 * time.Second}, {OnCall: turns, Wait: 30 * time.Second},
+			{Who: []jid.JID{members[4].JID, members[5].JID}, Wait: 40 * time.Second, Parallel: 1}, {Everybody: true, Wait: 25 * time.Second},
+		}},
+	})
 	w.restart()
 	return w
 }
@@ -139,6 +150,8 @@ func (w *world) step() {
 		if err == nil {
 			w.ended(before)
 		}
+	case n < 83:
+		w.mute()
 	case n < 85:
 		id, to := w.alert(), w.anybody()
 		gone := w.rnd.IntN(2) == 0
@@ -169,6 +182,44 @@ func (w *world) ended(a *Alert) {
 	if b := w.raised[a.Workgroup+" "+a.Fingerprint]; b != nil {
 		b.open = false
 	}
+}
+
+// mute does something about silences and overrides.
+func (w *world) mute() {
+	switch w.rnd.IntN(5) {
+	case 0, 1:
+		from := w.now.Add(time.Duration(w.rnd.IntN(60)) * time.Second)
+		s := Silence{
+			Match: []Matcher{{Name: "role", Value: []string{"db", "w.b"}[w.rnd.IntN(2)], Regexp: true}, {Name: "severity", Value: "critical", Not: true}},
+			From:  from, Until: from.Add(time.Duration(1+w.rnd.IntN(120)) * time.Second), By: "agent1@example.net",
+		}
+		_, err := w.m.silence([]Silence{s}, w.now)
+		w.did("silence %s from %s until %s: %v", s.String(), s.From, s.Until, err)
+		if err != nil {
+			w.fail("silence: %v", err)
+		}
+	case 2:
+		w.did("the silences end: %d", len(w.m.endSilences(func(*Silence) bool { return w.rnd.IntN(2) == 0 }, w.now)))
+	case 3:
+		who := w.anybody()
+		g := w.m.groups["steps"]
+		_, err := w.m.override(g, oncall.Override{Schedule: "turns", Who: who.String(), Until: w.now.Add(time.Duration(1+w.rnd.IntN(300)) * time.Second)}, w.now)
+		w.did("override %s: %v", who, err)
+		if (err == nil) != g.admits(who) {
+			w.fail("override by %s: %v", who, err)
+		}
+	case 4:
+		w.did("overrides end: %d", len(w.m.endOverrides(w.m.groups["steps"], "turns", w.now)))
+	}
+}
+
+// muted reports whether a silence is for an alert, by looking at all of them.
+func (w *world) muted(a *Alert) bool {
+	return slices.ContainsFunc(w.m.silences, func(s *silence) bool {
+		role := a.Labels["role"]
+		meant := s.Match[0].Value == "db" && role == "db" || s.Match[0].Value == "w.b" && role == "web"
+		return meant && a.Severity != Critical && !s.From.After(w.now) && s.Until.After(w.now)
+	})
 }
 
 func (w *world) report() {
@@ -477,7 +528,21 @@ func (w *world) check() {
 			if a.Wake.IsZero() || !a.Wake.After(w.now) { // I9, I12
 				w.fail("alert %d waits and nobody will look: %v", id, a.Wake)
 			}
+			if muted := w.muted(a); muted != !a.Muted.IsZero() || muted && open > 0 { // I11
+				w.fail("alert %d is to be muted: %t; it is until %v, with %d open offers", id, muted, a.Muted, open)
+			}
+			for _, o := range m.offers[id] {
+				if a.Workgroup == "steps" && o.Open() && a.Step > 0 && !a.StepEnds.IsZero() && o.Expires.After(a.StepEnds) {
+					w.fail("an offer of %d outlasts its step", id)
+				}
+			}
+			if a.Workgroup == "steps" && a.Muted.IsZero() && open == 0 && a.Step != 5 {
+				w.fail("alert %d is in step %d, and nobody is asked", id, a.Step)
+			}
 		case Assigned:
+			if a.Workgroup == "steps" && (a.Due.IsZero() || a.Wake.IsZero()) {
+				w.fail("nobody will ask the owner of %d", id)
+			}
 			if open > 0 || len(m.offers[id]) > 0 {
 				w.fail("alert %d is owned and offered", id)
 			}
@@ -575,6 +640,12 @@ func (m *machine) dump() []string {
 				add("  session %+v", *s)
 			}
 		}
+	}
+	for _, o := range m.overrides {
+		add("override %+v", o)
+	}
+	for _, s := range m.silences {
+		add("silence %+v", s.Silence)
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.messages)) {
 		msg := m.messages[id]

@@ -11,12 +11,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"mellium.im/xmpp/jid"
+
+	"adminbot/workgroups/oncall"
 )
 
 // TestScenes plays the files of testdata/scenes. A line that begins with > is an
 // event; what follows is what is said to whom because of it. Lines before the
 // first event set the workgroup up: member NAME [bot] [max=N] [skill=LABEL],
-// timeout, retry, grace, parallel.
+// timeout, retry, grace, confirm, parallel, repeat, oncall NAME... (an hour each,
+// ann from 12:00 on) and step WHO... [wait=DURATION] [parallel=N], where WHO is
+// bots, oncall, everybody or a name.
 func TestScenes(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenes/*.txt")
 	if err != nil || len(files) == 0 {
@@ -41,6 +45,16 @@ func play(t *testing.T, text string) string {
 	g := Workgroup{Name: "alerts"}
 	var m *machine
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	var store Memory
+	start := func() {
+		img, err := store.Load(t.Context())
+		if err == nil {
+			m, err = newMachine(domain, []Workgroup{g}, img, now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
 		if len(words) == 0 || words[0] == "#" {
@@ -56,10 +70,10 @@ func play(t *testing.T, text string) string {
 		}
 		out.WriteString(line)
 		if m == nil {
-			var err error
-			if m, err = newMachine(domain, []Workgroup{g}, Image{}, now); err != nil {
-				t.Fatal(err)
-			}
+			start()
+		}
+		if words[1] == "restart" {
+			start()
 		}
 		if words[1] == "wait" {
 			d, err := time.ParseDuration(words[2])
@@ -71,7 +85,11 @@ func play(t *testing.T, text string) string {
 			out.WriteString(said + "\n")
 		}
 		m.settle(now)
-		for _, msg := range m.flush().messages {
+		done := m.flush()
+		if err := store.Commit(t.Context(), done.changes); err != nil {
+			t.Fatal(err)
+		}
+		for _, msg := range done.messages {
 			fmt.Fprintf(&out, "%s %d %s", msg.Kind, msg.Alert, msg.To.Localpart())
 			if r := msg.To.Resourcepart(); r != "" && r != "x" {
 				out.WriteString("/" + r)
@@ -102,15 +120,54 @@ func setUp(t *testing.T, g *Workgroup, words []string) {
 		g.Members = append(g.Members, m)
 		return
 	}
-	if words[0] == "parallel" {
+	switch words[0] {
+	case "parallel":
 		g.Parallel, _ = strconv.Atoi(words[1])
+		return
+	case "repeat":
+		g.Escalation.Repeat, _ = strconv.Atoi(words[1])
+		return
+	case "oncall":
+		l := oncall.Layer{Name: "hours", Every: time.Hour, Start: oncall.Start{Year: 2026, Month: 11, Day: 28, Hour: 12}}
+		for _, name := range words[1:] {
+			l.Who = append(l.Who, somebody(name).Bare().String())
+		}
+		g.Schedules = append(g.Schedules, &oncall.Schedule{Name: "hours", Layers: []oncall.Layer{l}})
+		return
+	case "step":
+		g.Escalation.Steps = append(g.Escalation.Steps, askStep(t, g, words[1:]))
 		return
 	}
 	d, err := time.ParseDuration(words[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	*map[string]*time.Duration{"timeout": &g.Timeout, "retry": &g.Retry, "grace": &g.Grace}[words[0]] = d
+	*map[string]*time.Duration{"timeout": &g.Timeout, "retry": &g.Retry, "grace": &g.Grace, "confirm": &g.Confirm}[words[0]] = d
+}
+
+func askStep(t *testing.T, g *Workgroup, words []string) Step {
+	t.Helper()
+	var s Step
+	for _, w := range words {
+		switch name, value, _ := strings.Cut(w, "="); name {
+		case "bots":
+			s.Bots = true
+		case "oncall":
+			s.OnCall = g.Schedules[0]
+		case "everybody":
+			s.Everybody = true
+		case "parallel":
+			s.Parallel, _ = strconv.Atoi(value)
+		case "wait":
+			var err error
+			if s.Wait, err = time.ParseDuration(value); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			s.Who = append(s.Who, somebody(w).Bare())
+		}
+	}
+	return s
 }
 
 // somebody is the address of a name: NAME, NAME/RESOURCE, or NAME/ for who reads
@@ -172,6 +229,33 @@ func happen(t *testing.T, m *machine, words []string, now time.Time) string {
 		_, err = m.transfer(id, somebody(words[2]), somebody(words[3]), "", now)
 	case "resolve":
 		_, err = m.resolve(id, somebody(words[2]), "", now)
+	case "override":
+		d, derr := time.ParseDuration(arg(2))
+		if derr != nil {
+			t.Fatal(derr)
+		}
+		g := m.groups["alerts"]
+		_, err = m.override(g, oncall.Override{Schedule: g.Schedules[0].Name, Who: somebody(words[1]).Bare().String(), Until: now.Add(d), By: "ann@example.net"}, now)
+	case "silence":
+		d, derr := time.ParseDuration(arg(2))
+		match, merr := ParseMatcher(words[1])
+		if derr != nil || merr != nil {
+			t.Fatal(derr, merr)
+		}
+		from := now
+		if in, ierr := time.ParseDuration(arg(3)); ierr == nil { // from then on
+			from = now.Add(in)
+		}
+		_, err = m.silence([]Silence{{Match: []Matcher{match}, From: from, Until: from.Add(d), By: "ann@example.net"}}, now)
+	case "unsilence":
+		m.endSilences(func(*Silence) bool { return true }, now)
+	case "restart":
+	case "told":
+		a := m.alerts[id]
+		if a == nil {
+			return "no such alert"
+		}
+		return fmt.Sprintf("%s, step %d, round %d", a.State, a.Step, a.Round)
 	case "join":
 		_, err = m.report(Report{Workgroup: "alerts", Source: words[1], Summary: "help", User: somebody(words[1])}, now)
 	case "depart":
