@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -64,7 +65,7 @@ func (b *Bot) askAlerts(ctx context.Context, t *turn, s *Step) error {
 	if err := b.record(ctx, t, plan, v, "run", ""); err != nil {
 		return t.say(tell(ExitMixed, notAudited), err)
 	}
-	value, err := b.cfg.Alerts.Ask(ctx, t.person, s.Method, s.Args)
+	value, err := b.cfg.Alerts.Ask(ctx, t.person, s.Method, alertArgs(s))
 	if err != nil {
 		return t.say(alertTrouble(err))
 	}
@@ -73,6 +74,16 @@ func (b *Bot) askAlerts(ctx context.Context, t *turn, s *Step) error {
 		return t.say(tell(ExitMixed, "✖ The alert service's answer can't be read."), err)
 	}
 	return t.say(tell(ExitOK, text...))
+}
+
+// alertArgs are the arguments of a step, with its hosts.
+func alertArgs(s *Step) map[string]any {
+	if len(s.Hosts) == 0 {
+		return s.Args
+	}
+	args := maps.Clone(s.Args)
+	args["hosts"] = s.Hosts
+	return args
 }
 
 // alertTrouble says why the alert service did nothing.
@@ -100,6 +111,18 @@ func alertText(method string, v rpc.Value, w when) ([]string, error) {
 		var r alertrpc.ShowResult
 		err := v.DecodeKnown(&r)
 		return shownAlert(r, w), err
+	case alertrpc.OnCallWho.Name:
+		var r alertrpc.OnCallResult
+		err := v.DecodeKnown(&r)
+		return onCall(r, w), err
+	case alertrpc.OnCallOverride.Name:
+		var r alertrpc.OverrideResult
+		err := v.DecodeKnown(&r)
+		return []string{fmt.Sprintf("✔ %s in %s", shiftText(r.OnCall, w), r.Workgroup)}, err
+	case alertrpc.Silence.Name:
+		var r alertrpc.SilenceResult
+		err := v.DecodeKnown(&r)
+		return silenced(r, w), err
 	case alertrpc.WorkgroupList.Name:
 		var r alertrpc.WorkgroupListResult
 		err := v.DecodeKnown(&r)
@@ -114,7 +137,7 @@ func alertText(method string, v rpc.Value, w when) ([]string, error) {
 	a := r.Alert
 	head := fmt.Sprintf("✔ Alert %d ", a.ID)
 	switch method {
-	case alertrpc.Accept.Name:
+	case alertrpc.Accept.Name, alertrpc.Ack.Name:
 		return []string{head + "is yours", alertTitle(a), fmt.Sprintf("resolve %d what was done · pass %d", a.ID, a.ID)}, err
 	case alertrpc.Reject.Name:
 		return []string{head + "goes to somebody else"}, err

@@ -110,6 +110,9 @@ func (b *Bot) parse(t *turn) grammar.Reading {
 	if c, ok := alertTalk(t.line); ok {
 		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 	}
+	if c, ok := t.takeover(); ok {
+		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
+	}
 	if c, ok := b.dropping(t); ok {
 		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 	}

@@ -33,6 +33,10 @@ var ownMethods = map[string]agentapi.Class{
 	"alert.accept":     agentapi.Write,
 	"alert.reject":     agentapi.Write,
 	"alert.resolve":    agentapi.Write,
+	"alert.ack":        agentapi.Write,
+	"alert.silence":    agentapi.Write,
+	"oncall.who":       agentapi.Read,
+	"oncall.override":  agentapi.Write,
 	"workgroup.list":   agentapi.Read,
 	"workgroup.status": agentapi.Read,
 }
@@ -66,7 +70,8 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 		return b.repeat(ctx, t)
 	case "bot.history":
 		return b.history(t, s)
-	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.resolve", "workgroup.list", "workgroup.status":
+	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.silence",
+		"oncall.who", "oncall.override", "workgroup.list", "workgroup.status":
 		return b.askAlerts(ctx, t, s)
 	}
 	return t.say(notBuilt(s.command, t.fleet.Lexicon))
