@@ -29,7 +29,7 @@ func TestImports(t *testing.T) {
 			"internal/hostagent/", "rpc", "agentapi", "internal/policy", "internal/audit", "internal/ration", "internal/xmpp/", "internal/textsafe"},
 			append(session, "github.com/alecthomas/participle/v2", "modernc.org/sqlite")},
 		{"the bot knows no session", "./bot", []string{
-			"bot", "grammar", "rpc", "agentapi", "workgroups", "internal/alertrpc", "internal/fleet", "internal/policy", "internal/audit", "internal/ration", "internal/xmpp/", "internal/textsafe"},
+			"bot", "grammar", "rpc", "agentapi", "workgroups/", "internal/alertrpc", "internal/fleet", "internal/policy", "internal/audit", "internal/ration", "internal/xmpp/", "internal/textsafe"},
 			append(session, "modernc.org/sqlite")},
 		{"the fleet knows no session", "./internal/fleet", []string{
 			"internal/fleet", "grammar", "rpc", "agentapi", "internal/xmpp/", "internal/textsafe"}, session},
