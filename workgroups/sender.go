@@ -125,14 +125,17 @@ func ids(batch []outgoing) []int64 {
 // send sends a batch, and forgets it when the server has taken it.
 func (d *sender) send(ctx context.Context, batch []outgoing) error {
 	for i := range batch {
+		d.s.at("before send")
 		if err := d.one(ctx, &batch[i]); err != nil {
 			return err
 		}
 	}
 	// Component streams have no acknowledgements: a ping behind the writes is one.
+	d.s.at("before barrier")
 	if err := d.s.cfg.Wire.Barrier(ctx); err != nil {
 		return err
 	}
+	d.s.at("after barrier")
 	return d.s.do(ctx, func(m *machine, _ time.Time) error {
 		m.arrived(ids(batch))
 		return nil

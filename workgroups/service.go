@@ -41,6 +41,7 @@ type Service struct {
 	over   chan struct{} // closed when Run has ended
 	sender sender
 	status status
+	point  func(name string) // told of each step between decision, disk and wire; nil but in tests
 }
 
 // An event is what the loop does with the machine. do may change it and must not
@@ -171,7 +172,9 @@ func (s *Service) step(ctx context.Context, m *machine, batch []*event) error {
 	var err error
 	if len(step.changes) > 0 {
 		// Not under ctx: a change that is decided is not left half known.
+		s.at("before commit")
 		err = s.cfg.Store.Commit(context.WithoutCancel(ctx), step.changes)
+		s.at("after commit")
 	}
 	for i, e := range batch {
 		if err != nil {
@@ -182,9 +185,17 @@ func (s *Service) step(ctx context.Context, m *machine, batch []*event) error {
 	if err != nil {
 		return err
 	}
+	s.at("after answers")
 	s.sender.add(step.messages)
 	s.status.changed(step.told)
 	return nil
+}
+
+// at tells of a named point.
+func (s *Service) at(name string) {
+	if s.point != nil {
+		s.point(name)
+	}
 }
 
 // load reads the state from the store until that works. Meanwhile all events are

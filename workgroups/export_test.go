@@ -1,0 +1,7 @@
+package workgroups
+
+// Points are the named points of a service, see OnPoint.
+var Points = []string{"before commit", "after commit", "after answers", "before send", "before barrier", "after barrier"}
+
+// OnPoint has f called at each named point. It is called before Run.
+func (s *Service) OnPoint(f func(name string)) { s.point = f }
