@@ -18,8 +18,10 @@ type frame struct {
 	unclear bool // hosts were only filtered: which ones is not known here
 	// edit makes the clause change last instead of being a sentence of its own.
 	edit bool
-	// dry is set when the line asks what would happen; heads may end in -ing.
+	// dry is set when the line asks what would happen.
 	dry bool
+	// also are the inflections in which the line may order.
+	also inflected
 	// odd lines never become writes.
 	odd bool
 	// day is the day that an order without a time of day was for, when the
@@ -43,6 +45,7 @@ type binding struct {
 	clk  clockReader
 
 	used     []bool // explained
+	timed    []bool // part of a time or a length of time
 	soft     int    // words explained only as filler
 	args     map[string]any
 	units    map[string][]unitSense // unit arguments, to be settled when the hosts are known
@@ -103,7 +106,7 @@ type outcome struct {
 func (lx *Lexicon) bind(v int, toks []token, cl *clause, fr *frame) *outcome {
 	b := &binding{lx: lx, v: v, vb: &lx.verbs[v], toks: toks, fr: fr, many: -1,
 		clk:  clockReader{toks, fr.now.In(lx.zone)},
-		used: make([]bool, len(toks)), args: map[string]any{}, units: map[string][]unitSense{}}
+		used: make([]bool, len(toks)), timed: make([]bool, len(toks)), args: map[string]any{}, units: map[string][]unitSense{}}
 	for i := range cl.Parts {
 		b.part(cl.Parts[i])
 		if b.broken {
@@ -119,6 +122,13 @@ func (b *binding) use(from, to int) {
 	}
 }
 
+// clock notes that tokens are part of a time.
+func (b *binding) clock(from, to int) {
+	for i := from; i < to; i++ {
+		b.timed[i] = true
+	}
+}
+
 func (b *binding) tok(r *ref) *token { return &b.toks[r.Pos.Offset] }
 
 // part reads one phrase. What it leaves unused is looked at again at the end.
@@ -128,6 +138,7 @@ func (b *binding) part(p *part) {
 	case p.Time != nil:
 		if b.time(p.Time) {
 			b.use(from, to)
+			b.clock(from, to)
 			b.filled = true
 		}
 	case p.Cond != nil:
@@ -135,6 +146,7 @@ func (b *binding) part(p *part) {
 	case p.Span != nil:
 		if secs, ok := b.clk.seconds(p.Span.Dur); ok && b.length(from, secs) {
 			b.use(from, to)
+			b.clock(from, to)
 			b.filled = true
 		}
 	case p.Limit != nil:

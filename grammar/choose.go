@@ -13,6 +13,7 @@ func (r *reader) edits(from, to int, fr frame) []*outcome {
 		return nil
 	}
 	fr.dry = fr.last.DryRun
+	fr.also.ing = fr.dry
 	return r.verb(v, from, to, fr)
 }
 
@@ -26,7 +27,7 @@ func (r *reader) outcomes(from, to int, fr frame, bare bool) []*outcome {
 			return
 		}
 		tried[v] = true
-		if r.lx.coverable(r.la, v, from, to, fr.dry) {
+		if r.lx.coverable(r.la, v, from, to, fr.also) {
 			outs = append(outs, r.verb(v, from, to, fr)...)
 		}
 	}
@@ -44,7 +45,7 @@ func (r *reader) outcomes(from, to int, fr frame, bare bool) []*outcome {
 				continue
 			}
 			for _, t := range m.n.terms {
-				if t.forms == formPast || t.forms == formIng && !fr.dry {
+				if !fr.also.admits(t.forms) {
 					continue
 				}
 				if r.lx.verbs[t.verb].Write && t.role != roleHead {
@@ -64,7 +65,7 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 	}
 	r.stats.Verbs++
 	var outs []*outcome
-	streams, _ := r.lx.streams(r.la, v, fr.dry, from, to)
+	streams, _ := r.lx.streams(r.la, v, fr.also, from, to)
 	for _, s := range streams {
 		if r.stats.Streams >= maxStreamsLine {
 			r.stats.Refused = true
@@ -92,7 +93,7 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 
 // coverable reports whether the verb has a use for every word: the cheap
 // test that keeps most verbs from being tried.
-func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
+func (lx *Lexicon) coverable(la *lattice, v int, from, to int, also inflected) bool {
 	vb := &lx.verbs[v]
 	if vb.open >= 0 && vb.Args[vb.open].Kind == KindTopic {
 		return true // takes whatever follows
@@ -112,7 +113,7 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, ing bool) bool {
 			}
 		}
 		for _, m := range la.matches[i] {
-			if i+m.len <= to && lx.uses(m.n, v, ing) && !lx.objectOnly(la, v, i, m) {
+			if i+m.len <= to && lx.uses(m.n, v, also) && !lx.objectOnly(la, v, i, m) {
 				any, reach[i+m.len] = true, true
 			}
 		}
@@ -148,14 +149,14 @@ func (lx *Lexicon) objectOnly(la *lattice, v, i int, m match) bool {
 }
 
 // uses reports whether the verb has a use for a phrase.
-func (lx *Lexicon) uses(n *node, v int, ing bool) bool {
+func (lx *Lexicon) uses(n *node, v int, also inflected) bool {
 	vb := &lx.verbs[v]
 	for _, c := range n.closed {
-		if classOf(c.class) != 0 && !(vb.Write && !ing && c.class == "ask" && c.value != "'s") {
+		if classOf(c.class) != 0 && !(vb.Write && !also.ing && c.class == "ask" && c.value != "'s") {
 			return true
 		}
 	}
-	if lx.hasTerm(n, v, ing) {
+	if lx.hasTerm(n, v, also) {
 		return true
 	}
 	for _, s := range n.names {
@@ -213,9 +214,9 @@ func (lx *Lexicon) introduces(la *lattice, v, i, from int) bool {
 }
 
 // hasTerm is termsOf without the list.
-func (lx *Lexicon) hasTerm(n *node, v int, ing bool) bool {
+func (lx *Lexicon) hasTerm(n *node, v int, also inflected) bool {
 	for _, t := range n.terms {
-		if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+		if int(t.verb) == v && also.admits(t.forms) {
 			return true
 		}
 	}

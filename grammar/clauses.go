@@ -156,7 +156,7 @@ func (r *reader) listed(i int) bool {
 	heads := func(i int) (out []int16) {
 		for _, m := range r.la.matches[i] {
 			for _, t := range m.n.terms {
-				if m.len == 1 && t.role == roleHead && t.b == 0 && t.forms == formPlain && !r.lx.verbs[t.verb].Write && len(r.lx.verbs[t.verb].phrases[t.a].needs) == 0 {
+				if v := &r.lx.verbs[t.verb]; m.len == 1 && t.role == roleHead && t.b == 0 && t.forms == formPlain && v.Hosts && !v.Write && len(v.phrases[t.a].needs) == 0 {
 					out = append(out, t.verb)
 				}
 			}

@@ -85,6 +85,9 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 		f = b.fieldAmong(c.Pre, kind, op, true)
 	}
 	if f < 0 {
+		f = b.fieldBefore(from, kind, op)
+	}
+	if f < 0 {
 		f = b.mainOf(kind)
 	}
 	if f < 0 {
@@ -115,6 +118,24 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 		}
 	}
 	return true
+}
+
+// fieldBefore is the field that was named before the comparison and its own
+// words: "5 minute load on the databases, anything above 8"; or -1.
+func (b *binding) fieldBefore(at int, kind Kind, op string) int {
+	for i := at - 1; i >= 0; i-- {
+		t := &b.toks[i]
+		if t.class != tTerm || t.has(b.v, roleField) == nil {
+			continue
+		}
+		for _, x := range t.terms {
+			if int(x.verb) == b.v && x.role == roleField && fits(b.vb.Fields[x.a].kind(), kind, op) {
+				return int(x.a)
+			}
+		}
+		return -1
+	}
+	return -1
 }
 
 func (b *binding) filter(f Filter) {

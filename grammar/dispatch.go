@@ -202,7 +202,7 @@ func (f firsts) limit(i int) bool {
 }
 
 func (f firsts) sort(i int) bool {
-	return f.class(i) == tSuper || f.value(i) == "by" || f.value(i) == "sort"
+	return f.class(i) == tSuper || f.class(i) == tDir || f.value(i) == "by" || f.value(i) == "sort"
 }
 
 func (f firsts) target(i int) bool {

@@ -66,6 +66,7 @@ var englishClasses = map[string]englishClass{
 	"yes":    {lines: []string{"restart nginx on web01|%"}},
 	"no":     {lines: []string{"restart nginx on web01|%"}},
 	"dry":    {lines: []string{"% restart nginx on web01", "%: restart nginx on web01", "restart nginx on web01 %", "% restarting nginx on web01"}},
+	"wish":   {lines: []string{"% nginx restarted on web01", "i need nginx % restarted on web01"}},
 	"would":  {lines: []string{"% restarting nginx on web01 do"}},
 	"idiom":  {lines: []string{"put web01 on %"}},
 

@@ -92,7 +92,7 @@ func (b *binding) finish() *outcome {
 	b.inherit()
 	o.soft = b.soft
 	b.settle(o)
-	if b.vb.Write && !b.fr.edit && b.nameBeforeVerb() {
+	if b.vb.Write && !b.fr.edit && !b.fr.also.past && b.nameBeforeVerb() {
 		return o.offered()
 	}
 	return o
@@ -136,7 +136,7 @@ func (b *binding) onAll() bool {
 // nobody was politely asked for: "reboot web01?"
 func (b *binding) bareQuestion() bool {
 	for i := range b.toks {
-		if t := &b.toks[i]; t.class == tWord && t.is("polite") {
+		if t := &b.toks[i]; t.class == tWord && (t.is("polite") || t.is("wish")) {
 			for _, p := range []string{"can", "could", "would", "will", "may"} {
 				if strings.HasPrefix(strings.ToLower(t.text), p) {
 					return false
@@ -157,8 +157,12 @@ func (b *binding) nameBeforeVerb() bool {
 			if t.has(b.v, roleHead) != nil {
 				return false
 			}
-		case tName, tIdent, tQuoted, tAddr, tDomain, tNum:
+		case tName, tIdent, tQuoted, tAddr, tDomain:
 			return true
+		case tNum:
+			if !b.timed[i] {
+				return true
+			}
 		}
 	}
 	return false
@@ -197,6 +201,8 @@ func (b *binding) fillers(o *outcome) {
 				ok = true
 			case t.is("would"):
 				ok = b.fr.dry
+			case t.is("wish"):
+				ok = !b.vb.Write || b.fr.also.past
 			case t.is("prep"), t.is("det"), t.is("rel"), t.is("all"), t.is("only"), t.is("last"), t.is("next"):
 				k := i + 1
 				for k < n && !b.used[k] && b.toks[k].class == tWord && b.toks[k].is("det") {

@@ -19,6 +19,8 @@ type gates struct {
 	takeback bool // no wait
 	would    bool // what would ... do
 	dry      bool // dry run
+	mind     bool // would you mind restarting ...
+	wish     bool // I need nginx restarted
 	dangling bool // ends in "and then"
 	at       int  // the first sign
 }
@@ -29,6 +31,7 @@ func (r *reader) gate() gates {
 	ws := r.la.words
 	start := true
 	pastVerb := false
+	wished := 0 // where a wish in the beginning goes on
 	if len(ws) > 0 && ws[0].mark && (ws[0].text == ">" || ws[0].text == "|") {
 		g.said, g.at = true, 0 // somebody else's words
 	}
@@ -42,7 +45,9 @@ func (r *reader) gate() gates {
 			if k == 0 {
 				longest = m.len
 			}
-			if m.len == longest && r.pastForm(i, m) {
+			if m.len == longest && wished > 0 && i > wished && r.pastForm(i, m) && !r.isClass(i-1, "subject") {
+				g.wish, wished = true, 0 // the one thing to be done
+			} else if m.len == longest && r.pastForm(i, m) {
 				pastVerb = true
 				g.told = g.told || i > 0 && r.isClass(i-1, "subject") || start && !r.asks() // rebooted web01 twice
 			}
@@ -77,6 +82,12 @@ func (r *reader) gate() gates {
 					g.would = true
 				case "dry":
 					g.dry = true
+				case "wish":
+					if start && m.len == longest && c.value != "to be" {
+						wished = i + m.len
+					}
+				case "polite":
+					g.mind = g.mind || c.value == "mind" && m.len == longest
 				}
 				if hit && g.at < 0 {
 					g.at = i

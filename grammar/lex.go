@@ -149,7 +149,7 @@ func classOf(class string) lexer.TokenType {
 		return tOften
 	case "allhosts":
 		return tAtom
-	case "prep", "conj", "last", "next", "ago", "every", "top", "bottom", "all", "not", "only", "rel", "det", "ask", "polite", "sortby", "again", "dry", "would":
+	case "prep", "conj", "last", "next", "ago", "every", "top", "bottom", "all", "not", "only", "rel", "det", "ask", "polite", "sortby", "again", "dry", "would", "wish":
 		return tWord
 	}
 	return 0 // read by the gates only
@@ -179,7 +179,7 @@ func wordValue(cs []closed) string {
 			}
 		case "ask":
 			r, v = 6, c.value
-		case "polite", "again", "dry", "would":
+		case "polite", "again", "dry", "would", "wish":
 			r, v = 7, c.class
 		}
 		if r < rank {
@@ -191,7 +191,7 @@ func wordValue(cs []closed) string {
 
 // options are the tokens of the verb that may begin at a position: those of
 // the longest phrase, in all the classes it may have.
-func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []token {
+func (lx *Lexicon) options(la *lattice, v int, also inflected, at int, buf []token) []token {
 	vb := &lx.verbs[v]
 	if vb.kinds[KindEndpoint] {
 		if t, ok := lx.endpoint(la, at); ok {
@@ -247,7 +247,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			}
 			buf = append(buf, o)
 		}
-		terms := lx.termsOf(m.n, v, ing)
+		terms := lx.termsOf(m.n, v, also)
 		if slices.ContainsFunc(terms, func(x term) bool { return x.role == roleArgValue && vb.Args[x.a].Kind == KindName }) {
 			o := t
 			o.class, o.sure = tIdent, true // a package called curl
@@ -299,7 +299,7 @@ func (lx *Lexicon) options(la *lattice, v int, ing bool, at int, buf []token) []
 			}
 			// A longer phrase hides a shorter one unless nothing follows from it:
 			// "which code" before "sets".
-			if next := at + m.len; m.len > 1 && (la.short || next < len(la.words) && !lx.follows(la, v, ing, next)) {
+			if next := at + m.len; m.len > 1 && (la.short || next < len(la.words) && !lx.follows(la, v, also, next)) {
 				hidden = true
 				continue
 			}
@@ -404,9 +404,9 @@ func allPolite(cs []closed) bool {
 }
 
 // follows reports whether the verb has a phrase at a position.
-func (lx *Lexicon) follows(la *lattice, v int, ing bool, at int) bool {
+func (lx *Lexicon) follows(la *lattice, v int, also inflected, at int) bool {
 	for _, m := range la.matches[at] {
-		if lx.uses(m.n, v, ing) {
+		if lx.uses(m.n, v, also) {
 			return true
 		}
 	}
@@ -431,18 +431,18 @@ func (lx *Lexicon) says(n *node, vb *verb, v int) bool {
 	return vb.Hosts && len(n.atoms) > 0
 }
 
-// termsOf are the senses of a phrase for one verb; ing admits gerunds.
-func (lx *Lexicon) termsOf(n *node, v int, ing bool) []term {
+// termsOf are the senses of a phrase for one verb.
+func (lx *Lexicon) termsOf(n *node, v int, also inflected) []term {
 	from, to := -1, 0
 	for i, t := range n.terms {
-		if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+		if int(t.verb) == v && also.admits(t.forms) {
 			if from < 0 {
 				from = i
 			} else if i != to {
 				// Not in one run: copy.
 				var out []term
 				for _, t := range n.terms {
-					if int(t.verb) == v && t.forms != formPast && (t.forms != formIng || ing) {
+					if int(t.verb) == v && also.admits(t.forms) {
 						out = append(out, t)
 					}
 				}
@@ -508,7 +508,7 @@ func (lx *Lexicon) thingOptions(n *node, vb *verb, t token, buf []token) []token
 
 // streams lists the token streams of words [from, to) for one verb, at most
 // maxStreams; full reports that there were more.
-func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]token, full bool) {
+func (lx *Lexicon) streams(la *lattice, v int, also inflected, from, to int) (out [][]token, full bool) {
 	opts := make([][]token, to-from)
 	var walk func(at int, path []token) bool
 	walk = func(at int, path []token) bool {
@@ -520,7 +520,7 @@ func (lx *Lexicon) streams(la *lattice, v int, ing bool, from, to int) (out [][]
 			return true
 		}
 		if opts[at-from] == nil {
-			opts[at-from] = lx.options(la, v, ing, at, nil)
+			opts[at-from] = lx.options(la, v, also, at, nil)
 		}
 		for _, t := range opts[at-from] {
 			if t.to > to {
@@ -554,7 +554,7 @@ func (lx *Lexicon) textAfter(la *lattice, v int, t token, to int) (token, bool) 
 	case t.class != tTerm:
 		return token{}, false
 	case vb.open >= 0 && vb.Args[vb.open].Kind == KindTopic && t.has(v, roleHead) != nil:
-		for from < to && lx.introduces(la, v, from+1, from) && from+1 < to {
+		for from+1 < to && (lx.introduces(la, v, from+1, from) || la.words[from].text == "with" || la.words[from].text == "about") {
 			from++ // help with, help about
 		}
 	case x == nil || vb.Args[x.a].Kind != KindText:

@@ -113,6 +113,22 @@ const (
 	formPast        // restarted
 )
 
+// inflected says which inflections are orders in a clause: neither, as a rule.
+type inflected struct {
+	ing  bool // what would restarting ... do; would you mind restarting ...
+	past bool // I need nginx restarted
+}
+
+func (f inflected) admits(form byte) bool {
+	switch form {
+	case formIng:
+		return f.ing
+	case formPast:
+		return f.past
+	}
+	return true
+}
+
 // Limits on what an inventory may hold; beyond them Compile fails.
 const maxHosts = 200_000
 

@@ -22,6 +22,10 @@ func (b *binding) take(n float64) bool {
 
 // order reads "by load" and "most memory".
 func (b *binding) order(s *sortPart, from, to int) {
+	if s.Dir != nil {
+		b.direction(b.tok(s.Dir).text, from, to)
+		return
+	}
 	var terms []ref
 	sign, given := "-", false
 	if s.By != nil {
@@ -96,6 +100,31 @@ func (b *binding) order(s *sortPart, from, to int) {
 	for i := range terms {
 		b.term(terms[i].Pos.Offset)
 	}
+}
+
+// direction reads "load of the web servers, highest first": what the order is
+// by was said before.
+func (b *binding) direction(dir string, from, to int) {
+	if b.vb.Write || b.vb.sort >= 0 {
+		return
+	}
+	f := strings.TrimPrefix(b.sort, "-")
+	for i := 0; i < from && f == ""; i++ {
+		if t := &b.toks[i]; t.class == tTerm && t.has(b.v, roleField) != nil {
+			f = b.sortField(t)
+		}
+	}
+	if m := b.mainField(KindPercent); f == "" && m >= 0 {
+		f = b.vb.Fields[m].Name
+	}
+	if f == "" {
+		return
+	}
+	if b.sort = f; dir == "-" {
+		b.sort = "-" + f
+	}
+	b.filled = true
+	b.use(from, to)
 }
 
 // sortField is the field of a word that can be ordered, numbers first.

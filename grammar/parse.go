@@ -73,6 +73,7 @@ func (r *reader) read(words []word, odd bool) Reading {
 	for _, c := range clauses {
 		f := fr
 		f.dry = f.dry || r.dryClause(c)
+		f.also = inflected{ing: f.dry || r.gates.mind, past: r.gates.wish}
 		out := r.clause(c[0], c[1], f, len(clauses) == 1)
 		if out.Status != OK {
 			out.Commands = nil

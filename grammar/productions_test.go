@@ -109,6 +109,7 @@ var productionCases = map[string]productionCase{
 	"limitPart.Num":   {"last 20 lines of nginx on web01", "last minus lines of nginx on web01"},
 	"sortPart.By":     {"hosts by load", "hosts by lode"},
 	"sortPart.Super":  {"which host has the most memory used", "which host has the mostly memory used"},
+	"sortPart.Dir":    {"load of the web servers, highest first", "load of the web servers, highest wins"},
 	"sortBy.Terms":    {"processes on web01 sorted by memory", "processes on web01 sorted by melody"},
 	"sortBy.Dir":      {"hosts by load, lowest first", "hosts by load, lowest wins"},
 	"sortSuper.Super": {"which host has the highest load", "which host has the hightest-ish load"},
@@ -235,7 +236,7 @@ func TestProductions(t *testing.T) {
 		la := lx.lattice(scan(normalise(c.line)), false)
 		for _, short := range []bool{false, true} {
 			la.short = short
-			streams, _ := lx.streams(la, v, false, 0, len(la.words))
+			streams, _ := lx.streams(la, v, inflected{}, 0, len(la.words))
 			for _, s := range streams {
 				cl, err := lx.parse(s)
 				if err != nil {

@@ -26,13 +26,27 @@ var strangersKnown = map[string]string{
 	"n-045": "made for did, in another language's order",
 	"i-029": "a host, then a question about it without a comma",
 	"i-044": "a statement and an order in one breath",
-	"i-047": "a wish for something done: the past of a verb never orders",
 	"i-050": "a thing, then a question about it",
 	"i-052": "whether it is possible is a question, not a request",
 	"i-061": "how stay",
 	"i-067": "since how many time",
 	"i-069": "asks for the level first, then sets it",
 	"i-089": "routers is no word for hosts",
+	"u-080": "a restart is no order by its noun: the dry run is offered",
+	"u-086": "memory too asks all hosts, not those of the line before",
+	"u-087": "the other one, scratch2",
+	"b-008": "a place called like a preposition: in at",
+	"b-010": "down is a state of a service that is asked for, no filter",
+	"b-017": "a place called like a preposition: in at",
+	"b-032": "a place called like a preposition: in at",
+	"b-034": "install openssl update: the package inside the verb",
+	"b-036": "what somebody wrote is speech about speech",
+	"b-042": "the host between the app and its level",
+	"b-055": "you can: a permission, not a request",
+	"b-067": "details of a number are those of an answer, not of a job",
+	"b-075": "who stopped a service: the audit has no services",
+	"b-079": "a statement and an order in one breath",
+	"b-082": "a reason behind a colon alone",
 }
 
 type strangersCase struct {
@@ -48,7 +62,7 @@ type strangersCase struct {
 	} `json:"expect"`
 }
 
-var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10"}
+var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12"}
 
 // strangers reads a set: the lexicon of its site, and its cases.
 func strangers(t testing.TB, set string) (*Lexicon, []strangersCase) {

@@ -251,6 +251,7 @@ type limitPart struct {
 type sortPart struct {
 	By    *sortBy    `parser:"  @@"`
 	Super *sortSuper `parser:"| @@"`
+	Dir   *ref       `parser:"| @Dir"`
 }
 
 type sortBy struct {
