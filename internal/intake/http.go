@@ -76,20 +76,9 @@ func (s *Server) serveHTTP(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWait)
-		defer cancel()
-		if srv.Shutdown(late) != nil {
-			srv.Close()
-		}
-	})
-	err := srv.Serve(netutil.LimitListener(l, maxConns))
-	if stop() {
+	if err := serveUntil(ctx, srv, netutil.LimitListener(l, maxConns)); err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
-	<-ended
 	return nil
 }
 

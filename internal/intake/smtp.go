@@ -39,20 +39,9 @@ func (s *Server) serveMail(ctx context.Context, l net.Listener) error {
 	srv.ReadTimeout, srv.WriteTimeout = mailWait, mailWait
 	srv.EnableSMTPUTF8 = true
 	srv.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWait)
-		defer cancel()
-		if srv.Shutdown(late) != nil {
-			srv.Close()
-		}
-	})
-	err := srv.Serve(netutil.LimitListener(l, maxMailConns))
-	if stop() {
+	if err := serveUntil(ctx, srv, netutil.LimitListener(l, maxMailConns)); err != nil {
 		return fmt.Errorf("intake: mail: %w", err)
 	}
-	<-ended
 	return nil
 }
 
