@@ -104,45 +104,44 @@ func alertTrouble(err error) Reply {
 func alertText(method string, v rpc.Value, w when) ([]string, error) {
 	switch method {
 	case alertrpc.List.Name:
-		var r alertrpc.ListResult
-		err := v.DecodeKnown(&r)
-		return listedAlerts(r, w), err
+		return decoded(v, func(r alertrpc.ListResult) []string { return listedAlerts(r, w) })
 	case alertrpc.Show.Name:
-		var r alertrpc.ShowResult
-		err := v.DecodeKnown(&r)
-		return shownAlert(r, w), err
+		return decoded(v, func(r alertrpc.ShowResult) []string { return shownAlert(r, w) })
 	case alertrpc.OnCallWho.Name:
-		var r alertrpc.OnCallResult
-		err := v.DecodeKnown(&r)
-		return onCall(r, w), err
+		return decoded(v, func(r alertrpc.OnCallResult) []string { return onCall(r, w) })
 	case alertrpc.OnCallOverride.Name:
-		var r alertrpc.OverrideResult
-		err := v.DecodeKnown(&r)
-		return []string{fmt.Sprintf("✔ %s in %s", shiftText(r.OnCall, w), r.Workgroup)}, err
+		return decoded(v, func(r alertrpc.OverrideResult) []string {
+			return []string{fmt.Sprintf("✔ %s in %s", shiftText(r.OnCall, w), r.Workgroup)}
+		})
 	case alertrpc.Silence.Name:
-		var r alertrpc.SilenceResult
-		err := v.DecodeKnown(&r)
-		return silenced(r, w), err
+		return decoded(v, func(r alertrpc.SilenceResult) []string { return silenced(r, w) })
 	case alertrpc.WorkgroupList.Name:
-		var r alertrpc.WorkgroupListResult
-		err := v.DecodeKnown(&r)
-		return listedWorkgroups(r), err
+		return decoded(v, listedWorkgroups)
 	case alertrpc.WorkgroupStatus.Name:
-		var r alertrpc.WorkgroupStatusResult
-		err := v.DecodeKnown(&r)
-		return workgroupStanding(r, w), err
+		return decoded(v, func(r alertrpc.WorkgroupStatusResult) []string { return workgroupStanding(r, w) })
 	}
-	var r alertrpc.AnswerResult
-	err := v.DecodeKnown(&r)
-	a := r.Alert
+	return decoded(v, func(r alertrpc.AnswerResult) []string { return answeredAlert(method, r.Alert) })
+}
+
+// decoded is the text of a result.
+func decoded[R any](v rpc.Value, text func(R) []string) ([]string, error) {
+	var r R
+	if err := v.DecodeKnown(&r); err != nil {
+		return nil, err
+	}
+	return text(r), nil
+}
+
+// answeredAlert says what became of an alert by what somebody did.
+func answeredAlert(method string, a alertrpc.Alert) []string {
 	head := fmt.Sprintf("✔ Alert %d ", a.ID)
 	switch method {
 	case alertrpc.Accept.Name, alertrpc.Ack.Name:
-		return []string{head + "is yours", alertTitle(a), fmt.Sprintf("resolve %d what was done · pass %d", a.ID, a.ID)}, err
+		return []string{head + "is yours", alertTitle(a), fmt.Sprintf("resolve %d what was done · pass %d", a.ID, a.ID)}
 	case alertrpc.Reject.Name:
-		return []string{head + "goes to somebody else"}, err
+		return []string{head + "goes to somebody else"}
 	}
-	return []string{head + "is resolved"}, err
+	return []string{head + "is resolved"}
 }
 
 func alertTitle(a alertrpc.Alert) string {
