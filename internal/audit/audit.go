@@ -292,13 +292,13 @@ func (l *Log) flush(b *batch) {
 		fatal, err = l.write(b.bodies)
 	}
 	b.err = err
-	close(b.done)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failing = err != nil
 	if fatal {
 		l.broken = err
 	}
+	close(b.done) // who sees it done sees the log failing too
 	switch {
 	case l.batch == nil:
 		l.flushing = false
