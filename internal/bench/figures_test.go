@@ -78,7 +78,7 @@ func TestFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := all.Page()
+	page, err := Page(all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,13 +50,15 @@ func (f Figure) ask() (text string, reached bool) {
 //go:embed page.tmpl
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
-
 // Page is docs/performance.md: the figures of a report, what is asked of them
 // and how they were measured.
-func (r Report) Page() ([]byte, error) {
+func Page(r Report) ([]byte, error) {
+	page, err := template.New("page").Parse(pageText)
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, map[string]any{
+	err = page.Execute(&b, map[string]any{
 		"Machine": r.Machine, "Note": r.Note, "Own": r.ownTable(), "Others": r.othersTable(), "Servers": strings.Join(r.servers()[1:], " and "),
 	})
 	return b.Bytes(), err

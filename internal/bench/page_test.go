@@ -28,7 +28,7 @@ func TestDocs(t *testing.T) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
-	page, err := r.Page()
+	page, err := Page(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestPage(t *testing.T) {
 		{Name: "router", Server: "Prosody 0.12", Unit: "stanzas/s", N: 3, Median: 5000},
 		{Name: "one RPC", Server: "embedded", Unit: "ms", N: 3, Median: 0.4},
 	}}
-	page, err := r.Page()
+	page, err := Page(r)
 	if err != nil {
 		t.Fatal(err)
 	}
