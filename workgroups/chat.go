@@ -147,7 +147,7 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 // that is offered to them, or that they own.
 func (s *Service) meant(ctx context.Context, g *Workgroup, who jid.JID, verb string) (id int64, why string) {
 	var offers, owned []int64
-	err := s.do(ctx, func(m *machine, _ time.Time) error {
+	err := s.look(ctx, func(m *machine, _ time.Time) error {
 		if a := m.groups[g.Name].agents[who.String()]; a != nil {
 			for id := range a.open {
 				offers = append(offers, id)

@@ -29,7 +29,8 @@
 // its state and says which rows changed and what is to be told to whom. The loop
 // of [Service.Run] owns it: it takes all events that wait, commits their rows as
 // one [Store.Commit], and only then lets answers and stanzas out. If the commit
-// fails, nobody is answered yes, and the state is read again from the store.
+// fails, nobody is answered yes, people are told, and the store is tried until it
+// works again: outage.go.
 //
 // What is to be sent is a row too ([Message]), in the same commit, and stays until
 // the server has taken it: after a crash it is sent again, with the same id.

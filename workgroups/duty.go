@@ -108,7 +108,7 @@ type Duty struct {
 // or by the one that is named. The error wraps [ErrNoWorkgroup] or
 // [ErrNoSchedule].
 func (s *Service) OnCall(ctx context.Context, workgroup, schedule string, at time.Time) (all []Duty, err error) {
-	err = s.do(ctx, func(m *machine, _ time.Time) error {
+	err = s.look(ctx, func(m *machine, _ time.Time) error {
 		g, err := m.group(workgroup)
 		if err != nil {
 			return err
@@ -135,7 +135,7 @@ func (s *Service) Shifts(ctx context.Context, workgroup, schedule string, from, 
 	}
 	var sched *oncall.Schedule
 	var overrides []oncall.Override
-	err := s.do(ctx, func(m *machine, _ time.Time) error {
+	err := s.look(ctx, func(m *machine, _ time.Time) error {
 		g, err := m.group(workgroup)
 		if err != nil {
 			return err
@@ -211,7 +211,7 @@ func (s *Service) EndSilences(ctx context.Context, chosen func(*Silence) bool) (
 
 // Silences returns those that have not ended, also those to come.
 func (s *Service) Silences(ctx context.Context) (all []Silence, err error) {
-	err = s.do(ctx, func(m *machine, now time.Time) error {
+	err = s.look(ctx, func(m *machine, now time.Time) error {
 		for _, s := range m.silences {
 			if s.Until.After(now) {
 				all = append(all, s.Silence)

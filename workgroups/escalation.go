@@ -159,8 +159,8 @@ func (m *machine) exhausted(g *group, a *Alert, now time.Time) {
 	text := fmt.Sprintf("Nobody takes alert %d, all were asked: %s\ntake %[1]d", a.ID, a.title())
 	m.note(a, now, "note", "", "nobody takes it")
 	for _, who := range g.order {
-		if len(who.sessions) > 0 && !who.Bot && !who.former {
-			m.sendAbout(MessageNote, a, who.sessions[0].JID, text, now)
+		if to := who.reachable(); !to.Equal(jid.JID{}) {
+			m.sendAbout(MessageNote, a, to, text, now)
 		}
 	}
 }

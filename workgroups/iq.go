@@ -228,7 +228,7 @@ func (s *Service) departQueue(ctx context.Context, g *Workgroup, from jid.JID, e
 
 // tellStatus tells a person who queues their place (XEP-0142#proto-user-status).
 func (s *Service) tellStatus(ctx context.Context, g *Workgroup, from jid.JID) (out *element.Element, err error) {
-	err = s.do(ctx, func(m *machine, now time.Time) error {
+	err = s.look(ctx, func(m *machine, now time.Time) error {
 		st, ok := m.place(g.Name, from)
 		if !ok {
 			return notAuthorized

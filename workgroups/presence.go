@@ -27,10 +27,10 @@ func (s *Service) HandlePresence(ctx context.Context, p stanza.Presence, r xml.T
 	case stanza.AvailablePresence:
 		err = s.arrives(ctx, g, p.From, children)
 	case stanza.UnavailablePresence, stanza.ErrorPresence:
-		err = s.do(ctx, func(m *machine, now time.Time) error {
+		err = s.await(ctx, &event{later: g.admits(p.From), do: func(m *machine, now time.Time) error {
 			m.absent(g.Name, p.From, now)
 			return nil
-		})
+		}})
 	case stanza.ProbePresence:
 		err = s.show(ctx, g, p.From)
 	case stanza.SubscribePresence: // R44: anybody may see how the workgroup is
@@ -58,18 +58,18 @@ func (s *Service) arrives(ctx context.Context, g *Workgroup, from jid.JID, child
 		}
 	}
 	var agent bool
-	var v view
-	err := s.do(ctx, func(m *machine, now time.Time) error {
+	err := s.await(ctx, &event{later: g.admits(from), do: func(m *machine, now time.Time) error {
 		agent = m.present(sess, isAgent, now)
-		if group := m.groups[g.Name]; agent {
-			v = m.view(group)
-		}
 		return nil
-	})
+	}})
 	switch {
 	case err != nil:
 		return err
 	case agent: // Smack waits for any presence from the workgroup
+		v, err := s.view(ctx, g.Name)
+		if err != nil {
+			return err
+		}
 		return s.push(ctx, v, from)
 	case isAgent:
 		e := element.New("", "presence", "from", s.Address(g.Name).String(), "to", from.String(), "type", "error")
@@ -99,10 +99,10 @@ func (s *Service) show(ctx context.Context, g *Workgroup, to jid.JID) error {
 		return err
 	}
 	e := element.New("", "presence", "from", v.addr.String(), "to", to.String())
-	if v.queue.Status != "open" {
+	if v.queue.Status != "open" || s.outage.failing.Load() {
 		e.AddText("show", "away")
 	}
-	e.AddText("status", v.words())
+	e.AddText("status", s.outage.trouble()+v.words())
 	e.Add(element.New(NSJive, "workgroup").AddText("lastModified", stamp(s.cfg.Now())))
 	return s.cfg.Wire.Send(ctx, e.TokenReader())
 }

@@ -29,6 +29,7 @@ type sender struct {
 
 	mu    sync.Mutex
 	queue []outgoing
+	going map[int64]bool // being sent; true: the server has taken it, which is not on the disk yet
 }
 
 // outgoing is a message with what it is about, as it was when it was queued.
@@ -50,12 +51,33 @@ func (d *sender) add(messages []outgoing) {
 }
 
 // restart queues everything that has not arrived, instead of what was queued.
-// The loop calls it.
+// What is being sent is not sent twice, and what the server has taken is noted in
+// the step that runs. The loop calls it.
 func (d *sender) restart(m *machine) {
 	d.mu.Lock()
-	d.queue = m.outstanding()
-	d.mu.Unlock()
-	d.wake()
+	defer d.wake()
+	defer d.mu.Unlock()
+	var taken []int64
+	for id, arrived := range d.going {
+		if _, there := m.messages[id]; !there {
+			delete(d.going, id)
+		} else if arrived {
+			taken = append(taken, id)
+		}
+	}
+	slices.Sort(taken)
+	m.arrived(taken)
+	fresh := map[int64]bool{}
+	for i := range d.queue {
+		fresh[d.queue[i].ID] = !d.queue[i].Repeat
+	}
+	d.queue = slices.DeleteFunc(m.outstanding(), func(msg outgoing) bool {
+		_, going := d.going[msg.ID]
+		return going
+	})
+	for i := range d.queue {
+		d.queue[i].Repeat = d.queue[i].Repeat && !fresh[d.queue[i].ID]
+	}
 }
 
 func (d *sender) wake() {
@@ -71,7 +93,29 @@ func (d *sender) take() []outgoing {
 	n := min(len(d.queue), maxSending)
 	batch := slices.Clone(d.queue[:n])
 	d.queue = slices.Delete(d.queue, 0, n)
+	for i := range batch {
+		d.going[batch[i].ID] = false
+	}
 	return batch
+}
+
+// taken notes that the server has a batch, which the disk does not know yet.
+func (d *sender) taken(batch []outgoing) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range batch {
+		d.going[batch[i].ID] = true
+	}
+}
+
+// forget is for a batch of which the disk knows that the server has it, or of
+// which nobody knows.
+func (d *sender) forget(batch []outgoing) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range batch {
+		delete(d.going, batch[i].ID)
+	}
 }
 
 func (d *sender) run(ctx context.Context) {
@@ -124,6 +168,24 @@ func ids(batch []outgoing) []int64 {
 
 // send sends a batch, and forgets it when the server has taken it.
 func (d *sender) send(ctx context.Context, batch []outgoing) error {
+	if err := d.deliver(ctx, batch); err != nil {
+		d.forget(batch)
+		return err
+	}
+	d.taken(batch)
+	d.s.at("after barrier")
+	err := d.s.do(ctx, func(m *machine, _ time.Time) error {
+		m.arrived(ids(batch))
+		return nil
+	})
+	if err == nil {
+		d.forget(batch)
+	}
+	return err
+}
+
+// deliver sends a batch and returns when the server has taken it.
+func (d *sender) deliver(ctx context.Context, batch []outgoing) error {
 	for i := range batch {
 		d.s.at("before send")
 		if err := d.one(ctx, &batch[i]); err != nil {
@@ -132,14 +194,7 @@ func (d *sender) send(ctx context.Context, batch []outgoing) error {
 	}
 	// Component streams have no acknowledgements: a ping behind the writes is one.
 	d.s.at("before barrier")
-	if err := d.s.cfg.Wire.Barrier(ctx); err != nil {
-		return err
-	}
-	d.s.at("after barrier")
-	return d.s.do(ctx, func(m *machine, _ time.Time) error {
-		m.arrived(ids(batch))
-		return nil
-	})
+	return d.s.cfg.Wire.Barrier(ctx)
 }
 
 // one sends a message in its form: IQs to clients that speak XEP-0142, text to

@@ -41,14 +41,17 @@ type Service struct {
 	over   chan struct{} // closed when Run has ended
 	sender sender
 	status status
+	outage outage
 	point  func(name string) // told of each step between decision, disk and wire; nil but in tests
 }
 
 // An event is what the loop does with the machine. do may change it and must not
 // keep it.
 type event struct {
-	do   func(m *machine, now time.Time) error
-	done chan error // holds one
+	do    func(m *machine, now time.Time) error
+	done  chan error // holds one
+	reads bool       // do changes nothing
+	later bool       // what cannot be stored now counts when the store works again
 
 	// Of the loop that runs it and the caller who gives up, the first to set it
 	// decides.
@@ -57,9 +60,8 @@ type event struct {
 
 // Bounds of the loop.
 const (
-	maxEvents = 4096             // waiting; more are refused
-	maxBatch  = 512              // events in one commit
-	storeWait = 15 * time.Second // between two attempts to read a store that fails, at most
+	maxEvents = 4096 // waiting; more are refused
+	maxBatch  = 512  // events in one commit
 )
 
 // New makes a service that does nothing until [Service.Run] is called.
@@ -90,7 +92,7 @@ func New(cfg Config) (*Service, error) {
 		cfg: cfg, log: cfg.Log,
 		events: make(chan *event, maxEvents), over: make(chan struct{}),
 	}
-	s.sender = sender{s: s, signal: make(chan struct{}, 1), up: make(chan struct{}, 1)}
+	s.sender = sender{s: s, signal: make(chan struct{}, 1), up: make(chan struct{}, 1), going: map[int64]bool{}}
 	s.status = newStatus(s)
 	return s, nil
 }
@@ -131,11 +133,9 @@ func (s *Service) Run(ctx context.Context) error {
 			return nil
 		}
 		if err := s.step(ctx, m, batch); err != nil {
-			s.log.ErrorContext(ctx, "nothing is acknowledged: the store fails", "err", err)
-			if m, err = s.load(ctx); err != nil {
+			if m, err = s.recover(ctx, err); err != nil {
 				return nil // ctx has ended
 			}
-			s.sender.restart(m)
 		}
 		if at, ok := m.next(); ok {
 			timer.Reset(max(0, at.Sub(s.cfg.Now())))
@@ -178,7 +178,7 @@ func (s *Service) step(ctx context.Context, m *machine, batch []*event) error {
 	}
 	for i, e := range batch {
 		if err != nil {
-			results[i] = fmt.Errorf("%w: %w", ErrStorage, err)
+			results[i] = s.outage.refused(e, err)
 		}
 		e.done <- results[i]
 	}
@@ -198,42 +198,19 @@ func (s *Service) at(name string) {
 	}
 }
 
-// load reads the state from the store until that works. Meanwhile all events are
-// refused. The error is that of ctx.
-func (s *Service) load(ctx context.Context) (*machine, error) {
-	wait := 100 * time.Millisecond
-	for {
-		img, err := s.cfg.Store.Load(ctx)
-		if err == nil {
-			var m *machine
-			if m, err = newMachine(s.cfg.Domain, s.cfg.Groups, img, s.cfg.Now().UTC()); err == nil {
-				return m, nil
-			}
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		s.log.ErrorContext(ctx, "the store cannot be read", "err", err, "retry", wait)
-		timer := time.NewTimer(wait)
-		for waiting := true; waiting; {
-			select {
-			case e := <-s.events:
-				e.done <- fmt.Errorf("%w: %w", ErrStorage, err)
-			case <-timer.C:
-				waiting = false
-			case <-ctx.Done():
-				timer.Stop()
-				return nil, ctx.Err()
-			}
-		}
-		wait = min(2*wait, storeWait)
-	}
-}
-
 // do has the loop run an event and returns when its changes are on the disk. When
 // ctx ends before the loop has begun with it, nothing is done.
 func (s *Service) do(ctx context.Context, do func(m *machine, now time.Time) error) error {
-	e := &event{do: do, done: make(chan error, 1)}
+	return s.await(ctx, &event{do: do})
+}
+
+// look is do for what changes nothing: that works while the store fails, too.
+func (s *Service) look(ctx context.Context, do func(m *machine, now time.Time) error) error {
+	return s.await(ctx, &event{do: do, reads: true})
+}
+
+func (s *Service) await(ctx context.Context, e *event) error {
+	e.done = make(chan error, 1)
 	select {
 	case s.events <- e:
 	default:
@@ -342,7 +319,7 @@ func (s *Service) Alert(ctx context.Context, id int64) (Alert, []Entry, error) {
 
 // Status tells how a workgroup stands. The error wraps [ErrNoWorkgroup].
 func (s *Service) Status(ctx context.Context, workgroup string) (st Status, err error) {
-	err = s.do(ctx, func(m *machine, _ time.Time) error {
+	err = s.look(ctx, func(m *machine, _ time.Time) error {
 		g, err := m.group(workgroup)
 		if err == nil {
 			st = m.status(g)
@@ -372,7 +349,7 @@ func (s *Service) Ended(ctx context.Context, workgroup string, limit int) ([]Ale
 // owner first, each in the order in which they are served; of all workgroups if
 // the name is empty.
 func (s *Service) Alerts(ctx context.Context, workgroup string) (all []Alert, err error) {
-	err = s.do(ctx, func(m *machine, _ time.Time) error {
+	err = s.look(ctx, func(m *machine, _ time.Time) error {
 		if workgroup != "" && m.groups[workgroup] == nil {
 			return fmt.Errorf("%w: %q", ErrNoWorkgroup, cut(workgroup, 60))
 		}

@@ -97,7 +97,7 @@ func (st *status) tell(ctx context.Context, name string) {
 }
 
 func (s *Service) view(ctx context.Context, name string) (v view, err error) {
-	err = s.do(ctx, func(m *machine, _ time.Time) error {
+	err = s.look(ctx, func(m *machine, _ time.Time) error {
 		g, err := m.group(name)
 		if err == nil {
 			v = m.view(g)

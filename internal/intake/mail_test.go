@@ -102,7 +102,7 @@ func TestMailRefused(t *testing.T) {
 	if code, why := s.mail(good, "oncall@alerts.example.org"); code != 451 {
 		t.Errorf("while the store fails: %d %s", code, why)
 	}
-	s.store.broken.Store(false)
+	s.mend()
 	s.expect()
 	s.mails(good, "oncall@alerts.example.org")
 	s.expect(`1 alerts warning "one"  ×1`)

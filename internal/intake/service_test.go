@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"mellium.im/xmpp/jid"
@@ -63,12 +65,19 @@ type site struct {
 	service *workgroups.Service
 	server  *Server
 	url     string
+	stop    func()
 }
 
 // open starts a site; tune may change how its server is made.
 func open(t testing.TB, tune func(*Config)) *site {
 	t.Helper()
-	db, err := alertstore.Open(t.Context(), filepath.Join(t.TempDir(), "alerts.db"))
+	return openIn(t, t.TempDir(), tune)
+}
+
+// openIn starts a site whose store is in a directory.
+func openIn(t testing.TB, dir string, tune func(*Config)) *site {
+	t.Helper()
+	db, err := alertstore.Open(t.Context(), filepath.Join(dir, "alerts.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +106,7 @@ func open(t testing.TB, tune func(*Config)) *site {
 	done := make(chan error, 2)
 	go func() { done <- s.service.Run(ctx) }()
 	go func() { done <- s.server.Run(ctx) }()
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		cancel()
 		for range 2 {
 			if err := <-done; err != nil {
@@ -106,7 +115,28 @@ func open(t testing.TB, tune func(*Config)) *site {
 		}
 		db.Close()
 	})
+	t.Cleanup(s.stop)
 	return s
+}
+
+// mend has the store work again, and waits until the service has found that out.
+func (s *site) mend() {
+	s.t.Helper()
+	s.store.broken.Store(false)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	patience := time.After(time.Minute)
+	none := func(*workgroups.Silence) bool { return false }
+	for {
+		if _, err := s.service.EndSilences(s.t.Context(), none); err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-patience:
+			s.t.Fatal("the store works, and the service does not")
+		}
+	}
 }
 
 // post sends a body with the token of prometheus.
@@ -228,7 +258,7 @@ func TestStoreFails(t *testing.T) {
 	if res.Header.Get("Retry-After") != "5" {
 		t.Errorf("Retry-After %q", res.Header.Get("Retry-After"))
 	}
-	s.store.broken.Store(false)
+	s.mend()
 	s.expect()
 	s.takes("/generic", `[{"summary":"one"},{"summary":"two"}]`, "raised 1", "raised 2")
 }
