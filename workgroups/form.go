@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/form"
 )
 
 // A FormField is something that a person who queues has to say
@@ -18,22 +19,16 @@ type FormField struct {
 
 // form is what a person is asked.
 func (w *Workgroup) form() *element.Element {
-	x := element.New(nsData, "x", "type", "form").AddText("title", w.Title).AddText("instructions", w.Description)
-	for _, f := range w.Form {
-		typ := "text-single"
-		if len(f.Options) > 0 {
-			typ = "list-single"
+	f := form.Form{Type: "form", Title: w.Title, Instructions: w.Description}
+	for _, asked := range w.Form {
+		field := form.Field{Var: asked.Var, Type: "text-single", Label: asked.Label, Required: asked.Required}
+		for _, o := range asked.Options {
+			field.Type = "list-single"
+			field.Options = append(field.Options, form.Option{Label: o, Value: o})
 		}
-		field := element.New(nsData, "field", "type", typ, "label", f.Label, "var", f.Var)
-		if f.Required {
-			field.Add(element.New(nsData, "required"))
-		}
-		for _, o := range f.Options {
-			field.Add(element.New(nsData, "option", "label", o).AddText("value", o))
-		}
-		x.Add(field)
+		f.Fields = append(f.Fields, field)
 	}
-	return x
+	return f.Element()
 }
 
 // acceptable reports whether what a person has said is all that is needed.

@@ -8,14 +8,8 @@ import (
 	"time"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/form"
 	"mellium.im/xmpp/jid"
-)
-
-// Namespaces of what payloads of XEP-0142 hold.
-const (
-	nsData    = "jabber:x:data"  // XEP-0004
-	nsOldData = "jabber:iq:data" // what examples 7 and 8 print instead
-	nsMUCUser = "http://jabber.org/protocol/muc#user"
 )
 
 // stamp is a time as clients of the Fastpath family read it. XEP-0142 wants that
@@ -139,40 +133,27 @@ func parseJoin(e *element.Element) join {
 	}
 	seen := map[string]bool{}
 	for _, x := range e.Children {
-		if x.Name.Local != "x" || x.Name.Space != nsData && x.Name.Space != nsOldData {
+		f, ok := form.Parse(x)
+		if !ok {
 			if x.Name.Space != NS && x.Name.Space != NSJive { // R13: anybody's data
-				j.Fields = append(j.Fields, flatten(x)...)
+				for _, leaf := range x.Leaves() {
+					j.Fields = append(j.Fields, metadatum{leaf.Name.Local, strings.Join(strings.Fields(leaf.Text), " ")})
+				}
 			}
 			continue
 		}
-		for _, f := range x.Children { // Smack sends the form twice
-			name := f.Get("var")
-			if f.Name.Local != "field" || name == "" || name == "FORM_TYPE" || seen[name] {
+		for _, field := range f.Fields { // Smack sends the form twice
+			if field.Var == "" || field.Var == "FORM_TYPE" || seen[field.Var] {
 				continue
 			}
-			seen[name] = true
-			var values []string
-			for _, v := range f.Children {
-				if v.Name.Local == "value" {
-					values = append(values, strings.TrimSpace(v.Text))
-				}
+			seen[field.Var] = true
+			for i := range field.Values {
+				field.Values[i] = strings.TrimSpace(field.Values[i])
 			}
-			j.Fields = append(j.Fields, metadatum{name, strings.Join(values, ", ")})
+			j.Fields = append(j.Fields, metadatum{field.Var, strings.Join(field.Values, ", ")})
 		}
 	}
 	return j
-}
-
-// flatten makes names and values of foreign elements.
-func flatten(e *element.Element) []metadatum {
-	if len(e.Children) == 0 {
-		return []metadatum{{e.Name.Local, strings.Join(strings.Fields(e.Text), " ")}}
-	}
-	var all []metadatum
-	for _, c := range e.Children {
-		all = append(all, flatten(c)...)
-	}
-	return all
 }
 
 // queueStatus tells a person their place (XEP-0142#proto-user-status).

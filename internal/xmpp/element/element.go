@@ -90,6 +90,19 @@ func (e *Element) ChildText(local string) string {
 	return ""
 }
 
+// Leaves returns the elements below e that have no children themselves, in their
+// order; e itself if it has none.
+func (e *Element) Leaves() []*Element {
+	if len(e.Children) == 0 {
+		return []*Element{e}
+	}
+	var all []*Element
+	for _, c := range e.Children {
+		all = append(all, c.Leaves()...)
+	}
+	return all
+}
+
 // Read returns the first element of r, which is read to the end of that
 // element. Text before it is skipped. It returns io.EOF when there is none.
 func Read(r xml.TokenReader) (*Element, error) {
