@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"mellium.im/xmpp/stanza"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/example"
 )
 
 // A recorder is a wire whose peers take everything and answer IQs with a result.
@@ -55,61 +55,11 @@ func (r *recorder) find(want *element.Element) *element.Element {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := len(r.sent) - 1; i >= 0; i-- {
-		if covers(r.sent[i], want) == "" {
+		if example.Missing(r.sent[i], want) == "" {
 			return r.sent[i]
 		}
 	}
 	return nil
-}
-
-// covers says what of want is missing in got: an attribute, a child or its text.
-// Ids and names for people are different, and so are the placeholders that the
-// XEP prints for values.
-func covers(got, want *element.Element) string {
-	if got.Name.Local != want.Name.Local || stanzaSpace(got) != stanzaSpace(want) {
-		return fmt.Sprintf("<%s xmlns=%s>, want <%s xmlns=%s>", got.Name.Local, got.Name.Space, want.Name.Local, want.Name.Space)
-	}
-	for _, a := range want.Attr {
-		named := a.Name.Local == "name" && want.Name.Local != "value" || a.Name.Local == "label"
-		if a.Name.Local != "id" && a.Name.Local != "code" && !named && got.Get(a.Name.Local) != a.Value {
-			return fmt.Sprintf("<%s> has %s=%q, want %q", got.Name.Local, a.Name.Local, got.Get(a.Name.Local), a.Value)
-		}
-	}
-	if text := strings.TrimSpace(want.Text); text != "" && !placeholder(want) && strings.TrimSpace(got.Text) != text {
-		return fmt.Sprintf("<%s> says %q, want %q", got.Name.Local, got.Text, text)
-	}
-children:
-	for _, c := range want.Children {
-		why := fmt.Sprintf("<%s> has no <%s>", got.Name.Local, c.Name.Local)
-		for _, mine := range got.Children {
-			missing := covers(mine, c)
-			if missing == "" {
-				continue children
-			}
-			if mine.Name == c.Name {
-				why = missing
-			}
-		}
-		return why
-	}
-	return ""
-}
-
-func stanzaSpace(e *element.Element) string {
-	if e.Name.Space == "jabber:client" {
-		return ""
-	}
-	return e.Name.Space
-}
-
-// placeholder: numbers and times are what they are, reasons and names free text.
-func placeholder(e *element.Element) bool {
-	switch e.Name.Local {
-	case "count", "oldest", "time", "position", "join-time", "available", "current-chats", "max-chats", "timeout",
-		"reason", "body", "name", "value", "status", "question", "lastModified":
-		return true
-	}
-	return false
 }
 
 // A stage is a service with the workgroup and the people of the examples.
@@ -140,16 +90,8 @@ func setStage(t *testing.T, form []FormField) *stage {
 
 func (st *stage) read(file string) *element.Element {
 	st.t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", file))
-	if err != nil {
-		st.t.Fatal(err)
-	}
 	// Fastpath's name of the session is ours.
-	e, err := element.Read(xml.NewDecoder(strings.NewReader(strings.ReplaceAll(string(text), "ab12cd7", "alert-1"))))
-	if err != nil {
-		st.t.Fatalf("%s: %v", file, err)
-	}
-	return e
+	return example.Read(st.t, filepath.Join("testdata", file), "ab12cd7", "alert-1")
 }
 
 // hear has the service take a stanza; the answer to an IQ is its payload, nil if
@@ -290,7 +232,7 @@ func TestExamplesHeard(t *testing.T) {
 						}
 					} else if got == nil {
 						t.Errorf("an empty result, want %s", want.Children[0])
-					} else if missing := covers(got, want.Children[0]); missing != "" {
+					} else if missing := example.Missing(got, want.Children[0]); missing != "" {
 						t.Errorf("%s\n%s", missing, got)
 					}
 				}
@@ -321,7 +263,7 @@ func (st *stage) wantSent(file string) {
 	if st.wire.find(want) == nil {
 		st.t.Errorf("%s is not sent; but:", file)
 		for _, e := range st.wire.sent {
-			st.t.Logf("%s\n   %s", e, covers(e, want))
+			st.t.Logf("%s\n   %s", e, example.Missing(e, want))
 		}
 	}
 }
@@ -410,7 +352,8 @@ var notSent = map[string]string{
 	"xep0142/ex38-offer-including-meta-data-1-service.xml":    "TestExampleMetadata: by Fastpath's names",
 	"smack/fastpath-depart-message.xml":                       "the message of ex14, without Fastpath's reason",
 
-	// The result of an agent's client to an offer or revoke: TestAgent.
+	// The result of an agent's client to an offer or revoke; the client of package
+	// client says them in its own tests.
 	"xep0142/ex36-offer-response-agent.xml":                 "TestAlert",
 	"xep0142/ex37-agent-is-offered-a-chat-2-agent.xml":      "TestAlert",
 	"xep0142/ex38-offer-including-meta-data-2-agent.xml":    "TestAlert",
