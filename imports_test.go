@@ -23,6 +23,7 @@ func TestImports(t *testing.T) {
 		{"rpc is a library", "./rpc", []string{"rpc"}, session},
 		{"agentapi is a library", "./agentapi", []string{"agentapi"}, session},
 		{"workgroups is a library", "./workgroups", []string{"workgroups/", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
+		{"the client of workgroups is a library", "./workgroups/client", []string{"workgroups/", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
 		{"codecs know no session", "./internal/xmpp/...", []string{"internal/xmpp/"}, session},
 		{"the embedded server is its own", "./internal/xmppd", []string{"internal/xmppd", "internal/account", "internal/xmpp/"}, session},
 		{"the host agent is light", "./internal/hostagent/...", []string{

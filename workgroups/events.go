@@ -420,7 +420,7 @@ func (m *machine) resolve(id int64, who jid.JID, reason string, now time.Time) (
 	if a.State == Assigned && !a.Owner.Bare().Equal(by) {
 		m.sendAbout(MessageNote, a, a.Owner, resolvedNote(a, by, reason), now)
 	}
-	if a.queued() {
+	if a.queued() && a.waiting() { // who was taken has left the queue already
 		m.sendAbout(MessageDepart, a, a.User, "", now)
 	}
 	m.end(a, Resolved, by.String(), reason, now)

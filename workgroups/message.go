@@ -42,7 +42,7 @@ func (m *outgoing) stanza(from jid.JID) *element.Element {
 		return e.Add(element.New(NS, "depart-queue"))
 	case MessageInvite:
 		if m.To.Equal(m.User) {
-			return chat("Somebody has taken your request.")
+			return chat("Somebody has taken your request.").Add(sessionElement(sessionID(m.Alert), from, 0))
 		}
 		return chat(fmt.Sprintf("Alert %d is yours: %s\nWhen it is over: resolve %d and what was done. To give it back: pass %[1]d", m.Alert, m.alert.title(), m.Alert)).Add(
 			element.New(NS, "offer", "jid", m.User.String()),
