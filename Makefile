@@ -9,7 +9,7 @@ LDFLAGS  := -s -w -funcalign=16 -X main.buildVersion=$(VERSION) -X main.buildCom
 FUZZTIME ?= 30s
 IDLE     ?= 10m
 
-.PHONY: up build test unit race bench bench-go fuzz soak check needs clean
+.PHONY: up build test unit race bench bench-go fuzz crash soak check needs clean
 
 build: ## the one binary
 	@CGO_ENABLED=0 $(GO) build -tags $(TAGS) -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
@@ -41,6 +41,9 @@ fuzz: ## every fuzz target, FUZZTIME each
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
+
+crash: needs ## the alert service is killed CRASHES times on each server, 300 if not said
+	CRASHES=$(or $(CRASHES),300) $(GO) test -count 1 -run '^TestCrash$$' -v -timeout 2h ./workgroups
 
 soak: ## an hour's worth of random hostile traffic; SOAK=10m for less, SOAK_SEED=N to repeat, SOAK_SERVER=prosody or ejabberd
 	SOAK=$(or $(SOAK),1h) $(GO) test -count 1 -run '^TestSoak$$' -v -timeout 2h ./cmd/adminbot

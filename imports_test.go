@@ -27,10 +27,10 @@ func TestImports(t *testing.T) {
 		{"codecs know no session", "./internal/xmpp/...", []string{"internal/xmpp/"}, session},
 		{"the embedded server is its own", "./internal/xmppd", []string{"internal/xmppd", "internal/account", "internal/xmpp/"}, session},
 		{"the host agent is light", "./internal/hostagent/...", []string{
-			"internal/hostagent/", "rpc", "agentapi", "internal/policy", "internal/audit", "internal/ration", "internal/xmpp/", "internal/textsafe"},
+			"internal/hostagent/", "rpc", "agentapi", "internal/policy", "internal/audit", "internal/filelock", "internal/ration", "internal/xmpp/", "internal/textsafe"},
 			append(session, "github.com/alecthomas/participle/v2", "modernc.org/sqlite")},
 		{"the bot knows no session", "./bot", []string{
-			"bot", "grammar", "rpc", "agentapi", "workgroups/", "internal/alertrpc", "internal/fleet", "internal/policy", "internal/audit", "internal/ration", "internal/xmpp/", "internal/textsafe"},
+			"bot", "grammar", "rpc", "agentapi", "workgroups/", "internal/alertrpc", "internal/fleet", "internal/policy", "internal/audit", "internal/filelock", "internal/ration", "internal/xmpp/", "internal/textsafe"},
 			append(session, "modernc.org/sqlite")},
 		{"the fleet knows no session", "./internal/fleet", []string{
 			"internal/fleet", "grammar", "rpc", "agentapi", "internal/xmpp/", "internal/textsafe"}, session},

@@ -3,20 +3,15 @@
 package workgroups_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,95 +25,6 @@ import (
 	"adminbot/internal/xmpp/element"
 	"adminbot/workgroups"
 )
-
-// crashVariable makes the test program a service that is there to be killed.
-const crashVariable = "WORKGROUPS_TEST_CRASH"
-
-// A victim is what such a program does.
-type victim struct {
-	Store, Domain, Component, Secret, Server string
-	Run                                      int    // which one: part of the fingerprints
-	Raise                                    int    // so many alerts, four at a time
-	Point                                    string // kills itself here
-	Hits                                     int    // when it comes here the so manieth time
-}
-
-func TestMain(m *testing.M) {
-	if text := os.Getenv(crashVariable); text != "" {
-		var v victim
-		if err := json.Unmarshal([]byte(text), &v); err != nil {
-			panic(err)
-		}
-		if err := v.serve(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-var racers = []string{"ann", "ben", "cy", "dee"}
-
-// serve serves until it is killed, or standard input ends. It prints each alert
-// once it is acknowledged.
-func (v victim) serve() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	store, err := alertstore.Open(ctx, v.Store)
-	if err != nil {
-		return err
-	}
-	g := workgroups.Workgroup{Name: "alerts", Parallel: len(racers), Timeout: 10 * time.Second, Retry: 200 * time.Millisecond}
-	for _, name := range racers {
-		g.Members = append(g.Members, workgroups.Member{JID: jid.MustParse(name + "@" + v.Server), Max: 1 << 20})
-	}
-	session := link.New(link.Config{
-		JID: jid.MustParse(v.Domain), Addr: v.Component, Component: &link.Component{Secret: func() (string, error) { return v.Secret, nil }},
-		Timing: link.Timing{RetryMin: 10 * time.Millisecond, RetryFatal: 20 * time.Millisecond}, // the one that was killed may still be there
-	})
-	s, err := workgroups.New(workgroups.Config{Domain: jid.MustParse(v.Domain), Groups: []workgroups.Workgroup{g}, Store: store, Wire: session})
-	if err != nil {
-		return err
-	}
-	var mu sync.Mutex
-	left := v.Hits
-	s.OnPoint(func(name string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if name == v.Point {
-			if left--; left == 0 {
-				syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {}
-			}
-		}
-	})
-	session.HandleIQ(xml.Name{Space: workgroups.NS}, s.HandleIQ)
-	session.HandlePresence(s.HandlePresence)
-	session.HandleMessage(s.HandleMessage)
-	session.OnUp(func(context.Context) { s.Connected() })
-	var wg sync.WaitGroup
-	wg.Go(func() { session.Run(ctx) })
-	wg.Go(func() { s.Run(ctx) })
-	<-session.Ready()
-	fmt.Println("ready")
-	for w := range 4 {
-		wg.Go(func() {
-			for i := w; i < v.Raise; i += 4 {
-				receipts, err := s.Report(ctx, workgroups.Report{
-					Workgroup: "alerts", Source: "crash", Fingerprint: fmt.Sprintf("%d-%d", v.Run, i), Summary: "x",
-				})
-				if err == nil {
-					fmt.Println("acked", receipts[0].Alert.ID)
-				}
-			}
-		})
-	}
-	io.Copy(io.Discard, os.Stdin)
-	cancel()
-	wg.Wait()
-	return store.Close()
-}
 
 // A racer accepts whatever it is offered as fast as it can, and writes down what
 // it was told.
@@ -184,26 +90,32 @@ func (r *racer) message(_ context.Context, _ stanza.Message, tokens xml.TokenRea
 	}
 }
 
-// TestCrash kills the service at every named point and at random moments, under
-// load, with four agents racing for each alert. CRASHES is the number of random
-// kills.
-func TestCrash(t *testing.T) {
-	random := 12
-	if n, err := strconv.Atoi(os.Getenv("CRASHES")); err == nil {
-		random = n
-	}
-	var accounts []servertest.Account
+// A race is agents who accept whatever is offered, on a server where a service can
+// be killed.
+type race struct {
+	t      *testing.T
+	srv    *servertest.Server
+	agents []*racer
+	victim victim
+	acked  map[int64]bool
+	kills  int
+}
+
+func racerAccounts() []servertest.Account {
+	var all []servertest.Account
 	for _, name := range racers {
-		accounts = append(accounts, servertest.Account{Name: name, Password: "pw", Role: account.User})
+		all = append(all, servertest.Account{Name: name, Password: "pw", Role: account.User})
 	}
-	srv := servertest.StartEmbedded(t, servertest.Options{Accounts: accounts})
-	v := victim{
-		Store: filepath.Join(t.TempDir(), "alerts.db"), Domain: srv.Name, Component: srv.Component, Secret: srv.Secret, Server: srv.Domain, Raise: 40,
-	}
+	return all
+}
+
+func startRace(t *testing.T, srv *servertest.Server) *race {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	var all []*racer
+	c := &race{t: t, srv: srv, acked: map[int64]bool{}, victim: victim{
+		Store: filepath.Join(t.TempDir(), "alerts.db"), Domain: srv.Name, Component: srv.Component, Secret: srv.Secret, Server: srv.Domain, Raise: 40,
+	}}
 	for _, name := range racers {
 		r := &racer{name: name, held: map[string]bool{}, grants: map[int64]map[int64]bool{}}
 		r.session = link.New(link.Config{
@@ -216,162 +128,182 @@ func TestCrash(t *testing.T) {
 		if err := r.session.Send(ctx, element.New("", "presence").TokenReader()); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, r)
+		c.agents = append(c.agents, r)
 	}
-	present := func() {
-		for _, r := range all {
-			p := element.New("", "presence", "to", "alerts@"+srv.Name).Add(element.New(workgroups.NS, "agent-status"))
-			if err := r.session.Send(ctx, p.TokenReader()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	return c
+}
 
-	acked := map[int64]bool{}
-	kills := 0
-	run := func(v victim, life time.Duration) {
-		t.Helper()
-		text, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), crashVariable+"="+string(text))
-		cmd.Stderr = os.Stderr
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer in.Close()
-		lines := bufio.NewScanner(out)
-		var kill *time.Timer
-		for lines.Scan() {
-			word, rest, _ := strings.Cut(lines.Text(), " ")
-			switch word {
-			case "ready":
-				present()
-				kill = time.AfterFunc(life, func() { cmd.Process.Kill() })
-			case "acked":
-				id, err := strconv.ParseInt(rest, 10, 64)
-				if err != nil || acked[id] {
-					t.Fatalf("acknowledged %q", lines.Text())
-				}
-				acked[id] = true
-			}
-		}
-		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
-			t.Fatalf("the service was not killed: %v", err)
-		}
-		if kill != nil {
-			kill.Stop()
-		}
-		kills++
-	}
-	for _, point := range workgroups.Points {
-		for hits := range 2 {
-			v := v
-			v.Run, v.Point, v.Hits = kills, point, 1+hits*3
-			run(v, 10*time.Second)
+// present has all agents say that they are there.
+func (c *race) present() {
+	for _, r := range c.agents {
+		p := element.New("", "presence", "to", "alerts@"+c.srv.Name).Add(element.New(workgroups.NS, "agent-status"))
+		if err := r.session.Send(c.t.Context(), p.TokenReader()); err != nil {
+			c.t.Fatal(err)
 		}
 	}
-	for range random {
-		v := v
-		v.Run = kills
-		run(v, time.Duration(rand.Int64N(int64(150*time.Millisecond))))
-	}
+}
 
-	// Once more, to the end: everything has an owner, and nobody is left hanging.
-	v.Run, v.Raise = kills, 0
-	text, _ := json.Marshal(v)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashVariable+"="+string(text))
-	cmd.Stderr = os.Stderr
-	in, _ := cmd.StdinPipe()
-	out, _ := cmd.StdoutPipe()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+// ack notes that an alert was acknowledged.
+func (c *race) ack(number string) {
+	c.t.Helper()
+	id, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || c.acked[id] {
+		c.t.Fatalf("acknowledged %q", number)
 	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "ready" {
+	c.acked[id] = true
+}
+
+// reads reads what a service prints until it has said a word so many times more,
+// and returns the rest of the last such line.
+func (c *race) reads(p *program, word string, times int) (last string) {
+	c.t.Helper()
+	late := time.AfterFunc(time.Minute, func() { p.Process.Kill() })
+	defer late.Stop()
+	for times > 0 {
+		got, rest := p.read()
+		switch got {
+		case "":
+			c.t.Fatalf("the service has ended, or did not say %q often enough", word)
+		case "acked":
+			c.ack(rest)
+		}
+		if got == word {
+			last = rest
+			times--
+		}
 	}
-	present()
-	store, err := alertstore.Open(t.Context(), v.Store)
-	if err != nil {
-		t.Fatal(err)
+	return last
+}
+
+// kill runs a service until it kills itself, or its life is over.
+func (c *race) kill(v victim, life time.Duration) {
+	c.t.Helper()
+	v.Run = c.kills
+	p := v.start(c.t)
+	defer p.in.Close()
+	var timer *time.Timer
+	for word, rest := p.read(); word != ""; word, rest = p.read() {
+		switch word {
+		case "ready":
+			c.present()
+			timer = time.AfterFunc(life, func() { p.Process.Kill() })
+		case "acked":
+			c.ack(rest)
+		case "refused":
+			c.t.Fatalf("the store fails: %s", rest)
+		}
 	}
-	defer store.Close()
-	settled := func() string {
-		img, err := store.Load(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range img.Alerts {
-			if a.State != workgroups.Assigned {
-				return fmt.Sprintf("alert %d is %s", a.ID, a.State)
-			}
-		}
-		if n := len(img.Messages); n > 0 {
-			return fmt.Sprintf("%d messages wait", n)
-		}
-		for _, r := range all {
-			r.mu.Lock()
-			held := len(r.held)
-			r.mu.Unlock()
-			if held > 0 {
-				return fmt.Sprintf("%s is left with %d offers", r.name, held)
-			}
-		}
-		return ""
+	if err := p.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		c.t.Fatalf("the service was not killed: %v", err)
 	}
-	patience := time.After(60 * time.Second)
+	if timer != nil {
+		timer.Stop()
+	}
+	c.kills++
+}
+
+// settle runs a service until everything has an owner, and nobody is left hanging.
+func (c *race) settle() {
+	c.t.Helper()
+	v := c.victim
+	v.Run, v.Raise = c.kills, 0
+	p := v.start(c.t)
+	c.reads(p, "ready", 1)
+	c.present()
+	c.settled(p)
+	p.end(c.t)
+}
+
+// settled waits until everything has an owner, and nobody is left hanging.
+func (c *race) settled(p *program) {
+	c.t.Helper()
+	patience := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for why := settled(); why != ""; why = settled() {
+	for {
+		fmt.Fprintln(p.in, "how do things stand?")
+		stands, held := c.reads(p, "stands", 1), 0
+		for _, r := range c.agents {
+			r.mu.Lock()
+			held += len(r.held)
+			r.mu.Unlock()
+		}
+		if stands == "0 0" && held == 0 {
+			return
+		}
 		select {
 		case <-tick.C:
 		case <-patience:
-			t.Fatalf("not settled: %s", why)
+			c.t.Fatalf("not settled: %s alerts wait and messages; agents are left with %d offers", stands, held)
 		}
 	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the last service: %v", err)
+}
+
+// check compares what was acknowledged, what is on the disk and what agents were
+// told.
+func (c *race) check() {
+	c.t.Helper()
+	store, err := alertstore.Open(c.t.Context(), c.victim.Store)
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	for id := range acked { // I1, I2
-		a, _, err := store.Alert(t.Context(), id)
+	defer store.Close()
+	for id := range c.acked { // I1, I2
+		a, _, err := store.Alert(c.t.Context(), id)
 		if err != nil || a.State != workgroups.Assigned {
-			t.Errorf("alert %d was acknowledged, and is %s (%v)", id, a.State, err)
+			c.t.Errorf("alert %d was acknowledged, and is %s (%v)", id, a.State, err)
 			continue
 		}
 		owners := 0
-		for _, r := range all { // I3: whoever has the last number is the owner; nobody else has it
+		for _, r := range c.agents { // I3: whoever has the last number is the owner; nobody else has it
 			r.mu.Lock()
 			if r.grants[id][a.Grant] {
 				owners++
 				if a.Owner.Localpart() != r.name {
-					t.Errorf("alert %d belongs to %s, and %s was told that it is theirs", id, a.Owner, r.name)
+					c.t.Errorf("alert %d belongs to %s, and %s was told that it is theirs", id, a.Owner, r.name)
 				}
 			}
 			for grant := range r.grants[id] {
 				if grant > a.Grant {
-					t.Errorf("alert %d: %s was told of grant %d, the last is %d", id, r.name, grant, a.Grant)
+					c.t.Errorf("alert %d: %s was told of grant %d, the last is %d", id, r.name, grant, a.Grant)
 				}
 			}
 			r.mu.Unlock()
 		}
 		if owners != 1 {
-			t.Errorf("alert %d: %d agents were told that it is theirs", id, owners)
+			c.t.Errorf("alert %d: %d agents were told that it is theirs", id, owners)
 		}
 	}
-	t.Logf("%d kills, %d alerts acknowledged", kills, len(acked))
-	if len(acked) < kills {
-		t.Errorf("only %d alerts in %d runs: the service had nothing to lose", len(acked), kills)
-	}
+	c.t.Logf("%d kills, %d alerts acknowledged", c.kills, len(c.acked))
+}
+
+// TestCrash kills the service at every named point and at random moments, under
+// load, with four agents racing for each alert, on each server. CRASHES is the
+// number of random kills.
+func TestCrash(t *testing.T) {
+	servertest.Each(t, servertest.Options{Accounts: racerAccounts(), Limits: servertest.Unlimited}, func(t *testing.T, srv *servertest.Server) {
+		random, hits := 12, []int{1, 4}
+		if srv.Kind != "embedded" { // each takes longer to come back
+			random, hits = 4, []int{2}
+		}
+		if n, err := strconv.Atoi(os.Getenv("CRASHES")); err == nil {
+			random = n
+		}
+		c := startRace(t, srv)
+		for _, point := range workgroups.Points {
+			for _, n := range hits {
+				v := c.victim
+				v.Point, v.Hits = point, n
+				c.kill(v, 10*time.Second)
+			}
+		}
+		for range random {
+			c.kill(c.victim, time.Duration(rand.Int64N(int64(150*time.Millisecond))))
+		}
+		c.settle()
+		c.check()
+		if len(c.acked) < len(workgroups.Points) {
+			t.Errorf("only %d alerts in %d runs: the service had nothing to lose", len(c.acked), c.kills)
+		}
+	})
 }

@@ -11,10 +11,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"mellium.im/xmpp/jid"
 
+	"adminbot/internal/filelock"
 	"adminbot/internal/sqlitefile"
 	"adminbot/internal/xmpp/address"
 	"adminbot/workgroups"
@@ -24,6 +26,7 @@ import (
 // A Store is an open file. Commit is for one goroutine at a time; all else is safe
 // for concurrent use.
 type Store struct {
+	lock  *os.File
 	file  *sqlitefile.File
 	write map[string]*sql.Stmt // prepared for the writer
 }
@@ -32,16 +35,25 @@ var _ workgroups.Store = (*Store)(nil)
 
 // Open opens the file at path, and makes it if there is nothing at path. The
 // directory must exist. The error wraps one of package sqlitefile if the file is
-// damaged or another's.
+// damaged or another's, and [filelock.ErrHeld] if it is open already: two who
+// write would each believe that an alert is theirs to give.
 func Open(ctx context.Context, path string) (*Store, error) {
-	f, err := sqlitefile.Open(ctx, path, kind)
+	lock, err := filelock.Take(path + ".lock")
 	if err != nil {
+		if errors.Is(err, filelock.ErrHeld) {
+			return nil, fmt.Errorf("alertstore: %s %w\nhint: one alert service at a time serves a file; end the other one, or give this one another state directory", path, err)
+		}
 		return nil, fmt.Errorf("alertstore: %w", err)
 	}
-	s := &Store{file: f, write: map[string]*sql.Stmt{}}
+	f, err := sqlitefile.Open(ctx, path, kind)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("alertstore: %w", err)
+	}
+	s := &Store{lock: lock, file: f, write: map[string]*sql.Stmt{}}
 	for _, text := range statements {
 		if s.write[text], err = f.W.PrepareContext(ctx, text); err != nil {
-			f.Close()
+			s.Close()
 			return nil, s.wrap(err)
 		}
 	}
@@ -50,8 +62,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 // Close closes the file.
 func (s *Store) Close() error {
+	defer s.lock.Close()
 	for _, stmt := range s.write {
-		stmt.Close()
+		if stmt != nil {
+			stmt.Close()
+		}
 	}
 	if err := s.file.Close(); err != nil {
 		return fmt.Errorf("alertstore: %w", err)

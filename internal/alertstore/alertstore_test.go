@@ -5,9 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"adminbot/internal/alertstore"
+	"adminbot/internal/filelock"
 	"adminbot/internal/sqlitefile"
 	"adminbot/internal/store"
 	"adminbot/workgroups"
@@ -30,6 +32,28 @@ func TestStore(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTwo: of two who open the same file the second is refused, until the first has
+// closed it.
+func TestTwo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "alerts.db")
+	first, err := alertstore.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = alertstore.Open(t.Context(), path)
+	if !errors.Is(err, filelock.ErrHeld) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "hint: ") {
+		t.Errorf("the second: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	third, err := alertstore.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third.Close()
 }
 
 // TestForeign: the file of another kind, and one that is no database, are refused

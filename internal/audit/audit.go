@@ -24,8 +24,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
+
+	"adminbot/internal/filelock"
 )
 
 // Decisions of an [Entry].
@@ -126,7 +127,10 @@ func (o Options) Open(path string) (_ *Log, err error) {
 		o.Now = time.Now
 	}
 	l := &Log{path: path, opt: o}
-	if l.lock, err = os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if l.lock, err = filelock.Take(path + ".lock"); err != nil {
+		if errors.Is(err, filelock.ErrHeld) {
+			return nil, fmt.Errorf("audit: %s %w", path, err)
+		}
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	defer func() {
@@ -137,9 +141,6 @@ func (o Options) Open(path string) (_ *Log, err error) {
 			}
 		}
 	}()
-	if err := syscall.Flock(int(l.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("audit: %s is in use by another process: %w", path, err)
-	}
 	old, err := segments(path)
 	if err != nil {
 		return nil, err

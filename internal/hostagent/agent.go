@@ -23,11 +23,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"adminbot/agentapi"
 	"adminbot/internal/audit"
+	"adminbot/internal/filelock"
 	"adminbot/internal/hostagent/service"
 	"adminbot/internal/policy"
 	"adminbot/rpc"
@@ -156,7 +156,10 @@ func (a *Agent) open() (_ *journal, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("hostagent: %w", err)
 	}
-	if a.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if a.lock, err = filelock.Take(filepath.Join(dir, "lock")); err != nil {
+		if errors.Is(err, filelock.ErrHeld) {
+			return nil, fmt.Errorf("hostagent: %s %w", dir, err)
+		}
 		return nil, fmt.Errorf("hostagent: %w", err)
 	}
 	defer func() {
@@ -164,9 +167,6 @@ func (a *Agent) open() (_ *journal, err error) {
 			a.lock.Close()
 		}
 	}()
-	if err := syscall.Flock(int(a.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("hostagent: %s is in use by another host agent: %w", dir, err)
-	}
 	j, err := openJournal(filepath.Join(dir, "journal"), a.cfg.Now)
 	if err != nil {
 		return nil, err

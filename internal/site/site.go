@@ -19,9 +19,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"adminbot/internal/config"
+	"adminbot/internal/filelock"
 )
 
 // Names of files in the directory.
@@ -105,18 +104,14 @@ func (s *Site) Path(name ...string) string {
 func (s *Site) HostState(name string) string { return s.Path(hostsDir, name) }
 
 func (s *Site) acquire() error {
-	f, err := os.OpenFile(s.Path(lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	lock, err := filelock.Take(s.Path(lockName))
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return fmt.Errorf("%w: %s\nhint: an adminbot runs there already; speak to it with adminbot say, or name another --dir", ErrBusy, s.Dir)
+	case err != nil:
 		return fmt.Errorf("site: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return fmt.Errorf("%w: %s\nhint: an adminbot runs there already; speak to it with adminbot say, or name another --dir", ErrBusy, s.Dir)
-		}
-		return fmt.Errorf("site: lock %s: %w", f.Name(), err)
-	}
-	s.lock = f
+	s.lock = lock
 	return nil
 }
 

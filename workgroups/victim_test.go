@@ -1,0 +1,188 @@
+//go:build !unit
+
+package workgroups_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/alertstore"
+	"adminbot/internal/link"
+	"adminbot/workgroups"
+)
+
+// crashVariable makes the test program a service that is there to be killed.
+const crashVariable = "WORKGROUPS_TEST_CRASH"
+
+// A victim is what such a program does.
+type victim struct {
+	Store, Domain, Component, Secret, Server string
+	Run                                      int    // which one: part of the fingerprints
+	Raise                                    int    // so many alerts, four at a time; -1: until it ends
+	Point                                    string // kills itself here
+	Hits                                     int    // when it comes here the so manieth time
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(crashVariable); text != "" {
+		var v victim
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			panic(err)
+		}
+		if err := v.serve(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var racers = []string{"ann", "ben", "cy", "dee"}
+
+// serve serves until it is killed, or standard input ends. It prints each alert
+// once it is acknowledged. Told "enough" it raises no more; to any other line it
+// says how things stand.
+func (v victim) serve() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	store, err := alertstore.Open(ctx, v.Store)
+	if err != nil {
+		return err
+	}
+	g := workgroups.Workgroup{Name: "alerts", Parallel: len(racers), Timeout: 10 * time.Second, Retry: 200 * time.Millisecond}
+	for _, name := range racers {
+		g.Members = append(g.Members, workgroups.Member{JID: jid.MustParse(name + "@" + v.Server), Max: 1 << 20})
+	}
+	session := link.New(link.Config{
+		JID: jid.MustParse(v.Domain), Addr: v.Component, Component: &link.Component{Secret: func() (string, error) { return v.Secret, nil }},
+		Timing: link.Timing{RetryMin: 10 * time.Millisecond, RetryFatal: 20 * time.Millisecond}, // the one that was killed may still be there
+	})
+	s, err := workgroups.New(workgroups.Config{Domain: jid.MustParse(v.Domain), Groups: []workgroups.Workgroup{g}, Store: store, Wire: session})
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	left := v.Hits
+	s.OnPoint(func(name string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if name == v.Point {
+			if left--; left == 0 {
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+		}
+	})
+	session.HandleIQ(xml.Name{Space: workgroups.NS}, s.HandleIQ)
+	session.HandlePresence(s.HandlePresence)
+	session.HandleMessage(s.HandleMessage)
+	session.OnUp(func(context.Context) { s.Connected() })
+	var wg sync.WaitGroup
+	wg.Go(func() { session.Run(ctx) })
+	wg.Go(func() { s.Run(ctx) })
+	<-session.Ready()
+	fmt.Println("ready")
+	raising, enough := context.WithCancel(ctx)
+	defer enough()
+	for w := range 4 {
+		wg.Go(func() {
+			for i := w; (v.Raise < 0 || i < v.Raise) && raising.Err() == nil; i += 4 {
+				receipts, err := s.Report(ctx, workgroups.Report{
+					Workgroup: "alerts", Source: "crash", Fingerprint: fmt.Sprintf("%d-%d", v.Run, i), Summary: "x",
+				})
+				if err == nil {
+					fmt.Println("acked", receipts[0].Alert.ID)
+				} else {
+					fmt.Println("refused", err)
+					<-time.After(10 * time.Millisecond)
+				}
+			}
+		})
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() == "enough" {
+			enough()
+			continue
+		}
+		img, err := store.Load(ctx)
+		if err != nil {
+			return err
+		}
+		waiting := 0
+		for _, a := range img.Alerts {
+			if a.State != workgroups.Assigned {
+				waiting++
+			}
+		}
+		fmt.Println("stands", waiting, len(img.Messages))
+	}
+	cancel()
+	wg.Wait()
+	return store.Close()
+}
+
+// A program is a victim at work.
+type program struct {
+	*exec.Cmd
+	in    io.WriteCloser
+	lines *bufio.Scanner
+}
+
+// start starts a victim.
+func (v victim) start(t *testing.T) *program {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{Cmd: exec.Command(os.Args[0])}
+	p.Env = append(os.Environ(), crashVariable+"="+string(text))
+	p.Stderr = os.Stderr
+	if p.in, err = p.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill() })
+	p.lines = bufio.NewScanner(out)
+	return p
+}
+
+// read is the next line, taken apart; empty: there are no more.
+func (p *program) read() (word, rest string) {
+	if !p.lines.Scan() {
+		return "", ""
+	}
+	word, rest, _ = strings.Cut(p.lines.Text(), " ")
+	return word, rest
+}
+
+// end has the program end by itself.
+func (p *program) end(t *testing.T) {
+	t.Helper()
+	p.in.Close()
+	for word, _ := p.read(); word != ""; word, _ = p.read() {
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("the service: %v", err)
+	}
+}
