@@ -25,7 +25,8 @@ func TestImports(t *testing.T) {
 		{"workgroups is a library", "./workgroups", []string{"workgroups/", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
 		{"the client of workgroups is a library", "./workgroups/client", []string{"workgroups/", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
 		{"codecs know no session", "./internal/xmpp/...", []string{"internal/xmpp/"}, session},
-		{"the embedded server is its own", "./internal/xmppd", []string{"internal/xmppd", "internal/account", "internal/xmpp/"}, session},
+		{"the embedded server is its own", "./internal/xmppd", []string{"internal/xmppd", "internal/muc", "internal/account", "internal/xmpp/"}, session},
+		{"rooms know no server", "./internal/muc", []string{"internal/muc", "internal/xmpp/"}, append(session, "modernc.org/sqlite")},
 		{"the host agent is light", "./internal/hostagent/...", []string{
 			"internal/hostagent/", "rpc", "agentapi", "internal/policy", "internal/audit", "internal/filelock", "internal/ration", "internal/xmpp/", "internal/textsafe"},
 			append(session, "github.com/alecthomas/participle/v2", "modernc.org/sqlite")},

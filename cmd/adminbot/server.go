@@ -97,6 +97,7 @@ func openServer(ctx context.Context, s serverSetup, log *slog.Logger) (_ *server
 	srv.xmpp, err = xmppd.New(xmppd.Config{
 		Domain: s.domain, TLS: &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12}, PlainLoopback: s.plain,
 		Accounts: srv.store, Rosters: srv.store, Offline: srv.store, Private: srv.store,
+		Rooms:      xmppd.Rooms{Domain: "conference." + s.domain, Store: srv.store},
 		Components: s.components, Secret: secret, Version: buildVersion, Log: log,
 	})
 	if err != nil {

@@ -66,6 +66,24 @@ CREATE TABLE private (
 ) STRICT, WITHOUT ROWID;
 `, `
 ALTER TABLE messages ADD COLUMN sender TEXT NOT NULL DEFAULT '';
+`, `
+CREATE TABLE rooms (
+	name     TEXT PRIMARY KEY,
+	state    BLOB NOT NULL, -- JSON, of package muc
+	messages INTEGER NOT NULL DEFAULT 0, -- in its archive
+	bytes    INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE archive (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	room   TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+	uid    TEXT NOT NULL UNIQUE,
+	at     INTEGER NOT NULL, -- unix milliseconds
+	sender TEXT NOT NULL,
+	stanza BLOB NOT NULL
+) STRICT;
+CREATE INDEX archive_room ON archive (room, id, at);
+INSERT INTO counters VALUES ('archive bytes', 0);
 `}
 
 // kind is what files of a store are.

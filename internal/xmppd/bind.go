@@ -171,6 +171,7 @@ func (srv *Server) detach(s *session) {
 		return
 	}
 	if others, ok := srv.remove(s); ok {
+		srv.leaveRooms(s)
 		srv.giveBack(s, others)
 	}
 }

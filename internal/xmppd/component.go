@@ -39,7 +39,7 @@ func (s *session) componentElement(ctx context.Context, st *Stanza) error {
 		if !ok || a.domain != s.domain {
 			return &streamError{condition: "invalid-from"}
 		}
-		s.sender = &sender{string(raw), a.String(), a.bare(), attribute("from", a.String())}
+		s.sender = &sender{a, string(raw), a.String(), a.bare(), attribute("from", a.String())}
 	}
 	s.srv.counters.stanzas.Add(1)
 	in := &inbound{s: s, st: st, full: s.sender.full, bare: s.sender.bare, from: s.sender.attr}
@@ -55,6 +55,7 @@ func (s *session) componentElement(ctx context.Context, st *Stanza) error {
 
 // A sender is an address at a component, normalised from what it wrote.
 type sender struct {
+	address         address
 	raw, full, bare string
 	attr            []byte
 }
@@ -97,9 +98,13 @@ func (s *session) handshake(st *Stanza) error {
 
 func (srv *Server) detachComponent(s *session) {
 	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if s.domain != "" && srv.comps[s.domain] == s {
+	mine := s.domain != "" && srv.comps[s.domain] == s
+	if mine {
 		delete(srv.comps, s.domain)
+	}
+	srv.mu.Unlock()
+	if mine {
+		srv.leaveRooms(s)
 	}
 }
 

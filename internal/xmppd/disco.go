@@ -64,6 +64,9 @@ func (srv *Server) serverItems(in *inbound) {
 	for d := range srv.cfg.Components {
 		domains = append(domains, d)
 	}
+	if srv.rooms != nil {
+		domains = append(domains, srv.roomsDomain)
+	}
 	sort.Strings(domains)
 	b := []byte("<query xmlns='" + NSItems + "'>")
 	for _, d := range domains {

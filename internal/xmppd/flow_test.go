@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"adminbot/internal/account"
+	"adminbot/internal/muc/muctest"
 )
 
 // TestFlows plays the transcripts in testdata/flows: raw XML over pipes. A line
@@ -270,6 +271,7 @@ func newStage(t testing.TB, change func(*Config)) *stage {
 		Domain: "example.org", PlainLoopback: true,
 		Accounts: st.store, Rosters: st.store, Offline: st.store, Private: st.store,
 		Components: map[string]string{"comp.example.org": "swordfish", "off.example.org": "x"},
+		Rooms:      Rooms{Domain: "conference.example.org", Store: new(muctest.Memory)},
 		Version:    "test",
 		Poll:       time.Hour,
 		Log:        slog.New(slog.NewTextHandler(testWriter{t}, nil)),

@@ -32,10 +32,11 @@ func (srv *Server) ownPresence(ctx context.Context, in *inbound) {
 	tail := bytes.Join(in.pieces(nil, s.kind != componentConn, in.from, nil)[1:], nil)
 	if st.isA("unavailable") {
 		srv.presMu.Lock()
-		defer srv.presMu.Unlock()
 		if srv.here(s) {
 			srv.leave(s, tail)
 		}
+		srv.presMu.Unlock()
+		srv.leaveRooms(s)
 		return
 	}
 	// For the presence of all whom it may see.

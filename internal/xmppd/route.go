@@ -126,6 +126,8 @@ func (srv *Server) route(ctx context.Context, in *inbound) {
 		return
 	}
 	switch {
+	case srv.rooms != nil && a.domain == srv.roomsDomain:
+		srv.toRooms(ctx, in, a)
 	case a.domain != srv.cfg.Domain:
 		if _, ok := srv.cfg.Components[a.domain]; ok {
 			srv.toComponent(ctx, in, a)

@@ -34,6 +34,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/account"
+	"adminbot/internal/muc"
 )
 
 // Accounts is where the server finds who may log in. Its methods are safe for
@@ -173,6 +174,7 @@ type Config struct {
 	Rosters  Rosters // without it nobody can add contacts
 	Offline  Offline // without it messages to absent people are refused
 	Private  Private // without it XEP-0049 is refused
+	Rooms    Rooms
 
 	// Components maps the domains of components to their secrets.
 	Components map[string]string
@@ -195,6 +197,9 @@ type Server struct {
 	tls      *tls.Config // without ALPN, for STARTTLS
 	direct   *tls.Config // with ALPN (XEP-0368)
 	started  time.Time
+
+	rooms       *muc.Service // nil: there are none
+	roomsDomain string
 
 	wg       sync.WaitGroup // goroutines of connections
 	lobby    lobby
@@ -279,6 +284,9 @@ func New(cfg Config) (*Server, error) {
 		s.direct = cfg.TLS.Clone()
 		s.direct.NextProtos = []string{"xmpp-client"}
 	}
+	if err := s.newRooms(cfg.Rooms); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -309,6 +317,11 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 			return nil
 		}
 		return fmt.Errorf("xmppd: accounts: %w", err)
+	}
+	if s.rooms != nil {
+		if err := s.rooms.Load(ctx); err != nil {
+			return fmt.Errorf("xmppd: %w", err)
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

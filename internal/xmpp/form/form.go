@@ -137,6 +137,20 @@ func (f Form) Get(name string) string {
 	return ""
 }
 
+// Lookup returns the first value of a field as it is, and whether the field is
+// there.
+func (f Form) Lookup(name string) (value string, ok bool) {
+	for _, field := range f.Fields {
+		if field.Var == name {
+			if len(field.Values) == 0 {
+				return "", true
+			}
+			return field.Values[0], true
+		}
+	}
+	return "", false
+}
+
 // Text returns all values of a field as lines.
 func (f Form) Text(name string) string {
 	for _, field := range f.Fields {

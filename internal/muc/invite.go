@@ -1,0 +1,118 @@
+package muc
+
+import (
+	"context"
+
+	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/xmpp/element"
+)
+
+// mediate passes invitations and their refusals on (XEP-0045#invite-mediated).
+func (r *room) mediate(ctx context.Context, st *Stanza) *stanzaError {
+	k := st.kid(NSUser, "x")
+	if k == nil {
+		return errNotAcceptable
+	}
+	x, err := st.read(k)
+	if err != nil {
+		return errBadRequest
+	}
+	if decline := x.Child("", "decline"); decline != nil {
+		return r.decline(st, decline)
+	}
+	var all []*element.Element
+	for _, c := range x.Children {
+		if c.Name.Space == NSUser && c.Name.Local == "invite" {
+			all = append(all, c)
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return errBadRequest
+	case len(all) > r.s.lim.Invitations:
+		return errTooMany
+	case !r.s.affords(st.From, 5*len(all)):
+		return errTooFast
+	}
+	return r.invite(ctx, st, all)
+}
+
+// invite invites people. Into a room for members an invitation by who may make
+// members makes one.
+func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *stanzaError {
+	affiliation := r.affiliation(st.From)
+	v := r.byAddress[st.From.String()]
+	switch {
+	case r.locked:
+		return errNotFound
+	case v == nil && affiliation < Admin:
+		return errNotIn
+	case affiliation < Admin && !r.cfg.AllowInvites, v != nil && v.occupant.role < participant:
+		return errForbidden
+	}
+	invited := make([]jid.JID, len(all))
+	for i, in := range all {
+		to, err := jid.Parse(in.Get("to"))
+		switch {
+		case err != nil:
+			return errBadRequest
+		case r.affiliation(to) == Outcast:
+			return errForbidden
+		case len(in.ChildText("reason")) > r.s.lim.TextBytes:
+			return errTooLong
+		case !r.s.opt.Exists(to):
+			return errNotFound
+		}
+		invited[i] = to
+	}
+	for i, in := range all {
+		to := invited[i]
+		if r.cfg.MembersOnly && affiliation >= Admin && r.affiliation(to) < Member {
+			if e := r.affiliate(ctx, to, Member, change{}); e != nil {
+				return e
+			}
+		}
+		invite := element.New(NSUser, "invite", "from", st.From.String()).AddText("reason", in.ChildText("reason"))
+		if c := in.Child("", "continue"); c != nil {
+			invite.Add(element.New(NSUser, "continue", "thread", c.Get("thread")))
+		}
+		x := userX(nil)
+		x.Add(invite).AddText("password", r.cfg.Password)
+		// For clients that do not know rooms, and for mailboxes.
+		body := &element.Element{Text: st.From.Bare().String() + " invites you to the room " + r.jid.String()}
+		body.Name.Local = "body"
+		direct := element.New(nsDirect, "x", "jid", r.jid.String(), "password", r.cfg.Password, "reason", in.ChildText("reason"))
+		r.write(Message, to.String(), appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x), st.passed(nil), encode(body, direct)))
+	}
+	return nil
+}
+
+// decline tells who invited somebody that he will not come.
+func (r *room) decline(st *Stanza, decline *element.Element) *stanzaError {
+	to, err := jid.Parse(decline.Get("to"))
+	reason := decline.ChildText("reason")
+	switch {
+	case err != nil:
+		return errBadRequest
+	case len(reason) > r.s.lim.TextBytes:
+		return errTooLong
+	case r.affiliation(to) < Member && !r.holds(to): // he has invited nobody
+		return errForbidden
+	}
+	x := userX(nil)
+	x.Add(element.New(NSUser, "decline", "from", st.From.String()).AddText("reason", reason))
+	r.write(Message, to.String(), appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x)))
+	return nil
+}
+
+// holds reports whether an account is in the room.
+func (r *room) holds(who jid.JID) bool {
+	bare := who.Bare().String()
+	for _, o := range r.occupants {
+		if o.bare == bare {
+			return true
+		}
+	}
+	return false
+}

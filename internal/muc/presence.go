@@ -1,0 +1,248 @@
+package muc
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"adminbot/internal/xmpp/element"
+)
+
+// Status codes (XEP-0045#registrar-statuscodes).
+const (
+	statusNonAnonymous = 100
+	statusConfigured   = 104
+	statusSelf         = 110
+	statusLogged       = 170
+	statusNotLogged    = 171
+	statusNowOpen      = 172 // non-anonymous
+	statusNowSemi      = 173 // semi-anonymous
+	statusCreated      = 201
+	statusBanned       = 301
+	statusNewNick      = 303
+	statusKicked       = 307
+	statusNotMember    = 321
+	statusMembersOnly  = 322
+	statusFailed       = 333
+)
+
+// presence takes what is for somebody in a room, or for a room.
+func (s *Service) presence(ctx context.Context, p Peer, st *Stanza) {
+	switch st.Type {
+	case "":
+		s.available(ctx, p, st)
+	case "unavailable":
+		s.with(ctx, st.To.Localpart(), func(r *room) {
+			if v := r.byAddress[st.From.String()]; v != nil {
+				r.leave(v, gone{attrs: st.Attrs, kids: st.passed(nil)})
+			}
+		})
+	case "error":
+		s.failed(ctx, st)
+	case "probe":
+	default: // nobody subscribes to a room
+		s.refuse(p, st, errUnavailable)
+	}
+}
+
+// available takes the presence of who is in a room, or wants to be.
+func (s *Service) available(ctx context.Context, p Peer, st *Stanza) {
+	entering := st.kid(NS, "x") != nil
+	switch {
+	case st.To.Resourcepart() == "":
+		s.refuse(p, st, errNoNick)
+		return
+	case !nickAllowed(st.To.Resourcepart(), s.lim.NameBytes):
+		s.refuse(p, st, errBadNick)
+		return
+	case st.size() > s.lim.PresenceBytes:
+		s.refuse(p, st, errTooLong)
+		return
+	case !s.affords(st.From, st.cost()):
+		s.refuse(p, st, errTooFast)
+		return
+	}
+	for {
+		r := s.room(st.To.Localpart())
+		if r == nil {
+			if !entering {
+				s.notHere(p, st)
+				return
+			}
+			var e *stanzaError
+			if r, e = s.create(st); e != nil {
+				s.refuse(p, st, e)
+				return
+			}
+		}
+		done := s.in(ctx, r, func() {
+			var e *stanzaError
+			switch v := r.byAddress[st.From.String()]; {
+			case v == nil && !entering:
+				s.notHere(p, st)
+			case v == nil:
+				e = r.enter(ctx, p, st)
+			case v.occupant.nick != st.To.Resourcepart():
+				e = r.rename(v, st)
+			default:
+				r.update(v, st)
+				if entering { // it has forgotten that it is here
+					r.welcome(ctx, v, st, false)
+				}
+			}
+			if e != nil {
+				s.refuse(p, st, e)
+			}
+		})
+		if done {
+			return
+		}
+	}
+}
+
+// notHere answers presence of who believes to be in a room and is not
+// (XEP-0045#enter-gc).
+func (s *Service) notHere(p Peer, st *Stanza) {
+	item := element.New(NSUser, "item", "affiliation", "none", "role", "none").AddText("reason", "You are not in the room.")
+	x := userX(item, statusSelf, statusKicked, statusFailed)
+	p.Send(whole(Presence, st.From.String(), appendTail(nil, Presence, st.To, "unavailable", st.ID, nil, encode(x))))
+}
+
+// keep makes what a presence says that of a visit.
+func (v *visit) keep(st *Stanza) {
+	v.attrs = slices.Clone(st.Attrs)
+	v.kids = st.passed(nil)
+}
+
+// update tells all of a new presence.
+func (r *room) update(v *visit, st *Stanza) {
+	v.keep(st)
+	o := v.occupant
+	o.visits = append(slices.DeleteFunc(o.visits, func(x *visit) bool { return x == v }), v)
+	r.announce(o, change{id: st.ID})
+}
+
+// A change of an occupant, as his presence tells it.
+type change struct {
+	id     string
+	status []int
+	nick   string // the new one
+	actor  string // nickname of who made it
+	reason string
+	self   []int // status codes for himself alone
+}
+
+// userX returns what a room says in presence and messages.
+func userX(item *element.Element, status ...int) *element.Element {
+	x := element.New(NSUser, "x")
+	if item != nil {
+		x.Add(item)
+	}
+	for _, code := range status {
+		x.Add(element.New(NSUser, "status", "code", strconv.Itoa(code)))
+	}
+	return x
+}
+
+// item says who an occupant is; his address only to those who may know.
+func (r *room) item(o *occupant, v *visit, role role, open bool, c change) *element.Element {
+	address := ""
+	if open {
+		address = v.who.String()
+	}
+	item := element.New(NSUser, "item", "affiliation", r.affiliation(v.who).String(), "role", role.String(), "jid", address, "nick", c.nick)
+	if c.actor != "" {
+		item.Add(element.New(NSUser, "actor", "nick", c.actor))
+	}
+	return item.AddText("reason", c.reason)
+}
+
+// knows reports whether an occupant may know the addresses of others.
+func (r *room) knows(o *occupant) bool { return !r.cfg.SemiAnonymous || o.role == moderator }
+
+// presenceTail is what others see of an occupant.
+func (r *room) presenceTail(o *occupant, open bool, c change, status ...int) []byte {
+	v := o.seen()
+	x := userX(r.item(o, v, o.role, open, c), status...)
+	return appendTail(nil, Presence, r.address(o.nick), "", c.id, v.attrs, v.kids, encode(x))
+}
+
+// announce sends an occupant's presence to all.
+func (r *room) announce(o *occupant, c change) {
+	r.announceBut(o, nil, c)
+}
+
+// announceBut leaves out one visit.
+func (r *room) announceBut(o *occupant, but *visit, c change) {
+	var tails [2][]byte // for those who do not know addresses, and who do
+	for _, to := range r.occupants {
+		var tail []byte
+		if to == o {
+			tail = r.presenceTail(o, true, c, append(append(slices.Clip(c.status), statusSelf), c.self...)...)
+		} else {
+			i := 0
+			if r.knows(to) {
+				i = 1
+			}
+			if tails[i] == nil {
+				tails[i] = r.presenceTail(o, i == 1, c, c.status...)
+			}
+			tail = tails[i]
+		}
+		for _, v := range to.visits {
+			if v != but {
+				v.send(Presence, tail)
+			}
+		}
+	}
+}
+
+// A gone is how somebody left.
+type gone struct {
+	attrs, kids []byte // of his last presence
+	change
+	destroy *element.Element
+}
+
+// leave takes one visit out of the room, and the occupant if it was his last,
+// and tells him and the others.
+func (r *room) leave(v *visit, g gone) {
+	o := v.occupant
+	wasSeen := o.seen() == v
+	tail := func(open bool, status ...int) []byte {
+		x := userX(r.item(o, v, noRole, open, g.change), status...)
+		if g.destroy != nil {
+			x.Add(g.destroy)
+		}
+		return appendTail(nil, Presence, r.address(o.nick), "unavailable", g.id, g.attrs, g.kids, encode(x))
+	}
+	r.drop(v)
+	v.send(Presence, tail(true, append(slices.Clip(g.status), statusSelf)...))
+	if len(o.visits) > 0 {
+		if wasSeen {
+			r.announce(o, change{})
+		}
+		return
+	}
+	if g.destroy != nil {
+		return // each is told for himself
+	}
+	var tails [2][]byte
+	for _, to := range r.occupants {
+		i := 0
+		if r.knows(to) {
+			i = 1
+		}
+		if tails[i] == nil {
+			tails[i] = tail(i == 1, g.status...)
+		}
+		to.send(Presence, tails[i])
+	}
+}
+
+// expel makes an occupant leave with all his clients.
+func (r *room) expel(o *occupant, g gone) {
+	for _, v := range slices.Clone(o.visits) {
+		r.leave(v, g)
+	}
+}
