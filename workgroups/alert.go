@@ -86,6 +86,8 @@ type Alert struct {
 	Grant int64     // fencing number: grows with each owner; of two owners the one with the higher number is the owner
 	Gone  time.Time // since when no session of the owner is there; zero: one is
 
+	Room jid.JID // where whoever looks after it meets; zero: there is none, or none yet
+
 	Due      time.Time // by when the owner has to say that they are at it; zero: never
 	Reminded bool      // the owner was asked whether they are
 
@@ -169,7 +171,7 @@ type Entry struct {
 	Alert int64
 	Seq   int64 // from 1, without gaps
 	At    time.Time
-	What  string // raised, repeated, offered, accepted, rejected, timed out, gone, released, resolved, expired, note
+	What  string // raised, repeated, offered, accepted, rejected, timed out, gone, released, resolved, expired, room, invited, joined, note
 	Who   string // bare address; empty: the service itself
 	Text  string
 }

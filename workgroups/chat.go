@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 )
@@ -34,6 +35,8 @@ func (s *Service) HandleMessage(ctx context.Context, m stanza.Message, r xml.Tok
 	body, late := "", false
 	for _, c := range children {
 		switch {
+		case c.Name.Space == muc.NSUser:
+			return // what is said by a room, or to an occupant alone
 		case c.Name.Local == "body" && c.Name.Space != NS:
 			body = strings.TrimSpace(c.Text)
 		case c.Name.Space == "urn:xmpp:delay":

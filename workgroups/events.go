@@ -303,8 +303,10 @@ func (m *machine) grant(a *Alert, who jid.JID, now time.Time) {
 	a.rewind()
 	m.expect(a, now)
 	m.sendAbout(MessageInvite, a, who, "", now)
+	m.openRoom(a, who, now)
 	if a.queued() {
 		m.sendAbout(MessageInvite, a, a.User, "", now)
+		m.openRoom(a, a.User, now)
 	}
 }
 

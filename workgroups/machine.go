@@ -36,6 +36,8 @@ type machine struct {
 	order     []ended             // of recent, oldest first
 	lastID    int64               // of alerts
 	lastSent  int64               // of messages
+	rooms     *Rooms              // nil: alerts have none
+	opening   map[int64]int       // messages of kind room that have not arrived, by alert
 	asked     int64               // offers made, to tell who was not asked for the longest time
 	changes   []Change            // of this step
 	fresh     []Message           // of this step
@@ -66,6 +68,7 @@ type ended struct {
 type step struct {
 	changes  []Change
 	messages []outgoing          // to be sent once the changes are on the disk
+	rooms    []outgoing          // the same, to be done in rooms
 	told     map[string]struct{} // workgroups whose status has changed
 }
 
@@ -74,7 +77,7 @@ func newMachine(domain jid.JID, groups []Workgroup, img Image, now time.Time) (*
 		domain: domain, groups: map[string]*group{}, alerts: map[int64]*Alert{}, offers: map[int64][]*Offer{},
 		firing: map[thing]*Alert{}, users: map[userKey]*Alert{}, recent: map[thing]past{}, messages: map[int64]Message{},
 		lastID: img.LastID, lastSent: img.LastSent,
-		touched: map[int64]*Alert{}, dirty: map[string]struct{}{}, told: map[string]struct{}{},
+		opening: map[int64]int{}, touched: map[int64]*Alert{}, dirty: map[string]struct{}{}, told: map[string]struct{}{},
 	}
 	for _, w := range groups {
 		w.setDefaults()
@@ -136,6 +139,9 @@ func (m *machine) load(img Image, now time.Time) {
 		msg.Repeat = true
 		m.messages[msg.ID] = msg
 		m.lastSent = max(m.lastSent, msg.ID)
+		if msg.Kind == MessageRoom {
+			m.opening[msg.Alert]++
+		}
 	}
 	for name := range m.groups {
 		m.dirty[name] = struct{}{}
@@ -178,6 +184,9 @@ func (m *machine) send(msg Message, now time.Time) {
 	m.messages[msg.ID] = msg
 	m.changes = append(m.changes, PutMessage{msg})
 	m.fresh = append(m.fresh, msg)
+	if msg.Kind == MessageRoom {
+		m.opening[msg.Alert]++
+	}
 }
 
 func (m *machine) sendAbout(kind MessageKind, a *Alert, to jid.JID, text string, now time.Time) {
@@ -187,21 +196,33 @@ func (m *machine) sendAbout(kind MessageKind, a *Alert, to jid.JID, text string,
 // arrived forgets messages that the server, or the receiver, has taken.
 func (m *machine) arrived(ids []int64) {
 	for _, id := range ids {
-		if _, there := m.messages[id]; there {
-			delete(m.messages, id)
-			m.changes = append(m.changes, DropMessage{id})
+		msg, there := m.messages[id]
+		if !there {
+			continue
+		}
+		delete(m.messages, id)
+		m.changes = append(m.changes, DropMessage{id})
+		if msg.Kind == MessageRoom {
+			m.opening[msg.Alert]--
+		}
+		if m.opening[msg.Alert] == 0 {
+			delete(m.opening, msg.Alert)
 		}
 	}
 }
 
-// current reports whether a message still says how things are. Only offers can be
-// overtaken: what has happened stays true.
+// current reports whether a message still says how things are. Only offers, and
+// being asked into a room, can be overtaken: what has happened stays true.
 func (m *machine) current(msg Message) bool {
-	if msg.Kind != MessageOffer {
-		return true
+	switch msg.Kind {
+	case MessageOffer:
+		o := m.offer(msg.Alert, msg.To.Bare().String())
+		return o != nil && o.Open()
+	case MessageRoom:
+		a := m.alerts[msg.Alert]
+		return m.rooms != nil && a != nil && a.State == Assigned && a.Grant == msg.Grant
 	}
-	o := m.offer(msg.Alert, msg.To.Bare().String())
-	return o != nil && o.Open()
+	return true
 }
 
 // offer is the one of an alert to an agent in this round.
@@ -422,6 +443,7 @@ func (m *machine) end(a *Alert, state State, by, reason string, now time.Time) {
 	}
 	a.State, a.Ended, a.EndedBy, a.Reason, a.Gone, a.Wake = state, now, by, reason, time.Time{}, time.Time{}
 	m.note(a, now, string(state), by, reason)
+	m.closeRoom(a, now)
 	delete(m.alerts, a.ID)
 	if a.queued() {
 		delete(m.users, userKey{a.Workgroup, a.User.String()})
@@ -475,7 +497,11 @@ func (m *machine) flush() step {
 	}
 	s := step{changes: m.changes, told: m.told}
 	for _, msg := range m.fresh {
-		s.messages = append(s.messages, m.outgoing(msg))
+		if msg.Kind.room() {
+			s.rooms = append(s.rooms, m.outgoing(msg))
+		} else {
+			s.messages = append(s.messages, m.outgoing(msg))
+		}
 	}
 	m.changes, m.fresh = nil, nil
 	clear(m.touched)

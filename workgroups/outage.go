@@ -116,6 +116,7 @@ func (s *Service) end(m *machine) {
 	s.outage.told = nil
 	s.outage.failing.Store(false)
 	s.sender.restart(m)
+	s.rooms.restart(m)
 	s.status.changed(m.names())
 }
 
@@ -150,6 +151,7 @@ func (s *Service) load(ctx context.Context) (*machine, error) {
 		if err == nil {
 			var m *machine
 			if m, err = newMachine(s.cfg.Domain, s.cfg.Groups, img, s.cfg.Now().UTC()); err == nil {
+				m.rooms = s.cfg.Rooms
 				return m, nil
 			}
 		}

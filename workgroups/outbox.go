@@ -17,15 +17,19 @@ func (m *machine) outgoing(msg Message) outgoing {
 	return out
 }
 
-// outstanding are the messages that have not arrived and still say how things
-// are, in order. The others are forgotten at the end of the step.
-func (m *machine) outstanding() []outgoing {
+// outstanding are the messages, of rooms or all others, that have not arrived and
+// still say how things are, in order. Those that do not are forgotten at the end
+// of the step.
+func (m *machine) outstanding(rooms bool) []outgoing {
 	var all []outgoing
 	var stale []int64
 	for _, id := range slices.Sorted(maps.Keys(m.messages)) {
-		if msg := m.messages[id]; m.current(msg) {
+		msg := m.messages[id]
+		switch {
+		case msg.Kind.room() != rooms:
+		case m.current(msg):
 			all = append(all, m.outgoing(msg))
-		} else {
+		default:
 			stale = append(stale, id)
 		}
 	}

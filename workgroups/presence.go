@@ -20,7 +20,7 @@ func (s *Service) HandlePresence(ctx context.Context, p stanza.Presence, r xml.T
 		return
 	}
 	children, err := element.ReadAll(r)
-	if err != nil {
+	if err != nil || s.rooms.hear(ctx, p, children) {
 		return
 	}
 	switch p.Type {

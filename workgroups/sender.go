@@ -71,7 +71,7 @@ func (d *sender) restart(m *machine) {
 	for i := range d.queue {
 		fresh[d.queue[i].ID] = !d.queue[i].Repeat
 	}
-	d.queue = slices.DeleteFunc(m.outstanding(), func(msg outgoing) bool {
+	d.queue = slices.DeleteFunc(m.outstanding(false), func(msg outgoing) bool {
 		_, going := d.going[msg.ID]
 		return going
 	})
@@ -80,12 +80,7 @@ func (d *sender) restart(m *machine) {
 	}
 }
 
-func (d *sender) wake() {
-	select {
-	case d.signal <- struct{}{}:
-	default:
-	}
-}
+func (d *sender) wake() { poke(d.signal) }
 
 func (d *sender) take() []outgoing {
 	d.mu.Lock()

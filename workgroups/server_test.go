@@ -5,6 +5,7 @@ package workgroups_test
 import (
 	"context"
 	"encoding/xml"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ type running struct {
 	srv     *servertest.Server
 	path    string // of its store
 	groups  []workgroups.Workgroup
+	rooms   *workgroups.Rooms
 	service *workgroups.Service
 	addr    string // of the workgroup alerts
 	stop    func()
@@ -67,7 +69,7 @@ func (r *running) start() {
 	session := link.New(link.Config{
 		JID: jid.MustParse(r.srv.Name), Addr: r.srv.Component, Component: &link.Component{Secret: func() (string, error) { return r.srv.Secret, nil }},
 	})
-	r.service, err = workgroups.New(workgroups.Config{Domain: jid.MustParse(r.srv.Name), Groups: r.groups, Store: store, Wire: session})
+	r.service, err = workgroups.New(workgroups.Config{Domain: jid.MustParse(r.srv.Name), Groups: r.groups, Store: store, Wire: session, Rooms: r.rooms, Log: slog.New(slog.NewTextHandler(r.t.Output(), nil))})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -144,6 +146,20 @@ func (r *running) wants(id int64, state workgroups.State, owner string) workgrou
 	return a
 }
 
+// timeline is that of an alert, without times.
+func (r *running) timeline(id int64) string {
+	r.t.Helper()
+	_, entries, err := r.service.Alert(r.t.Context(), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var what []string
+	for _, e := range entries {
+		what = append(what, e.String())
+	}
+	return strings.Join(what, "\n")
+}
+
 // TestAlert is the way of one alert: raised, offered to an agent who is there,
 // accepted, resolved; a service that ends and starts again knows it.
 func TestAlert(t *testing.T) {
@@ -178,14 +194,9 @@ func TestAlert(t *testing.T) {
 		if err != nil || len(all) != 0 {
 			t.Errorf("left: %v, %v", all, err)
 		}
-		_, timeline, err := r.service.Alert(t.Context(), a.ID)
-		var what []string
-		for _, e := range timeline {
-			what = append(what, e.String())
-		}
 		bobs := "bob@" + srv.Domain
-		if got, want := strings.Join(what, "\n"), "raised test\noffered "+bobs+"\naccepted "+bobs+"\nresolved "+bobs+": cleaned up"; err != nil || got != want {
-			t.Errorf("timeline:\n%s\n(%v), want\n%s", got, err, want)
+		if got, want := r.timeline(a.ID), "raised test\noffered "+bobs+"\naccepted "+bobs+"\nresolved "+bobs+": cleaned up"; got != want {
+			t.Errorf("timeline:\n%s\nwant\n%s", got, want)
 		}
 	})
 }

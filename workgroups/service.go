@@ -27,6 +27,8 @@ type Config struct {
 	Store  Store
 	Wire   Wire
 
+	Rooms *Rooms // where those who look after an alert meet; nil: nowhere
+
 	Features []string         // what else the component supports, for disco
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil discards
@@ -40,6 +42,7 @@ type Service struct {
 	events chan *event
 	over   chan struct{} // closed when Run has ended
 	sender sender
+	rooms  *rooms // nil: there are none
 	status status
 	outage outage
 	point  func(name string) // told of each step between decision, disk and wire; nil but in tests
@@ -93,6 +96,7 @@ func New(cfg Config) (*Service, error) {
 		events: make(chan *event, maxEvents), over: make(chan struct{}),
 	}
 	s.sender = sender{s: s, signal: make(chan struct{}, 1), up: make(chan struct{}, 1), going: map[int64]bool{}}
+	s.rooms = newRooms(s)
 	s.status = newStatus(s)
 	return s, nil
 }
@@ -100,10 +104,8 @@ func New(cfg Config) (*Service, error) {
 // Connected tells the service that its wire has a new connection. What had not
 // arrived is sent again.
 func (s *Service) Connected() {
-	select {
-	case s.sender.up <- struct{}{}:
-	default:
-	}
+	poke(s.sender.up)
+	s.rooms.connected()
 }
 
 // Run serves until ctx ends. It may be called once.
@@ -118,7 +120,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer cancel()
 	s.sender.restart(m)
+	s.rooms.restart(m)
 	wg.Go(func() { s.sender.run(ctx) })
+	wg.Go(func() { s.rooms.run(ctx) })
 	wg.Go(func() { s.status.run(ctx) })
 	wg.Go(func() { s.audit(ctx) })
 	timer := time.NewTimer(0)
@@ -187,6 +191,7 @@ func (s *Service) step(ctx context.Context, m *machine, batch []*event) error {
 	}
 	s.at("after answers")
 	s.sender.add(step.messages)
+	s.rooms.add(step.rooms)
 	s.status.changed(step.told)
 	return nil
 }

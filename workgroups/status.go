@@ -38,10 +38,7 @@ func (st *status) changed(names map[string]struct{}) {
 	st.mu.Lock()
 	maps.Copy(st.told, names)
 	st.mu.Unlock()
-	select {
-	case st.signal <- struct{}{}:
-	default:
-	}
+	poke(st.signal)
 }
 
 func (st *status) run(ctx context.Context) {

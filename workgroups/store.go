@@ -116,11 +116,17 @@ type Message struct {
 	Grant     int64   // of an invitation
 	Text      string
 	Made      time.Time
-	Repeat    bool // it may have been sent before
+	Due       time.Time // not to be sent before; zero: at once
+	Repeat    bool      // it may have been sent before
 }
 
 // MessageKind is what a message is for.
 type MessageKind string
+
+// room reports whether a message is for the rooms to do.
+func (k MessageKind) room() bool {
+	return k == MessageRoom || k == MessageClose || k == MessageLeave || k == MessageDestroy
+}
 
 // Kinds of messages.
 const (
@@ -129,4 +135,10 @@ const (
 	MessageInvite MessageKind = "invite" // to who accepted: it is yours
 	MessageDepart MessageKind = "depart" // to a person who queued: you are out of the queue
 	MessageNote   MessageKind = "note"   // to an agent: Text
+
+	// About the alert's room, which is made by whichever comes first.
+	MessageRoom    MessageKind = "room"    // asks To in; Text is the reason
+	MessageClose   MessageKind = "close"   // to a room: the alert has ended; Text says how
+	MessageLeave   MessageKind = "leave"   // to a room: nobody listens there any more
+	MessageDestroy MessageKind = "destroy" // to a room: it goes
 )

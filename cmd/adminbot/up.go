@@ -205,6 +205,7 @@ func (u *upSite) newAlerts(ctx context.Context, listenHTTP, listenMail string) e
 	in.Listen, in.Mail = cmp.Or(in.Listen, listenHTTP), cmp.Or(in.Mail, listenMail)
 	c := conf.Workgroups
 	c.Domain, c.Component = u.workgroup(), u.server.listeners.Component.Addr().String()
+	c.Bot = botName + "@" + u.site.Domain
 	c.Policy = u.site.Path(site.WorkgroupPolicy)
 	u.alerts, err = newWorkgroups(ctx, workgroupsSetup{
 		conf: c, intake: in, file: u.site.Path(site.Alerts), log: u.log,

@@ -81,6 +81,10 @@ func newWorkgroups(ctx context.Context, s workgroupsSetup) (_ *workgroupsPart, e
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
+	rooms, err := s.conf.RoomSetup()
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
 	rules, err := loadWorkgroupPolicy(s.conf.Policy)
 	if err != nil {
 		return nil, exit(exitUsage, err)
@@ -99,7 +103,7 @@ func newWorkgroups(ctx context.Context, s workgroupsSetup) (_ *workgroupsPart, e
 		}
 	}()
 	p.service, err = workgroups.New(workgroups.Config{
-		Domain: domain, Groups: groups, Store: p.store, Wire: p.session, Features: []string{rpc.NS}, Log: s.log,
+		Domain: domain, Groups: groups, Store: p.store, Wire: p.session, Rooms: rooms, Features: []string{rpc.NS}, Log: s.log,
 	})
 	if err != nil {
 		return nil, exit(exitUsage, err)

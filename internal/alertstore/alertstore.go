@@ -83,17 +83,17 @@ func (s *Store) wrap(err error) error {
 
 const alertColumns = `id, workgroup, source, fingerprint, episode, severity, summary, details, host, labels, starts, user, notify,
 	raised, updated, count, accepted, ended, ended_by, state, reason, owner, fence, gone, round, wake, seq,
-	due, reminded, step, step_ends, muted`
+	due, reminded, step, step_ends, muted, room`
 
 // What a commit writes.
 const (
-	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	putOffer    = `INSERT OR REPLACE INTO offers VALUES (?,?,?,?,?,?)`
 	dropOffer   = `DELETE FROM offers WHERE alert = ? AND agent = ?`
 	dropOffers  = `DELETE FROM offers WHERE alert = ?`
 	putSession  = `INSERT OR REPLACE INTO sessions VALUES (?,?,?,?,?,?)`
 	dropSession = `DELETE FROM sessions WHERE workgroup = ? AND jid = ?`
-	putMessage  = `INSERT OR REPLACE INTO messages VALUES (?,?,?,?,?,?,?,?,?)`
+	putMessage  = `INSERT OR REPLACE INTO messages VALUES (?,?,?,?,?,?,?,?,?,?)`
 	dropMessage = `DELETE FROM messages WHERE id = ?`
 	addEntry    = `INSERT INTO entries VALUES (?,?,?,?,?,?)`
 
@@ -142,7 +142,7 @@ func change(exec func(string, ...any) error, c workgroups.Change) error {
 		return exec(putAlert, a.ID, a.Workgroup, a.Source, a.Fingerprint, a.Episode, string(a.Severity), a.Summary, a.Details, a.Host, string(labels),
 			nano(a.Starts), a.User.String(), a.Notify, nano(a.Raised), nano(a.Updated), a.Count, nano(a.Accepted), nano(a.Ended), a.EndedBy,
 			string(a.State), a.Reason, a.Owner.String(), a.Grant, nano(a.Gone), a.Round, nano(a.Wake), a.Seq,
-			nano(a.Due), a.Reminded, a.Step, nano(a.StepEnds), nano(a.Muted))
+			nano(a.Due), a.Reminded, a.Step, nano(a.StepEnds), nano(a.Muted), a.Room.String())
 	case workgroups.PutOffer:
 		o := &c.Offer
 		return exec(putOffer, o.Alert, o.Agent, o.To.String(), nano(o.Made), nano(o.Expires), string(o.End))
@@ -158,7 +158,7 @@ func change(exec func(string, ...any) error, c workgroups.Change) error {
 		return exec(dropSession, c.Workgroup, c.JID.String())
 	case workgroups.PutMessage:
 		m := &c.Message
-		return exec(putMessage, m.ID, string(m.Kind), m.Workgroup, m.To.String(), m.Alert, m.User.String(), m.Grant, m.Text, nano(m.Made))
+		return exec(putMessage, m.ID, string(m.Kind), m.Workgroup, m.To.String(), m.Alert, m.User.String(), m.Grant, m.Text, nano(m.Made), nano(m.Due))
 	case workgroups.DropMessage:
 		return exec(dropMessage, c.ID)
 	case workgroups.PutOverride:
@@ -311,12 +311,12 @@ func readJID(to *jid.JID, text string) (err error) {
 }
 
 func scanAlert(r scanner) (a workgroups.Alert, err error) {
-	var labels, user, owner string
+	var labels, user, owner, room string
 	var starts, raised, updated, accepted, ended, gone, wake, due, stepEnds, muted int64
 	if err = r.Scan(&a.ID, &a.Workgroup, &a.Source, &a.Fingerprint, &a.Episode, &a.Severity, &a.Summary, &a.Details, &a.Host, &labels,
 		&starts, &user, &a.Notify, &raised, &updated, &a.Count, &accepted, &ended, &a.EndedBy,
 		&a.State, &a.Reason, &owner, &a.Grant, &gone, &a.Round, &wake, &a.Seq,
-		&due, &a.Reminded, &a.Step, &stepEnds, &muted); err != nil {
+		&due, &a.Reminded, &a.Step, &stepEnds, &muted, &room); err != nil {
 		return a, err
 	}
 	a.Starts, a.Raised, a.Updated, a.Accepted, a.Ended = moment(starts), moment(raised), moment(updated), moment(accepted), moment(ended)
@@ -324,7 +324,7 @@ func scanAlert(r scanner) (a workgroups.Alert, err error) {
 	if err := json.Unmarshal([]byte(labels), &a.Labels); err != nil {
 		return a, err
 	}
-	return a, errors.Join(readJID(&a.User, user), readJID(&a.Owner, owner))
+	return a, errors.Join(readJID(&a.User, user), readJID(&a.Owner, owner), readJID(&a.Room, room))
 }
 
 func scanOffer(r scanner) (o workgroups.Offer, err error) {
@@ -349,11 +349,11 @@ func scanSession(r scanner) (s workgroups.Session, err error) {
 
 func scanMessage(r scanner) (m workgroups.Message, err error) {
 	var to, user string
-	var made int64
-	if err = r.Scan(&m.ID, &m.Kind, &m.Workgroup, &to, &m.Alert, &user, &m.Grant, &m.Text, &made); err != nil {
+	var made, due int64
+	if err = r.Scan(&m.ID, &m.Kind, &m.Workgroup, &to, &m.Alert, &user, &m.Grant, &m.Text, &made, &due); err != nil {
 		return m, err
 	}
-	m.Made = moment(made)
+	m.Made, m.Due = moment(made), moment(due)
 	return m, errors.Join(readJID(&m.To, to), readJID(&m.User, user))
 }
 

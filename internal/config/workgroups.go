@@ -17,6 +17,9 @@ type Workgroups struct {
 	Component  string       `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
 	SecretFile string       `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
 	Policy     string       `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
+	Rooms      string       `toml:"rooms" comment:"The service of rooms (XEP-0045): each alert that is taken gets one. Empty: the one that the server names. \"none\": no rooms."`
+	RoomDays   int          `toml:"room_days" comment:"How long a room is kept after its alert has ended."`
+	Bot        string       `toml:"bot" comment:"The bot, which is asked into every room: people ask hosts there."`
 	Schedule   []Schedule   `toml:"schedule" comment:"Who is on call, and when."`
 	Escalation []Escalation `toml:"escalation" comment:"In which order people are asked."`
 	Group      []Workgroup  `toml:"group" comment:"The workgroups. Where none is named, the only one is meant, or the one called alerts."`
@@ -57,6 +60,29 @@ func orElse(n *int, def int) {
 	if *n == 0 {
 		*n = def
 	}
+}
+
+// RoomSetup says which rooms alerts get; nil: none.
+func (c *Workgroups) RoomSetup() (*workgroups.Rooms, error) {
+	if c.Rooms == "none" {
+		return nil, nil
+	}
+	if c.RoomDays < 0 {
+		return nil, errors.New("workgroups.room_days is negative")
+	}
+	r := workgroups.Rooms{Keep: time.Duration(c.RoomDays) * 24 * time.Hour}
+	var err error
+	if c.Rooms != "" {
+		if r.Service, err = jid.Parse(c.Rooms); err != nil || r.Service.Localpart() != "" || r.Service.Resourcepart() != "" {
+			return nil, fmt.Errorf("workgroups.rooms %q is not a domain", c.Rooms)
+		}
+	}
+	if c.Bot != "" {
+		if r.Bot, err = jid.Parse(c.Bot); err != nil || r.Bot.Localpart() == "" {
+			return nil, fmt.Errorf("workgroups.bot %q is not an account", c.Bot)
+		}
+	}
+	return &r, nil
 }
 
 // Workgroups returns the workgroups as the service takes them.

@@ -106,6 +106,7 @@ func (e *ejabberd) config(t testing.TB, text string, o Options) string {
 `)
 	const file = "# /etc/ejabberd/ejabberd.yml"
 	page := func(where string) string { return block(t, docs.Ejabberd, file+", "+where) }
+	text = replaceEntry(t, text, strings.ReplaceAll(page("under access_rules in place of muc_create"), "example.net", o.Domain))
 	switch o.Limits {
 	case Recommended:
 		text = replaceEntry(t, text, page("in place of the section shaper_rules"))

@@ -96,7 +96,7 @@ log = { info = "*console" }
 // site is what docs/prosody.md tells an administrator to add.
 func (p *prosody) site(t testing.TB, o Options) string {
 	const file = "-- /etc/prosody/conf.d/adminbot.cfg.lua"
-	text := block(t, docs.Prosody, file) + block(t, docs.Prosody, file+", at its end")
+	text := block(t, docs.Prosody, file) + block(t, docs.Prosody, file+", at its end") + block(t, docs.Prosody, file+", for rooms")
 	limits := block(t, docs.Prosody, file+", above VirtualHost")
 	switch o.Limits {
 	case Recommended:

@@ -94,6 +94,7 @@ type Server struct {
 	Component string // of components, host:port
 	Name      string // of the one component it knows
 	Secret    string // of that component
+	Rooms     string // service of rooms (XEP-0045)
 	Dir       string // of configuration and data
 	Authority *Authority
 
@@ -155,6 +156,7 @@ func prepare(t testing.TB, kind string, o *Options) *Server {
 		Domain:    o.Domain,
 		Name:      "workgroup." + o.Domain,
 		Secret:    "compsecret",
+		Rooms:     "conference." + o.Domain,
 		Dir:       t.TempDir(),
 		Authority: NewAuthority(t),
 	}

@@ -182,7 +182,7 @@ func (g *generator) alert(id int64) workgroups.Alert {
 		User: g.jid(), Notify: g.rnd.IntN(2) == 0, Raised: g.now, Updated: g.time(), Count: g.some(9), Accepted: g.time(),
 		State: []workgroups.State{workgroups.Open, workgroups.Offered, workgroups.Assigned, workgroups.Resolved, workgroups.Expired}[g.rnd.IntN(5)],
 		Grant: g.some(4), Gone: g.time(), Round: g.some(4), Wake: g.time(), Seq: g.some(9),
-		Due: g.time(), Reminded: g.rnd.IntN(2) == 0, Step: g.some(4), StepEnds: g.time(), Muted: g.time(),
+		Due: g.time(), Reminded: g.rnd.IntN(2) == 0, Step: g.some(4), StepEnds: g.time(), Muted: g.time(), Room: g.jid(),
 	}
 	if a.State == workgroups.Assigned {
 		a.Owner = g.jid()
@@ -224,7 +224,7 @@ func (g *generator) changes() []workgroups.Change {
 			g.lastSent++
 			out = append(out, workgroups.PutMessage{Message: workgroups.Message{
 				ID: g.lastSent, Kind: []workgroups.MessageKind{workgroups.MessageOffer, workgroups.MessageNote, workgroups.MessageInvite}[g.rnd.IntN(3)],
-				Workgroup: g.workgroup(), To: g.jid(), Alert: g.some(60) - 1, User: g.jid(), Grant: g.some(3), Text: g.text(), Made: g.now,
+				Workgroup: g.workgroup(), To: g.jid(), Alert: g.some(60) - 1, User: g.jid(), Grant: g.some(3), Text: g.text(), Made: g.now, Due: g.time(),
 			}})
 		case 7:
 			out = append(out, workgroups.DropMessage{ID: g.some(int(g.lastSent) + 1)})

@@ -1,0 +1,90 @@
+package workgroups
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+// Rooms says where those who look after an alert meet: each alert that somebody
+// accepts gets a room (XEP-0045) of its own.
+type Rooms struct {
+	Service jid.JID       // which has the rooms; zero: the first that the server of the component names
+	Bot     jid.JID       // is asked into every room; zero: nobody is
+	Keep    time.Duration // rooms after the end of their alert; 0: 30 days
+}
+
+// Times of rooms.
+const (
+	defaultKeep = 30 * 24 * time.Hour
+	listenOn    = time.Hour // after the end of the alert the service and the bot stay for so long
+)
+
+// openRoom has somebody asked into the room of an alert, which is made if there is
+// none. Clients of the Fastpath family open it when the reason is the session.
+func (m *machine) openRoom(a *Alert, who jid.JID, now time.Time) {
+	if m.rooms == nil {
+		return
+	}
+	reason := fmt.Sprintf("Alert %d: %s", a.ID, a.title())
+	if who.Resourcepart() != "" {
+		reason = a.Session()
+	}
+	m.sendAbout(MessageRoom, a, who, reason, now)
+}
+
+// opened notes that an alert has a room, and that somebody is about to be asked
+// in: whoever comes may ask the service which alert the room is of. It is false,
+// and the room goes again, if the alert has ended meanwhile. Without first it is
+// tried once more.
+func (m *machine) opened(msg Message, room jid.JID, first bool, now time.Time) bool {
+	a := m.alerts[msg.Alert]
+	if a == nil {
+		m.arrived([]int64{msg.ID})
+		m.send(Message{Kind: MessageDestroy, Workgroup: msg.Workgroup, To: room, Alert: msg.Alert, User: msg.User}, now)
+		return false
+	}
+	if !a.Room.Equal(room) {
+		a.Room = room
+		m.note(a, now, "room", "", room.String())
+	}
+	if first {
+		m.note(a, now, "invited", msg.To.Bare().String(), "")
+	}
+	return true
+}
+
+// joined notes that somebody has come into the room of an alert.
+func (m *machine) joined(id int64, who jid.JID, now time.Time) {
+	if a := m.alerts[id]; a != nil {
+		m.note(a, now, "joined", who.Bare().String(), "")
+	}
+}
+
+// closeRoom has everybody in the room told that the alert has ended, and the room
+// destroyed in the end.
+func (m *machine) closeRoom(a *Alert, now time.Time) {
+	switch {
+	case m.rooms == nil:
+	case !a.Room.Equal(jid.JID{}):
+		text := fmt.Sprintf("Alert %d is %s", a.ID, a.State)
+		if a.EndedBy != "" {
+			text += " by " + a.EndedBy
+		}
+		if a.Reason != "" {
+			text += ": " + a.Reason
+		}
+		m.sendAbout(MessageClose, a, a.Room, text, now)
+		m.sendLater(MessageLeave, a, now.Add(listenOn), now)
+		m.sendLater(MessageDestroy, a, now.Add(cmp.Or(m.rooms.Keep, defaultKeep)), now)
+	case m.opening[a.ID] > 0: // it may be there already
+		m.sendLater(MessageDestroy, a, now, now)
+	}
+}
+
+// sendLater queues a message to the room of an alert.
+func (m *machine) sendLater(kind MessageKind, a *Alert, due, now time.Time) {
+	m.send(Message{Kind: kind, Workgroup: a.Workgroup, To: a.Room, Alert: a.ID, User: a.User, Due: due}, now)
+}

@@ -1,0 +1,354 @@
+package workgroups
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/internal/xmpp/disco"
+	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
+)
+
+// A room is one that the service is in, or is about to enter. Its workgroup is
+// the occupant, with its bare address: an invitation then comes from that
+// (XEP-0142#proto-agent-invite).
+type room struct {
+	addr  jid.JID
+	from  jid.JID // the workgroup
+	nick  string
+	alert int64
+	owner bool
+	fresh bool // it was made just now, and nobody was asked in yet
+
+	self chan selfPresence // holds one: what came of entering
+	done chan struct{}     // closed when it is entered
+
+	seen map[string]bool // who has come in before; under rooms.mu
+}
+
+// selfPresence is a room's answer to who enters.
+type selfPresence struct {
+	user muc.User
+	err  error
+}
+
+func (rm *room) entered() {
+	select {
+	case <-rm.done:
+	default:
+		close(rm.done)
+	}
+}
+
+// inside returns a room that the service is in, or nil.
+func (r *rooms) inside(addr jid.JID) *room {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rm := r.in[addr.String()]
+	if rm == nil {
+		return nil
+	}
+	select {
+	case <-rm.done:
+		return rm
+	default:
+		return nil
+	}
+}
+
+// find returns the service that has the rooms.
+func (r *rooms) find(ctx context.Context) (jid.JID, error) {
+	r.finding.Lock()
+	defer r.finding.Unlock()
+	switch {
+	case r.none:
+		return jid.JID{}, errNoRooms
+	case !r.service.Equal(jid.JID{}):
+		return r.service, nil
+	}
+	_, parent, _ := strings.Cut(r.s.cfg.Domain.Domainpart(), ".")
+	server, err := jid.New("", parent, "")
+	if err != nil {
+		return jid.JID{}, errNoRooms
+	}
+	query, err := r.request(ctx, r.s.cfg.Domain, server, stanza.GetIQ, element.New(disco.NSItems, "query"))
+	if err != nil {
+		return jid.JID{}, fmt.Errorf("items of %s: %w", server, err)
+	}
+	items, err := disco.ParseItems(query)
+	if err != nil {
+		return jid.JID{}, err
+	}
+	var silent error
+	for _, item := range items {
+		if item.JID.Localpart() != "" || item.JID.Equal(r.s.cfg.Domain) {
+			continue
+		}
+		query, err := r.request(ctx, r.s.cfg.Domain, item.JID, stanza.GetIQ, disco.Query(""))
+		if _, refused := answer(err); err != nil {
+			if !refused {
+				silent = err
+			}
+			continue
+		}
+		if info, err := disco.Parse(query); err == nil && info.Has(muc.NS) {
+			r.service = item.JID
+			return r.service, nil
+		}
+	}
+	if silent != nil {
+		return jid.JID{}, silent
+	}
+	r.none = true
+	r.log.InfoContext(ctx, "alerts have no rooms: the server names no service for them", "server", server)
+	return jid.JID{}, errNoRooms
+}
+
+// forget has the service of rooms looked for anew.
+func (r *rooms) forget() {
+	r.finding.Lock()
+	defer r.finding.Unlock()
+	r.service, r.none = jid.JID{}, false
+}
+
+// request makes a request and returns the payload of its answer.
+func (r *rooms) request(ctx context.Context, from, to jid.JID, typ stanza.IQType, payload *element.Element) (*element.Element, error) {
+	_, answer, err := r.s.cfg.Wire.RoundTripIQ(ctx, stanza.IQ{Type: typ, From: from, To: to}, payload.TokenReader())
+	if err != nil {
+		return nil, err
+	}
+	all, err := element.ReadAll(answer)
+	if err != nil || len(all) == 0 {
+		return element.New("", ""), err
+	}
+	return all[0], nil
+}
+
+// enter enters a room, and makes it if it is not there.
+func (r *rooms) enter(ctx context.Context, addr jid.JID, j *roomJob) (rm *room, created bool, err error) {
+	_, entries, err := r.s.Alert(ctx, j.Alert)
+	if err != nil {
+		return nil, false, err
+	}
+	rm = &room{
+		addr: addr, from: r.s.Address(j.Workgroup), nick: j.Workgroup, alert: j.Alert,
+		self: make(chan selfPresence, 1), done: make(chan struct{}), seen: map[string]bool{},
+	}
+	for _, e := range entries {
+		if e.What == "joined" {
+			rm.seen[e.Who] = true
+		}
+	}
+	at, err := addr.WithResource(rm.nick)
+	if err != nil {
+		return nil, false, err
+	}
+	r.mu.Lock()
+	r.in[addr.String()] = rm
+	r.mu.Unlock()
+	if err := r.presence(ctx, rm.from, at, "", muc.Join()); err != nil {
+		return nil, false, err
+	}
+	select {
+	case self := <-rm.self:
+		if self.err != nil {
+			return nil, false, fmt.Errorf("%s: %w", addr, self.err)
+		}
+		rm.owner = self.user.Affiliation == "owner"
+		rm.fresh = self.user.Is(muc.StatusCreated)
+		return rm, rm.fresh, nil
+	case <-ctx.Done():
+		return nil, false, fmt.Errorf("%s does not answer: %w", addr, ctx.Err())
+	}
+}
+
+func (r *rooms) presence(ctx context.Context, from, to jid.JID, typ string, payload ...*element.Element) error {
+	e := element.New("", "presence", "from", from.String(), "to", to.String(), "type", typ).Add(payload...)
+	return r.s.cfg.Wire.Send(ctx, e.TokenReader())
+}
+
+// hear takes presence of rooms. It is false for what is none.
+func (r *rooms) hear(ctx context.Context, p stanza.Presence, children []*element.Element) bool {
+	if r == nil {
+		return false
+	}
+	user, ok := muc.ParseUser(children)
+	r.mu.Lock()
+	rm := r.in[p.From.Bare().String()]
+	mine := rm != nil && rm.nick == p.From.Resourcepart()
+	comes := rm != nil && ok && !mine && p.Type == stanza.AvailablePresence && !user.JID.Equal(jid.JID{}) && !rm.seen[user.JID.Bare().String()]
+	if comes {
+		rm.seen[user.JID.Bare().String()] = true
+	}
+	if mine && p.Type == stanza.UnavailablePresence {
+		delete(r.in, p.From.Bare().String())
+	}
+	r.mu.Unlock()
+	switch {
+	case rm == nil:
+		return ok // of a room that it has left
+	case p.Type == stanza.ErrorPresence:
+		rm.answer(selfPresence{err: errorOf(children)})
+	case mine && p.Type == stanza.AvailablePresence:
+		rm.answer(selfPresence{user: user})
+	case comes:
+		err := r.s.do(ctx, func(m *machine, now time.Time) error {
+			m.joined(rm.alert, user.JID, now)
+			return nil
+		})
+		if err != nil {
+			r.log.WarnContext(ctx, "who came into a room was not noted", "room", rm.addr, "err", err)
+			r.mu.Lock()
+			delete(rm.seen, user.JID.Bare().String())
+			r.mu.Unlock()
+		}
+	}
+	return true
+}
+
+func (rm *room) answer(s selfPresence) {
+	select {
+	case rm.self <- s:
+	default:
+	}
+}
+
+// errorOf is the error of a stanza that holds these.
+func errorOf(children []*element.Element) error {
+	for _, c := range children {
+		if c.Name.Local == "error" {
+			var se stanza.Error
+			if xml.NewTokenDecoder(c.TokenReader()).Decode(&se) == nil {
+				return se
+			}
+		}
+	}
+	return errors.New("refused")
+}
+
+// furnish makes a new room what it is to be, and says what it is for.
+func (r *rooms) furnish(ctx context.Context, rm *room, j *roomJob) error {
+	title := fmt.Sprintf("Alert %d · %s", j.Alert, j.alert.title())
+	form, err := r.request(ctx, rm.from, rm.addr, stanza.GetIQ, muc.AskConfig())
+	if err != nil {
+		return fmt.Errorf("%s: its configuration: %w", rm.addr, err)
+	}
+	// What a server calls otherwise, or does not have, is left out.
+	config := muc.Configure(form, map[string]string{
+		"muc#roomconfig_roomname":        cut(title, 200),
+		"muc#roomconfig_membersonly":     "1",
+		"muc#roomconfig_whois":           "anyone",
+		"muc#roomconfig_persistentroom":  "1",
+		"muc#roomconfig_publicroom":      "0",
+		"muc#roomconfig_moderatedroom":   "0",
+		"muc#roomconfig_allowinvites":    "1",
+		"muc#roomconfig_changesubject":   "0",
+		"muc#roomconfig_enablearchiving": "1", // Prosody
+		"mam":                            "1", // ejabberd
+	})
+	if _, err := r.request(ctx, rm.from, rm.addr, stanza.SetIQ, config); err != nil {
+		return fmt.Errorf("%s: its configuration: %w", rm.addr, err)
+	}
+	if err := r.say(ctx, rm, "subject", title); err != nil {
+		return err
+	}
+	return r.say(ctx, rm, "body", j.alert.greeting())
+}
+
+// greeting is the first thing that is said in the room of an alert.
+func (a *Alert) greeting() string {
+	text := fmt.Sprintf("Alert %d · %s", a.ID, a.title())
+	if d := strings.TrimSpace(a.Details); d != "" {
+		text += "\n" + cut(d, 1000)
+	}
+	text += fmt.Sprintf("\n%s has it. When it is over: resolve %d and what was done.", a.Owner.Bare(), a.ID)
+	return text
+}
+
+// say says something to everybody in a room: a body, or a subject.
+func (r *rooms) say(ctx context.Context, rm *room, what, text string) error {
+	e := element.New("", "message", "from", rm.from.String(), "to", rm.addr.String(), "type", "groupchat").AddText(what, text)
+	return r.s.cfg.Wire.Send(ctx, e.TokenReader())
+}
+
+// ask asks somebody in, through the room (XEP-0142#proto-agent-invite). Not every
+// server passes on what stands beside the invitation.
+func (r *rooms) ask(ctx context.Context, rm *room, j *roomJob, who jid.JID, reason string) error {
+	e := element.New("", "message", "from", rm.from.String(), "to", rm.addr.String(), "id", j.stanzaID()).
+		Add(muc.Invitation{To: who, Reason: reason}.Element()).
+		Add(element.New(NS, "offer", "jid", j.User.String()), sessionElement(sessionID(j.Alert), rm.from, j.Grant))
+	return r.s.cfg.Wire.Send(ctx, e.TokenReader())
+}
+
+// announce tells everybody in the room that the alert has ended.
+func (r *rooms) announce(ctx context.Context, j *roomJob) error {
+	rm := r.inside(j.To)
+	if rm == nil {
+		var created bool
+		var err error
+		if rm, created, err = r.enter(ctx, j.To, j); err != nil {
+			return err
+		}
+		if created { // it was no more
+			return r.end(ctx, rm.from, rm.addr, "")
+		}
+		rm.entered()
+	}
+	if err := r.say(ctx, rm, "subject", j.Text); err != nil {
+		return err
+	}
+	if err := r.say(ctx, rm, "body", j.Text); err != nil {
+		return err
+	}
+	return r.s.cfg.Wire.Barrier(ctx)
+}
+
+// leave has a workgroup leave a room.
+func (r *rooms) leave(ctx context.Context, workgroup string, addr jid.JID) error {
+	at, err := addr.WithResource(workgroup)
+	if err != nil {
+		return err
+	}
+	if err := r.presence(ctx, r.s.Address(workgroup), at, "unavailable"); err != nil {
+		return err
+	}
+	return r.s.cfg.Wire.Barrier(ctx)
+}
+
+// destroy destroys the room of an alert that has ended.
+func (r *rooms) destroy(ctx context.Context, j *roomJob) error {
+	addr := j.To
+	if addr.Equal(jid.JID{}) {
+		service, err := r.find(ctx)
+		if errors.Is(err, errNoRooms) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if addr, err = jid.New(sessionID(j.Alert), service.Domainpart(), ""); err != nil {
+			return err
+		}
+	}
+	return r.end(ctx, r.s.Address(j.Workgroup), addr, "the alert has ended")
+}
+
+// end destroys a room. If it is not there, or not the service's, that is as well.
+func (r *rooms) end(ctx context.Context, from, addr jid.JID, reason string) error {
+	_, err := r.request(ctx, from, addr, stanza.SetIQ, muc.Destroy(reason))
+	if _, answered := answer(err); answered {
+		r.log.InfoContext(ctx, "a room was not destroyed", "room", addr, "err", err)
+		err = nil
+	}
+	r.mu.Lock()
+	delete(r.in, addr.String())
+	r.mu.Unlock()
+	return err
+}
