@@ -41,7 +41,9 @@ func (r *running) shows(c *servertest.Raw, id int64, what string) {
 	r.t.Helper()
 	for range 10000 {
 		r.says(c, fmt.Sprint("show ", id))
-		e := c.Next("the alert", func(e *element.Element) bool { return strings.HasPrefix(e.ChildText("body"), fmt.Sprintf("Alert %d ·", id)) })
+		e := c.Next("the alert", func(e *element.Element) bool {
+			return strings.HasPrefix(e.ChildText("body"), fmt.Sprintf("Alert %d ·", id))
+		})
 		if strings.Contains(e.ChildText("body"), what) {
 			return
 		}

@@ -152,6 +152,9 @@ func (c Config) check() error {
 	if c.Bot.SecondOver < 1 {
 		return fmt.Errorf("bot.second_over is %d, must be at least 1", c.Bot.SecondOver)
 	}
+	if _, err := c.Workgroups.RoomSetup(); err != nil {
+		return err
+	}
 	if len(c.Workgroups.Group) > 0 {
 		if _, err := c.Workgroups.Workgroups(); err != nil {
 			return err

@@ -17,7 +17,7 @@ type Workgroups struct {
 	Component  string       `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
 	SecretFile string       `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
 	Policy     string       `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
-	Rooms      string       `toml:"rooms" comment:"The service of rooms (XEP-0045): each alert that is taken gets one. Empty: the one that the server names. \"none\": no rooms."`
+	Rooms      string       `toml:"rooms" comment:"The service of rooms (XEP-0045): each alert that is taken gets one.\nEmpty: the one that the server names. \"none\": no rooms."`
 	RoomDays   int          `toml:"room_days" comment:"How long a room is kept after its alert has ended."`
 	Bot        string       `toml:"bot" comment:"The bot, which is asked into every room: people ask hosts there."`
 	Schedule   []Schedule   `toml:"schedule" comment:"Who is on call, and when."`
