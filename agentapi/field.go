@@ -34,19 +34,19 @@ type Field struct {
 }
 
 // ArgFields lists the method's arguments in order.
-func (s Spec) ArgFields() []Field { return known(s.Args) }
+func (s Spec) ArgFields() []Field { return slices.Clone(known(s.Args)) }
 
 // ResultFields lists the members of the result; none for a result that is a list.
 func (s Spec) ResultFields() []Field {
 	if s.Result == nil || s.Result.Kind() != reflect.Struct {
 		return nil
 	}
-	return known(s.Result)
+	return slices.Clone(known(s.Result))
 }
 
 // Arg finds an argument by its name on the wire.
 func (s Spec) Arg(name string) (Field, bool) {
-	for _, f := range s.ArgFields() {
+	for _, f := range known(s.Args) {
 		if f.Name == name {
 			return f, true
 		}
@@ -79,14 +79,13 @@ func (s Spec) Columns() []Field {
 // not change, and to read them takes longer than to render an answer.
 var fields sync.Map // of reflect.Type to []Field
 
-// known is fieldsOf, read once. The list is the caller's, what its elements hold
-// is not.
+// known is fieldsOf, read once. Nobody may change the list.
 func known(t reflect.Type) []Field {
 	list, ok := fields.Load(t)
 	if !ok {
 		list, _ = fields.LoadOrStore(t, fieldsOf(t))
 	}
-	return slices.Clone(list.([]Field))
+	return list.([]Field)
 }
 
 // fieldsOf reads the tags of t's fields. Inside a type that contains itself, above

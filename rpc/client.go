@@ -181,7 +181,7 @@ func (c *Client) Do(ctx context.Context, to jid.JID, call MethodCall) (Value, er
 		return fail(err, sent)
 	}
 	if children == nil {
-		children = &tokens{}
+		children = &element{}
 	}
 	if reply.Type == stanza.ErrorIQ {
 		d := &decoder{r: children, lim: c.Limits.or(DefaultResponseLimits)}
@@ -253,32 +253,57 @@ func (d *decoder) condition(start xml.StartElement) (stanza.Error, error) {
 	}
 }
 
-// payload is the call as the transport reads it: made when the first token is
-// read, which is when the stanza is written.
+// payload is the call as the transport reads it: made when it is read first,
+// which is when the stanza is written.
 type payload struct {
 	client *Client
 	to     jid.JID
 	call   MethodCall
 	cancel context.CancelCauseFunc
 
-	mu    sync.Mutex // a writer may read late, after Do has returned
-	r     xml.TokenReader
-	timer *time.Timer
-	over  bool
+	mu     sync.Mutex // a writer may read late, after Do has returned
+	begun  bool       // it has been read: it is stamped, and its time runs
+	tokens xml.TokenReader
+	timer  *time.Timer
+	over   bool
 }
 
+// AppendXML implements [Appender].
+func (p *payload) AppendXML(dst []byte) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.begin(); err != nil {
+		return dst, err
+	}
+	return p.call.AppendXML(dst), nil
+}
+
+// Token implements [xml.TokenReader].
 func (p *payload) Token() (xml.Token, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.r == nil {
-		if p.over {
-			return nil, errCallOver
-		}
-		if err := p.stamp(); err != nil {
-			return nil, err
-		}
+	if err := p.begin(); err != nil {
+		return nil, err
 	}
-	return p.r.Token()
+	if p.tokens == nil {
+		p.tokens = p.call.TokenReader()
+	}
+	return p.tokens.Token()
+}
+
+// begin stamps the call when it is read for the first time.
+func (p *payload) begin() error {
+	if p.begun {
+		return nil
+	}
+	if p.over {
+		return errCallOver
+	}
+	if err := p.stamp(); err != nil {
+		return err
+	}
+	p.begun = true
+	return nil
 }
 
 func (p *payload) stamp() error {
@@ -300,7 +325,6 @@ func (p *payload) stamp() error {
 			return err
 		}
 	}
-	p.r = p.call.TokenReader()
 	wait := env.TTL + Grace
 	if p.client.Timeout != nil {
 		wait += p.client.Timeout(p.call.Method)
@@ -313,7 +337,7 @@ func (p *payload) stamp() error {
 func (p *payload) started() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.r != nil
+	return p.begun
 }
 
 func (p *payload) close() {

@@ -1,52 +1,25 @@
 package rpc
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/xml"
-	"io"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
 
-// tag is an element this package writes: both tokens made once, the name for
-// the bytes of [Value.AppendXML].
-type tag struct {
-	name       string
-	start, end xml.Token
+// leafNames are the elements of XEP-0009#schema that hold the text of a value.
+var leafNames = [...]string{
+	KindNil:      "nil",
+	KindInt:      "int",
+	KindBool:     "boolean",
+	KindString:   "string",
+	KindDouble:   "double",
+	KindDateTime: "dateTime.iso8601",
+	KindBase64:   "base64",
 }
-
-func newTag(local string) tag {
-	n := xml.Name{Space: NS, Local: local}
-	return tag{name: local, start: xml.StartElement{Name: n}, end: xml.EndElement{Name: n}}
-}
-
-// The elements of XEP-0009#schema.
-var (
-	tagQuery    = newTag("query")
-	tagCall     = newTag("methodCall")
-	tagName     = newTag("methodName")
-	tagResponse = newTag("methodResponse")
-	tagFault    = newTag("fault")
-	tagParams   = newTag("params")
-	tagParam    = newTag("param")
-	tagValue    = newTag("value")
-	tagArray    = newTag("array")
-	tagData     = newTag("data")
-	tagStruct   = newTag("struct")
-	tagMember   = newTag("member")
-	tagMName    = newTag("name")
-
-	tagLeaf = [...]tag{
-		KindNil:      newTag("nil"),
-		KindInt:      newTag("int"),
-		KindBool:     newTag("boolean"),
-		KindString:   newTag("string"),
-		KindDouble:   newTag("double"),
-		KindDateTime: newTag("dateTime.iso8601"),
-		KindBase64:   newTag("base64"),
-	}
-)
 
 const dateTimeLayout = "20060102T15:04:05"
 
@@ -69,103 +42,28 @@ func (v Value) appendText(dst []byte) []byte {
 	return dst
 }
 
-// An encoder collects tokens. Their text lies in one buffer.
-type encoder struct {
-	list []xml.Token
-	text []byte
+// element is XML that is ready to be sent. A transport takes the bytes
+// ([Appender]); whoever reads tokens gets those.
+type element struct {
+	xml    []byte
+	tokens *xml.Decoder
 }
 
-// newEncoder has room for what surrounds values, and for these values.
-func newEncoder(values ...Value) *encoder {
-	tokens, text := 64, 512
-	for _, v := range values {
-		t, n := v.room()
-		tokens, text = tokens+t, text+n
+// AppendXML implements [Appender].
+func (e *element) AppendXML(dst []byte) ([]byte, error) { return append(dst, e.xml...), nil }
+
+// Token implements [xml.TokenReader].
+func (e *element) Token() (xml.Token, error) {
+	if e.tokens == nil {
+		e.tokens = xml.NewDecoder(bytes.NewReader(e.xml))
+		e.tokens.DefaultSpace = NS
 	}
-	return &encoder{list: make([]xml.Token, 0, tokens), text: make([]byte, 0, text)}
-}
-
-// room is about how many tokens and bytes of text v takes.
-func (v Value) room() (tokens, text int) {
-	switch v.kind {
-	case KindArray, KindStruct:
-		tokens = 6
-		for i, e := range v.list.elems {
-			t, n := e.room()
-			tokens, text = tokens+t, text+n
-			if v.kind == KindStruct {
-				tokens, text = tokens+5, text+len(v.list.names[i])
-			}
-		}
-		return tokens, text
-	case KindString:
-		return 5, len(v.str)
-	case KindBase64:
-		return 5, base64.StdEncoding.EncodedLen(len(v.str))
+	tok, err := e.tokens.Token()
+	if start, ok := tok.(xml.StartElement); ok {
+		start.Attr = slices.DeleteFunc(start.Attr, func(a xml.Attr) bool { return a.Name.Local == "xmlns" })
+		tok = start
 	}
-	return 5, 24 // more for very large or small doubles
-}
-
-func (e *encoder) put(t ...xml.Token) { e.list = append(e.list, t...) }
-
-// since puts the text that was appended from n on.
-func (e *encoder) since(n int) {
-	if len(e.text) > n {
-		e.list = append(e.list, xml.CharData(e.text[n:len(e.text):len(e.text)]))
-	}
-}
-
-func (e *encoder) string(s string) {
-	n := len(e.text)
-	e.text = append(e.text, s...)
-	e.since(n)
-}
-
-func (e *encoder) reader() xml.TokenReader { return &tokens{e.list} }
-
-// value puts <value/> and all that is in it.
-func (e *encoder) value(v Value) {
-	e.put(tagValue.start)
-	switch v.kind {
-	case KindArray:
-		e.put(tagArray.start, tagData.start)
-		for _, elem := range v.list.elems {
-			e.value(elem)
-		}
-		e.put(tagData.end, tagArray.end)
-	case KindStruct:
-		e.put(tagStruct.start)
-		for i, elem := range v.list.elems {
-			e.put(tagMember.start, tagMName.start)
-			e.string(v.list.names[i])
-			e.put(tagMName.end)
-			e.value(elem)
-			e.put(tagMember.end)
-		}
-		e.put(tagStruct.end)
-	default:
-		t := &tagLeaf[v.kind]
-		e.put(t.start)
-		n := len(e.text)
-		e.text = v.appendText(e.text)
-		e.since(n)
-		e.put(t.end)
-	}
-	e.put(tagValue.end)
-}
-
-// tokens reads what is already there.
-type tokens struct {
-	list []xml.Token
-}
-
-func (t *tokens) Token() (xml.Token, error) {
-	if len(t.list) == 0 {
-		return nil, io.EOF
-	}
-	tok := t.list[0]
-	t.list = t.list[1:]
-	return tok, nil
+	return xml.CopyToken(tok), err
 }
 
 // TokenReader returns <value/> as a stream of tokens, or an error if v cannot
@@ -174,9 +72,7 @@ func (v Value) TokenReader() (xml.TokenReader, error) {
 	if err := v.Valid(); err != nil {
 		return nil, err
 	}
-	e := newEncoder(v)
-	e.value(v)
-	return e.reader(), nil
+	return &element{xml: v.AppendXML(nil)}, nil
 }
 
 // AppendXML appends <value/> as canonical bytes: without white space, without
@@ -207,7 +103,7 @@ func (v Value) AppendXML(dst []byte) []byte {
 		dst = appendEscaped(dst, v.str)
 		dst = append(dst, "</string>"...)
 	default:
-		name := tagLeaf[v.kind].name
+		name := leafNames[v.kind]
 		dst = appendOpen(dst, name)
 		dst = v.appendText(dst)
 		dst = appendClose(dst, name)

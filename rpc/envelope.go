@@ -126,43 +126,42 @@ func SigningBytes(to jid.JID, method string, params []Value, e Envelope) []byte 
 	return AppendCall(b, method, params)
 }
 
-var (
-	nameHeaders = xml.Name{Space: NSHeaders, Local: "headers"}
-	nameHeader  = xml.Name{Space: NSHeaders, Local: "header"}
-)
+var nameHeader = xml.Name{Space: NSHeaders, Local: "header"}
 
-// envelope puts <headers/> if there is anything to say.
-func (e *encoder) envelope(env *Envelope) {
-	before := len(e.list)
-	e.put(xml.StartElement{Name: nameHeaders})
+// appendXML appends <headers/> if there is anything to say.
+func (e *Envelope) appendXML(dst []byte) []byte {
+	before := len(dst)
+	dst = append(dst, "<headers xmlns='"+NSHeaders+"'>"...)
+	empty := len(dst)
 	header := func(name, value string) {
-		e.put(xml.StartElement{Name: nameHeader, Attr: []xml.Attr{{Name: xml.Name{Local: "name"}, Value: name}}})
-		e.string(value)
-		e.put(xml.EndElement{Name: nameHeader})
+		dst = append(dst, "<header name='"...)
+		dst = append(dst, name...)
+		dst = append(dst, "'>"...)
+		dst = appendEscaped(dst, value)
+		dst = append(dst, "</header>"...)
 	}
-	if !env.Created.IsZero() {
-		header(headerCreated, formatCreated(env.Created))
+	if !e.Created.IsZero() {
+		header(headerCreated, formatCreated(e.Created))
 	}
-	if env.TTL != 0 {
-		header(headerTTL, strconv.FormatInt(int64(wholeTTL(env.TTL)/time.Second), 10))
+	if e.TTL != 0 {
+		header(headerTTL, strconv.FormatInt(int64(wholeTTL(e.TTL)/time.Second), 10))
 	}
-	if env.Key != "" {
-		header(headerKey, env.Key)
+	if e.Key != "" {
+		header(headerKey, e.Key)
 	}
-	if !env.Actor.Equal(jid.JID{}) {
-		header(headerActor, env.Actor.Bare().String())
+	if !e.Actor.Equal(jid.JID{}) {
+		header(headerActor, e.Actor.Bare().String())
 	}
-	if env.Reason != "" {
-		header(headerReason, env.Reason)
+	if e.Reason != "" {
+		header(headerReason, e.Reason)
 	}
-	if len(env.Signature) > 0 {
-		header(headerSignature, base64.StdEncoding.EncodeToString(env.Signature))
+	if len(e.Signature) > 0 {
+		header(headerSignature, base64.StdEncoding.EncodeToString(e.Signature))
 	}
-	if len(e.list) == before+1 {
-		e.list = e.list[:before]
-		return
+	if len(dst) == empty {
+		return dst[:before]
 	}
-	e.put(xml.EndElement{Name: nameHeaders})
+	return append(dst, "</headers>"...)
 }
 
 // headers reads the inside of <headers> and its end. Headers of other names

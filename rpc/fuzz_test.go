@@ -156,7 +156,7 @@ func (h *hostile) Token() (xml.Token, error) {
 
 func TestHostileReader(t *testing.T) {
 	c := MethodCall{Method: "m", Params: []Value{sample, Array(sample, sample)}, Envelope: Envelope{Key: "k", Reason: "why"}}
-	got, err := ReadCall(&hostile{list: c.TokenReader().(*tokens).list}, Limits{})
+	got, err := ReadCall(&hostile{list: all(t, c.TokenReader())}, Limits{})
 	if err != nil || got.Method != c.Method || len(got.Params) != 2 || !got.Params[1].Equal(c.Params[1]) || got.Envelope.Key != "k" {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -169,7 +169,7 @@ func TestHostileReader(t *testing.T) {
 	if _, err := ReadResponse(fails, Limits{}); !errors.Is(err, broken) || faultFor(err).Code != FaultParse {
 		t.Errorf("a reader that fails: %v", err)
 	}
-	cut := &tokens{list: c.TokenReader().(*tokens).list[:9]}
+	cut := &tokens{list: all(t, c.TokenReader())[:9]}
 	if _, err := ReadCall(cut, Limits{}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a reader that ends: %v", err)
 	}

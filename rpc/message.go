@@ -48,27 +48,27 @@ func (c *MethodCall) Valid() error {
 	return c.Envelope.Valid()
 }
 
-// TokenReader returns <query/> with the call in it. Check [MethodCall.Valid]
+// AppendXML appends <query/> with the call in it. Check [MethodCall.Valid]
 // first.
-func (c *MethodCall) TokenReader() xml.TokenReader {
-	e := newEncoder(c.Params...)
-	e.put(tagQuery.start, tagCall.start, tagName.start)
-	e.string(c.Method)
-	e.put(tagName.end)
-	if len(c.Params) > 0 {
-		e.put(tagParams.start)
-		for _, p := range c.Params {
-			e.put(tagParam.start)
-			e.value(p)
-			e.put(tagParam.end)
-		}
-		e.put(tagParams.end)
-	}
-	e.put(tagCall.end)
-	e.envelope(&c.Envelope)
-	e.put(tagQuery.end)
-	return e.reader()
+func (c *MethodCall) AppendXML(dst []byte) []byte {
+	dst = append(dst, openQuery...)
+	dst = AppendCall(dst, c.Method, c.Params)
+	dst = c.Envelope.appendXML(dst)
+	return append(dst, closeQuery...)
 }
+
+// TokenReader is [MethodCall.AppendXML] for who reads tokens. What it returns
+// is an [Appender], too.
+func (c *MethodCall) TokenReader() xml.TokenReader { return &element{xml: c.AppendXML(nil)} }
+
+// What surrounds calls and responses.
+const (
+	openQuery  = "<query xmlns='" + NS + "'>"
+	closeQuery = "</query>"
+
+	// responseFrame is what surrounds the value in a response, in bytes.
+	responseFrame = len(openQuery + "<methodResponse><params><param></param></params></methodResponse>" + closeQuery)
+)
 
 // ReadCall reads <query/> with a call in it, which must be the next element of
 // r. A zero field of l is taken from [DefaultLimits]. Errors are of type
@@ -222,30 +222,25 @@ type MethodResponse struct {
 	Fault *Fault
 }
 
-// TokenReader returns <query/> with the response in it. The value must be
+// AppendXML appends <query/> with the response in it. The value must be
 // [Value.Valid]; a fault's message is made so.
-func (m *MethodResponse) TokenReader() xml.TokenReader {
-	v := m.Value
+func (m *MethodResponse) AppendXML(dst []byte) []byte {
+	dst = append(dst, openQuery+"<methodResponse>"...)
 	if m.Fault != nil {
-		v = m.Fault.value()
-	}
-	e := newEncoder(v)
-	e.put(tagQuery.start, tagResponse.start)
-	if m.Fault != nil {
-		e.put(tagFault.start)
-		e.value(v)
-		e.put(tagFault.end)
+		dst = append(dst, "<fault>"...)
+		dst = m.Fault.value().AppendXML(dst)
+		dst = append(dst, "</fault>"...)
 	} else {
-		e.put(tagParams.start, tagParam.start)
-		e.value(v)
-		e.put(tagParam.end, tagParams.end)
+		dst = append(dst, "<params><param>"...)
+		dst = m.Value.AppendXML(dst)
+		dst = append(dst, "</param></params>"...)
 	}
-	e.put(tagResponse.end, tagQuery.end)
-	return e.reader()
+	return append(dst, "</methodResponse>"+closeQuery...)
 }
 
-// responseFrame is what surrounds the value in a response, in bytes.
-const responseFrame = len(`<query xmlns="` + NS + `"><methodResponse><params><param></param></params></methodResponse></query>`)
+// TokenReader is [MethodResponse.AppendXML] for who reads tokens. What it
+// returns is an [Appender], too.
+func (m *MethodResponse) TokenReader() xml.TokenReader { return &element{xml: m.AppendXML(nil)} }
 
 // ReadResponse reads <query/> with a response in it, which must be the next
 // element of r. A zero field of l is taken from [DefaultResponseLimits].

@@ -60,10 +60,10 @@ const (
 // an XMPP session; [Loopback] implements it without one.
 //
 // RoundTripIQ sends iq with payload as its only child and waits for the answer
-// with the same id from the address the request went to. It reads payload when
-// it writes the stanza, not when it queues it, because reading stamps the time
-// from which the call ages. An error from payload means that the stanza must
-// not be written at all.
+// with the same id from the address the request went to. It reads payload, which
+// is an [Appender], when it writes the stanza, not when it queues it, because
+// reading stamps the time from which the call ages. An error from payload means
+// that the stanza must not be written at all.
 //
 // The returned reader yields the children of the answer. An answer of type
 // error may be returned as such or as an error that wraps a [stanza.Error].
@@ -75,6 +75,14 @@ const (
 // done. It is safe for concurrent use.
 type Transport interface {
 	RoundTripIQ(ctx context.Context, iq stanza.IQ, payload xml.TokenReader) (stanza.IQ, xml.TokenReader, error)
+}
+
+// An Appender is an element that can be had as bytes at once, which is faster
+// than token by token: well formed, with its namespace declared. Every payload
+// and answer of this package is one.
+type Appender interface {
+	xml.TokenReader
+	AppendXML(dst []byte) ([]byte, error)
 }
 
 // Limits bound what is read from a peer. A zero field stands for the value in

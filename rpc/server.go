@@ -243,10 +243,11 @@ func (m *ServeMux) HandleIQ(ctx context.Context, iq stanza.IQ, r xml.TokenReader
 	if err != nil {
 		return m.fault(ctx, log, err), nil
 	}
-	if n := responseFrame + len(v.AppendXML(nil)); n > m.replyBytes {
+	response := (&MethodResponse{Value: v}).AppendXML(nil)
+	if n := len(response); n > m.replyBytes {
 		return m.fault(ctx, log, tooLarge(n, m.replyBytes)), nil
 	}
-	return (&MethodResponse{Value: v}).TokenReader(), nil
+	return &element{xml: response}, nil
 }
 
 func tooLarge(n, limit int) *Fault {

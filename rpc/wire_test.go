@@ -116,3 +116,33 @@ var (
 )
 
 func everybody(jid.JID) bool { return true }
+
+// tokens reads a list of tokens.
+type tokens struct{ list []xml.Token }
+
+func (t *tokens) Token() (xml.Token, error) {
+	if len(t.list) == 0 {
+		return nil, io.EOF
+	}
+	tok := t.list[0]
+	t.list = t.list[1:]
+	return tok, nil
+}
+
+// all returns the tokens that r has.
+func all(t testing.TB, r xml.TokenReader) []xml.Token {
+	t.Helper()
+	var list []xml.Token
+	for {
+		tok, err := r.Token()
+		if tok != nil {
+			list = append(list, tok)
+		}
+		if err == io.EOF {
+			return list
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -230,7 +230,7 @@ func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 			s.complaints.add(slog.LevelError, "a handler failed", "from", w.iq.From, "id", w.iq.ID, "err", err)
 		}
 	}
-	err = w.send(ctx, wrapAnswer(&w.e.start, payload, serr))
+	err = w.send(ctx, payload, serr)
 	var e *Error
 	if errors.As(err, &e) && !e.Sent() && !errors.Is(err, ErrClosed) && ctx.Err() == nil {
 		// It cannot be written: the peer gets an answer all the same.
@@ -240,7 +240,7 @@ func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 		if errors.Is(err, ErrTooLarge) {
 			serr = &stanza.Error{Type: stanza.Modify, Condition: stanza.PolicyViolation, Text: map[string]string{"": "the answer would be too large"}}
 		}
-		err = w.send(ctx, wrapAnswer(&w.e.start, nil, serr))
+		err = w.send(ctx, nil, serr)
 	}
 	if err != nil {
 		s.stats.Unanswered.Add(1)
@@ -248,7 +248,7 @@ func (w *work) reply(ctx context.Context, payload xml.TokenReader, err error) {
 	}
 }
 
-func (w *work) send(ctx context.Context, r xml.TokenReader) error {
+func (w *work) send(ctx context.Context, payload xml.TokenReader, serr *stanza.Error) error {
 	s := w.st.s
 	var patience <-chan time.Time
 	for {
@@ -258,7 +258,7 @@ func (w *work) send(ctx context.Context, r xml.TokenReader) error {
 			return &Error{Err: ErrClosed}
 		}
 		if st != nil {
-			err := st.send(ctx, r)
+			err := st.send(ctx, st.answerTo(&w.e.start, payload, serr))
 			var e *Error
 			if !errors.As(err, &e) || e.Sent() || !errors.Is(err, ErrClosed) {
 				return err

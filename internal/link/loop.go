@@ -336,18 +336,17 @@ func (st *stream) answerAtOnce(request *xml.StartElement, payload xml.TokenReade
 		st.s.stats.Unanswered.Add(1)
 		return
 	}
-	o := &outgoing{payload: wrapAnswer(request, payload, serr)}
 	select {
-	case st.urgent <- o:
+	case st.urgent <- st.answerTo(request, payload, serr):
 	default:
 		st.s.stats.Unanswered.Add(1)
 	}
 }
 
-// wrapAnswer returns the stanza that answers request: with the result payload,
+// answerTo returns the stanza that answers request: with the result payload,
 // or with serr. The address goes back as it came.
-func wrapAnswer(request *xml.StartElement, payload xml.TokenReader, serr *stanza.Error) xml.TokenReader {
-	start := xml.StartElement{Name: xml.Name{Local: "iq"}, Attr: make([]xml.Attr, 0, 4)}
+func (st *stream) answerTo(request *xml.StartElement, payload xml.TokenReader, serr *stanza.Error) *outgoing {
+	start := &xml.StartElement{Name: xml.Name{Local: "iq"}, Attr: make([]xml.Attr, 0, 4)}
 	add := func(name, value string) {
 		if value != "" {
 			start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Local: name}, Value: value})
@@ -358,40 +357,8 @@ func wrapAnswer(request *xml.StartElement, payload xml.TokenReader, serr *stanza
 		typ, payload = "error", serr.TokenReader()
 	}
 	add("type", typ)
-	add("from", attr(request, "to"))
+	add("from", st.speaker(attr(request, "to")))
 	add("to", attr(request, "from"))
 	add("id", attr(request, "id"))
-	return &wrapped{start: start, inner: payload}
-}
-
-// wrapped yields start, what inner yields, and the end of start.
-type wrapped struct {
-	start xml.StartElement
-	inner xml.TokenReader
-	phase int
-}
-
-func (w *wrapped) Token() (xml.Token, error) {
-	if w.phase == 0 {
-		w.phase = 1
-		return w.start, nil
-	}
-	if w.phase == 1 {
-		if w.inner != nil {
-			tok, err := w.inner.Token()
-			if err == nil {
-				return tok, nil
-			}
-			if err != io.EOF {
-				return nil, err
-			}
-			if tok != nil {
-				w.inner = nil
-				return tok, nil
-			}
-		}
-		w.phase = 2
-		return w.start.End(), nil
-	}
-	return nil, io.EOF
+	return &outgoing{answer: start, payload: payload}
 }

@@ -105,9 +105,10 @@ func parseElement(frame []byte, outer scope, known *nameCache) (*received, error
 	if empty {
 		return e, nil
 	}
-	e.inner = make([]xml.Token, 0, 2+strings.Count(p.src, "<")*3/2) // a text for two tags at most, mostly
+	e.inner = make([]xml.Token, 0, 2+strings.Count(p.src, "<")*4/3) // a text for three tags at most, mostly
 	texts := []byte(p.src)                                          // the memory of all character data
-	var open []openElement
+	var deep [16]openElement
+	open := deep[:0]
 	for {
 		i := strings.IndexByte(p.src[p.pos:], '<')
 		if i < 0 {

@@ -61,6 +61,30 @@ func (s *serialiser) copy(r xml.TokenReader, max int) error {
 	}
 }
 
+// An appender is a payload that writes itself: one element, well formed, with
+// its namespace declared. Whoever offers this is trusted with that.
+type appender interface {
+	AppendXML(dst []byte) ([]byte, error)
+}
+
+// payload appends what r yields inside the stanza that was begun.
+func (s *serialiser) payload(r xml.TokenReader, max int) error {
+	a, ok := r.(appender)
+	if !ok {
+		return s.copy(r, max)
+	}
+	s.closeTag()
+	s.children++
+	buf, err := a.AppendXML(s.buf)
+	if err != nil {
+		return err
+	}
+	if s.buf = buf; len(buf) > max {
+		return ErrTooLarge
+	}
+	return nil
+}
+
 // space returns the default namespace at this place.
 func (s *serialiser) space() string {
 	if len(s.open) == 0 {

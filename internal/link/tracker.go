@@ -109,7 +109,7 @@ func (s *Session) roundTrip(ctx context.Context, iq *stanza.IQ, payload xml.Toke
 	c := &call{
 		st:     st,
 		key:    callKey{iq.ID, st.peerKey(to)},
-		out:    outgoing{iq: iq, payload: payload},
+		out:    outgoing{request: iq, payload: payload},
 		done:   make(chan answer, 1),
 		roster: roster,
 	}

@@ -22,10 +22,11 @@ const (
 // An outgoing stanza waits for its turn to be written. Its tokens are not read
 // before that.
 type outgoing struct {
-	iq      *stanza.IQ      // the stanza around payload; nil: payload is the stanza
-	payload xml.TokenReader // may be nil with iq
-	call    *call           // told of a failure, but not of success
-	written chan error      // if not nil, told of failure and of success; holds one
+	request *stanza.IQ        // the stanza around payload
+	answer  *xml.StartElement // the same; if both are nil, payload is the stanza
+	payload xml.TokenReader   // may be nil in an answer
+	call    *call             // told of a failure, but not of success
+	written chan error        // if not nil, told of failure and of success; holds one
 
 	mu    sync.Mutex
 	phase int
@@ -286,45 +287,62 @@ func (st *stream) tokens(ser *serialiser, o *outgoing) (err error) {
 	}()
 	ser.begin()
 	limit := len(ser.buf) + st.s.cfg.Limits.Stanza
-	if o.iq == nil {
-		r := &stanzaReader{r: o.payload}
-		if st.isComponent() {
-			r.from = st.full // XEP-0114: a component says who speaks
-		}
-		if err := ser.copy(r, limit); err != nil {
-			return err
-		}
-		if len(ser.open) > 0 || !r.begun {
-			return ErrNotStanza
-		}
-		if r.available {
-			st.present.Store(true)
-		}
-		return nil
+	switch {
+	case o.request != nil:
+		return st.request(ser, o.request, o.payload, limit)
+	case o.answer != nil:
+		return st.around(ser, o.answer, o.payload, limit)
 	}
-	from := o.iq.From.String()
-	if from == "" && st.isComponent() {
-		from = st.full
+	r := &stanzaReader{r: o.payload, from: st.speaker("")}
+	if err := ser.copy(r, limit); err != nil {
+		return err
 	}
-	start := xml.StartElement{Name: xml.Name{Local: "iq"}}
+	if len(ser.open) > 0 || !r.begun {
+		return ErrNotStanza
+	}
+	if r.available {
+		st.present.Store(true)
+	}
+	return nil
+}
+
+func (st *stream) request(ser *serialiser, iq *stanza.IQ, payload xml.TokenReader, limit int) error {
+	start := xml.StartElement{Name: xml.Name{Local: "iq"}, Attr: make([]xml.Attr, 0, 4)}
 	for _, a := range [...]struct{ name, value string }{
-		{"type", string(o.iq.Type)}, {"from", from}, {"to", o.iq.To.String()}, {"id", o.iq.ID},
+		{"type", string(iq.Type)}, {"from", st.speaker(iq.From.String())}, {"to", iq.To.String()}, {"id", iq.ID},
 	} {
 		if a.value != "" {
 			start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Local: a.name}, Value: a.value})
 		}
 	}
-	if err := ser.start(&start); err != nil {
+	if err := st.around(ser, &start, payload, limit); err != nil {
 		return err
 	}
-	if err := ser.copy(o.payload, limit); err != nil {
+	if ser.children != 1 { // RFC 6120 8.2.3
+		return fmt.Errorf("%w: a request needs one payload, not %d", ErrNotStanza, ser.children)
+	}
+	return nil
+}
+
+// speaker is the address that a stanza from from carries: a component says who
+// speaks (XEP-0114), a client leaves that to its server.
+func (st *stream) speaker(from string) string {
+	if from == "" && st.isComponent() {
+		return st.full
+	}
+	return from
+}
+
+// around writes a stanza with payload in it.
+func (st *stream) around(ser *serialiser, start *xml.StartElement, payload xml.TokenReader, limit int) error {
+	if err := ser.start(start); err != nil {
+		return err
+	}
+	if err := ser.payload(payload, limit); err != nil {
 		return err
 	}
 	if len(ser.open) != 1 {
 		return fmt.Errorf("%w: the payload does not end", ErrUnsafe)
-	}
-	if ser.children != 1 { // RFC 6120 8.2.3
-		return fmt.Errorf("%w: a request needs one payload, not %d", ErrNotStanza, ser.children)
 	}
 	return ser.end(start.Name)
 }
@@ -388,11 +406,12 @@ func (s *Session) Send(ctx context.Context, r xml.TokenReader) error {
 	if st == nil {
 		return &Error{Err: ErrClosed}
 	}
-	return st.send(ctx, r)
+	return st.send(ctx, &outgoing{payload: r})
 }
 
-func (st *stream) send(ctx context.Context, r xml.TokenReader) error {
-	o := &outgoing{payload: r, written: make(chan error, 1)}
+// send queues o and waits until it is written.
+func (st *stream) send(ctx context.Context, o *outgoing) error {
+	o.written = make(chan error, 1)
 	if err := st.enqueue(ctx, o); err != nil {
 		return err
 	}
