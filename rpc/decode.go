@@ -344,11 +344,11 @@ func (d *decoder) array(depth int) (Value, error) {
 }
 
 func (d *decoder) structure(depth int, like *list) (Value, error) {
-	l := &list{}
+	room := 8
 	if like != nil {
-		l.names = make([]string, 0, len(like.names))
-		l.elems = make([]Value, 0, len(like.elems))
+		room = len(like.names)
 	}
+	l := &list{names: make([]string, 0, room), elems: make([]Value, 0, room)}
 	nils := 0
 	for {
 		start, ok, err := d.child()

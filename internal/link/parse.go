@@ -106,7 +106,7 @@ func parseElement(frame []byte, outer scope, known *nameCache) (*received, error
 		return e, nil
 	}
 	e.inner = make([]xml.Token, 0, 2+strings.Count(p.src, "<")*4/3) // a text for three tags at most, mostly
-	texts := []byte(p.src)                                          // the memory of all character data
+	texts := make([]byte, 0, len(p.src)/4)                          // the memory of the character data
 	var deep [16]openElement
 	open := deep[:0]
 	for {
@@ -119,13 +119,10 @@ func parseElement(frame []byte, outer scope, known *nameCache) (*received, error
 			if err != nil {
 				return nil, err
 			}
-			from := p.pos
 			p.pos += i
-			if len(text) == i {
-				e.inner = append(e.inner, xml.CharData(texts[from:p.pos:p.pos]))
-			} else {
-				e.inner = append(e.inner, xml.CharData(text))
-			}
+			from := len(texts)
+			texts = append(texts, text...)
+			e.inner = append(e.inner, xml.CharData(texts[from:len(texts):len(texts)]))
 		}
 		switch rest := p.src[p.pos:]; {
 		case strings.HasPrefix(rest, "</"):
