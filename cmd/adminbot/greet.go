@@ -33,7 +33,7 @@ Log in with Gajim, Conversations, Dino or Profanity:
   then write to %[11]s
 In Profanity, for example:
   /connect %[3]s server %[4]s port %[5]s
-  (the password; then, if SHA-1 is as above, within 30 s:)
+  (the password; then, if SHA-1 is as above:)
   /tls always
   /msg %[11]s disk
 Try:

@@ -84,7 +84,7 @@ type Limits struct {
 	LoginStanza   int           // the same before login; 10,000
 	Queue         int           // bytes that wait for a slow reader; 4 MiB
 	BotQueue      int           // the same for a bot, to which a whole fleet may talk at once; 16 MiB, or Queue if that is set
-	LoginTime     time.Duration // from connecting to having a resource; 30 s
+	LoginTime     time.Duration // from connecting to having a resource, with a person who compares a fingerprint; 2 min
 	LoginTries    int           // failed logins on one connection; 5
 	Unauthed      int           // connections that have not logged in; 4,000
 	UnauthedShare int           // of these, from one address; half of them
@@ -131,7 +131,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	n(&l.Queue, 4<<20)
 	n(&l.BotQueue, 16<<20)
-	d(&l.LoginTime, 30*time.Second)
+	d(&l.LoginTime, 2*time.Minute)
 	n(&l.LoginTries, 5)
 	n(&l.Unauthed, 4000)
 	n(&l.UnauthedShare, (l.Unauthed+1)/2)
