@@ -72,9 +72,12 @@ func clean(s string, limit int) string {
 	return cut(deface(strings.TrimRight(b.String(), " ")), limit)
 }
 
+// lineEnds makes all line ends one.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
+
 // cleanLines is clean for text of several lines, of which at most max are kept.
 func cleanLines(s string, max, limit int) []string {
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(s)
+	s = lineEnds.Replace(s)
 	var out []string
 	for line := range strings.SplitSeq(s, "\n") {
 		if len(out) == max {

@@ -243,8 +243,11 @@ func label(name string) string {
 			break
 		}
 	}
-	return clean(strings.NewReplacer("_", " ", ".", " ").Replace(name), 24)
+	return clean(joints.Replace(name), 24)
 }
+
+// joints stand between the words of a member's name.
+var joints = strings.NewReplacer("_", " ", ".", " ")
 
 // memberOrder lists a struct's members the way people look at them: what it is,
 // how it is, how much, since when, then the rest by name. XML-RPC structs have
