@@ -241,7 +241,12 @@ func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 		}
 		for _, who := range slices.Sorted(maps.Keys(r.affiliations)) {
 			if r.affiliations[who] == want {
-				q.Add(element.New(NSAdmin, "item", "affiliation", name, "jid", who))
+				item := element.New(NSAdmin, "item", "affiliation", name, "jid", who)
+				if i := slices.IndexFunc(r.occupants, func(o *occupant) bool { return o.bare == who }); i >= 0 {
+					o := r.occupants[i]
+					item = element.New(NSAdmin, "item", "affiliation", name, "jid", who, "nick", o.nick, "role", o.role.String())
+				}
+				q.Add(item)
 			}
 		}
 		r.s.result(p, st, q)

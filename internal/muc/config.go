@@ -17,15 +17,15 @@ type Config struct {
 	Moderated     bool   `json:"moderated,omitempty"`
 	SemiAnonymous bool   `json:"semi_anonymous,omitempty"` // only moderators see addresses
 	Archived      bool   `json:"archived,omitempty"`       // XEP-0313
-	AllowInvites  bool   `json:"allow_invites,omitempty"`  // by all who are in
-	ChangeSubject bool   `json:"change_subject,omitempty"` // likewise
+	AllowInvites  bool   `json:"allow_invites,omitempty"`  // into a room for members, by members
+	ChangeSubject bool   `json:"change_subject,omitempty"` // by all who are in
 	Password      string `json:"password,omitempty"`
 	MaxUsers      int    `json:"max_users"`
 }
 
 // defaultConfig is that of a room about which nothing is said: addresses are
 // shown, because a bot in it must know who says what.
-var defaultConfig = Config{Public: true, AllowInvites: true, ChangeSubject: true, MaxUsers: 200}
+var defaultConfig = Config{Public: true, ChangeSubject: true, MaxUsers: 200}
 
 // The fields of the form.
 const (
@@ -57,7 +57,7 @@ var flags = []flag{
 	{fieldMembersOnly, "For members only", func(c *Config) *bool { return &c.MembersOnly }},
 	{fieldModerated, "Only who has voice may speak", func(c *Config) *bool { return &c.Moderated }},
 	{fieldArchived, "Keeps what is said", func(c *Config) *bool { return &c.Archived }},
-	{fieldInvites, "All who are in may invite", func(c *Config) *bool { return &c.AllowInvites }},
+	{fieldInvites, "Members may invite, not only administrators", func(c *Config) *bool { return &c.AllowInvites }},
 	{fieldSubject, "All who are in may change the subject", func(c *Config) *bool { return &c.ChangeSubject }},
 }
 

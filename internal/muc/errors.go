@@ -34,7 +34,7 @@ func (s *Service) refuse(p Peer, st *Stanza, e *stanzaError) {
 	if st.Type == "error" || st.Kind == IQ && st.Type == "result" {
 		return // RFC 6120 8.3.1
 	}
-	kid := element.New("", "error", "type", e.typ).Add(element.New(nsStanzas, e.condition))
+	kid := element.New("", "error", "by", st.To.Bare().String(), "type", e.typ).Add(element.New(nsStanzas, e.condition))
 	if e.text != "" {
 		text := element.New(nsStanzas, "text")
 		text.Text = e.text

@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"context"
 	"strconv"
 	"time"
 
@@ -40,7 +39,7 @@ func (r *room) delayed(at time.Time) *element.Element {
 
 // replay sends somebody what was said before he came, as much as he wants of
 // it (XEP-0045#enter-managehistory).
-func (r *room) replay(ctx context.Context, v *visit, st *Stanza) {
+func (r *room) replay(v *visit, st *Stanza) {
 	wish := historyWish(st)
 	all := r.history.past
 	from, chars := len(all), 0

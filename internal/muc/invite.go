@@ -2,6 +2,7 @@ package muc
 
 import (
 	"context"
+	"slices"
 
 	"mellium.im/xmpp/jid"
 
@@ -38,8 +39,7 @@ func (r *room) mediate(ctx context.Context, st *Stanza) *stanzaError {
 	return r.invite(ctx, st, all)
 }
 
-// invite invites people. Into a room for members an invitation by who may make
-// members makes one.
+// invite invites people. Into a room for members an invitation makes one.
 func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *stanzaError {
 	affiliation := r.affiliation(st.From)
 	v := r.byAddress[st.From.String()]
@@ -48,7 +48,7 @@ func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *
 		return errNotFound
 	case v == nil && affiliation < Admin:
 		return errNotIn
-	case affiliation < Admin && !r.cfg.AllowInvites, v != nil && v.occupant.role < participant:
+	case r.cfg.MembersOnly && affiliation < Admin && !r.cfg.AllowInvites, v != nil && v.occupant.role < participant:
 		return errForbidden
 	}
 	invited := make([]jid.JID, len(all))
@@ -68,7 +68,7 @@ func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *
 	}
 	for i, in := range all {
 		to := invited[i]
-		if r.cfg.MembersOnly && affiliation >= Admin && r.affiliation(to) < Member {
+		if r.cfg.MembersOnly && r.affiliation(to) < Member {
 			if e := r.affiliate(ctx, to, Member, change{}); e != nil {
 				return e
 			}
@@ -79,11 +79,14 @@ func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *
 		}
 		x := userX(nil)
 		x.Add(invite).AddText("password", r.cfg.Password)
-		// For clients that do not know rooms, and for mailboxes.
-		body := &element.Element{Text: st.From.Bare().String() + " invites you to the room " + r.jid.String()}
-		body.Name.Local = "body"
+		more := []*element.Element{}
+		if st.kid("", "body") == nil { // for clients that do not know rooms, and for mailboxes
+			body := element.New("", "body")
+			body.Text = st.From.Bare().String() + " invites you to the room " + r.jid.String()
+			more = append(more, body)
+		}
 		direct := element.New(nsDirect, "x", "jid", r.jid.String(), "password", r.cfg.Password, "reason", in.ChildText("reason"))
-		r.write(Message, to.String(), appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x), st.passed(nil), encode(body, direct)))
+		r.write(Message, to.String(), appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x), st.passed(nil), encode(append(more, direct)...)))
 	}
 	return nil
 }
@@ -101,18 +104,19 @@ func (r *room) decline(st *Stanza, decline *element.Element) *stanzaError {
 		return errForbidden
 	}
 	x := userX(nil)
-	x.Add(element.New(NSUser, "decline", "from", st.From.String()).AddText("reason", reason))
-	r.write(Message, to.String(), appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x)))
+	x.Add(element.New(NSUser, "decline", "from", st.From.Bare().String()).AddText("reason", reason))
+	tail := appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x))
+	for _, o := range r.occupants {
+		if o.bare == to.Bare().String() {
+			o.send(Message, tail)
+			return nil
+		}
+	}
+	r.write(Message, to.String(), tail)
 	return nil
 }
 
 // holds reports whether an account is in the room.
 func (r *room) holds(who jid.JID) bool {
-	bare := who.Bare().String()
-	for _, o := range r.occupants {
-		if o.bare == bare {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.occupants, func(o *occupant) bool { return o.bare == who.Bare().String() })
 }

@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"context"
 	"strings"
 	"unicode"
 
@@ -17,7 +16,7 @@ func nickAllowed(nick string, bytes int) bool {
 }
 
 // enter lets somebody in, or says why not (XEP-0045#enter).
-func (r *room) enter(ctx context.Context, p Peer, st *Stanza) *stanzaError {
+func (r *room) enter(p Peer, st *Stanza) *stanzaError {
 	affiliation := r.affiliation(st.From)
 	nick := st.To.Resourcepart()
 	o := r.byNick[nick]
@@ -41,7 +40,7 @@ func (r *room) enter(ctx context.Context, p Peer, st *Stanza) *stanzaError {
 	v.keep(st)
 	created := r.locked && len(r.occupants) == 0
 	r.add(v, nick)
-	r.welcome(ctx, v, st, created)
+	r.welcome(v, st, created)
 	return nil
 }
 
@@ -60,7 +59,7 @@ func (st *Stanza) password() string {
 
 // welcome tells who has come who is there, the others that he has come, then
 // him that he is in and what was said before (XEP-0045#order).
-func (r *room) welcome(ctx context.Context, v *visit, st *Stanza, created bool) {
+func (r *room) welcome(v *visit, st *Stanza, created bool) {
 	o := v.occupant
 	for _, other := range r.occupants {
 		if other != o {
@@ -80,7 +79,7 @@ func (r *room) welcome(ctx context.Context, v *visit, st *Stanza, created bool) 
 		status = append(status, statusCreated)
 	}
 	v.send(Presence, r.presenceTail(o, true, change{id: st.ID}, status...))
-	r.replay(ctx, v, st)
+	r.replay(v, st)
 	r.tellSubject(v)
 }
 
@@ -101,7 +100,11 @@ func (r *room) rename(v *visit, st *Stanza) *stanzaError {
 		}
 		again := &visit{who: who, to: v.to, peer: peer}
 		again.keep(st)
-		r.announce(r.add(again, nick), change{id: st.ID})
+		now := r.add(again, nick)
+		if len(o.visits) > 0 {
+			again.send(Presence, r.presenceTail(o, r.knows(now), change{}))
+		}
+		r.announce(now, change{id: st.ID})
 		return nil
 	}
 	r.farewell(o, nick)
@@ -122,7 +125,7 @@ func (r *room) farewell(o *occupant, nick string) {
 		if to == o {
 			status = append(status, statusSelf)
 		}
-		x := userX(r.item(o, v, o.role, to == o || r.knows(to), c), status...)
+		x := userX(r.item(v, o.role, to == o || r.knows(to), c), status...)
 		to.send(Presence, appendTail(nil, Presence, r.address(o.nick), "unavailable", "", nil, encode(x)))
 	}
 }

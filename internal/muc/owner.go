@@ -107,8 +107,8 @@ func (r *room) destroy(ctx context.Context, p Peer, st *Stanza, d *element.Eleme
 	if reason := d.ChildText("reason"); len(reason) <= r.s.lim.TextBytes {
 		e.AddText("reason", reason)
 	}
-	r.s.result(p, st)
 	r.close(ctx, e)
+	r.s.result(p, st)
 	return nil
 }
 

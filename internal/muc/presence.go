@@ -34,7 +34,11 @@ func (s *Service) presence(ctx context.Context, p Peer, st *Stanza) {
 	case "unavailable":
 		s.with(ctx, st.To.Localpart(), func(r *room) {
 			if v := r.byAddress[st.From.String()]; v != nil {
-				r.leave(v, gone{attrs: st.Attrs, kids: st.passed(nil)})
+				g := gone{change: change{id: st.ID}}
+				if st.size() <= s.lim.PresenceBytes {
+					g.attrs, g.kids = st.Attrs, st.passed(nil)
+				}
+				r.leave(v, g)
 			}
 		})
 	case "error":
@@ -81,14 +85,15 @@ func (s *Service) available(ctx context.Context, p Peer, st *Stanza) {
 			case v == nil && !entering:
 				s.notHere(p, st)
 			case v == nil:
-				e = r.enter(ctx, p, st)
+				e = r.enter(p, st)
 			case v.occupant.nick != st.To.Resourcepart():
 				e = r.rename(v, st)
+			case entering: // it has forgotten that it is here
+				r.show(v, st)
+				r.welcome(v, st, false)
 			default:
-				r.update(v, st)
-				if entering { // it has forgotten that it is here
-					r.welcome(ctx, v, st, false)
-				}
+				r.show(v, st)
+				r.announce(v.occupant, change{id: st.ID})
 			}
 			if e != nil {
 				s.refuse(p, st, e)
@@ -114,12 +119,12 @@ func (v *visit) keep(st *Stanza) {
 	v.kids = st.passed(nil)
 }
 
-// update tells all of a new presence.
-func (r *room) update(v *visit, st *Stanza) {
+// show makes what a presence says that of a visit, and the visit the one that
+// others see.
+func (r *room) show(v *visit, st *Stanza) {
 	v.keep(st)
 	o := v.occupant
 	o.visits = append(slices.DeleteFunc(o.visits, func(x *visit) bool { return x == v }), v)
-	r.announce(o, change{id: st.ID})
 }
 
 // A change of an occupant, as his presence tells it.
@@ -129,7 +134,6 @@ type change struct {
 	nick   string // the new one
 	actor  string // nickname of who made it
 	reason string
-	self   []int // status codes for himself alone
 }
 
 // userX returns what a room says in presence and messages.
@@ -144,8 +148,8 @@ func userX(item *element.Element, status ...int) *element.Element {
 	return x
 }
 
-// item says who an occupant is; his address only to those who may know.
-func (r *room) item(o *occupant, v *visit, role role, open bool, c change) *element.Element {
+// item says who somebody is; his address only to those who may know.
+func (r *room) item(v *visit, role role, open bool, c change) *element.Element {
 	address := ""
 	if open {
 		address = v.who.String()
@@ -163,7 +167,7 @@ func (r *room) knows(o *occupant) bool { return !r.cfg.SemiAnonymous || o.role =
 // presenceTail is what others see of an occupant.
 func (r *room) presenceTail(o *occupant, open bool, c change, status ...int) []byte {
 	v := o.seen()
-	x := userX(r.item(o, v, o.role, open, c), status...)
+	x := userX(r.item(v, o.role, open, c), status...)
 	return appendTail(nil, Presence, r.address(o.nick), "", c.id, v.attrs, v.kids, encode(x))
 }
 
@@ -178,7 +182,7 @@ func (r *room) announceBut(o *occupant, but *visit, c change) {
 	for _, to := range r.occupants {
 		var tail []byte
 		if to == o {
-			tail = r.presenceTail(o, true, c, append(append(slices.Clip(c.status), statusSelf), c.self...)...)
+			tail = r.presenceTail(o, true, c, append(slices.Clip(c.status), statusSelf)...)
 		} else {
 			i := 0
 			if r.knows(to) {
@@ -199,50 +203,63 @@ func (r *room) announceBut(o *occupant, but *visit, c change) {
 
 // A gone is how somebody left.
 type gone struct {
-	attrs, kids []byte // of his last presence
 	change
-	destroy *element.Element
+	attrs, kids []byte           // of his last presence
+	destroy     *element.Element // the room is no more: nobody is told about others
 }
 
-// leave takes one visit out of the room, and the occupant if it was his last,
-// and tells him and the others.
+// leave takes one visit out of the room, and tells him and the others.
 func (r *room) leave(v *visit, g gone) {
 	o := v.occupant
 	wasSeen := o.seen() == v
-	tail := func(open bool, status ...int) []byte {
-		x := userX(r.item(o, v, noRole, open, g.change), status...)
-		if g.destroy != nil {
-			x.Add(g.destroy)
-		}
-		return appendTail(nil, Presence, r.address(o.nick), "unavailable", g.id, g.attrs, g.kids, encode(x))
+	r.part(v, g)
+	switch {
+	case len(o.visits) == 0:
+		r.miss(v, g)
+	case wasSeen:
+		r.announce(o, change{})
 	}
+}
+
+// expel makes an occupant leave with all his clients.
+func (r *room) expel(o *occupant, g gone) {
+	last := o.seen()
+	for len(o.visits) > 0 {
+		r.part(o.visits[0], g)
+	}
+	if g.destroy == nil {
+		r.miss(last, g)
+	}
+}
+
+// part takes one visit out of the room and tells him.
+func (r *room) part(v *visit, g gone) {
+	tail := r.goneTail(v, g, true, append(slices.Clip(g.status), statusSelf)...)
 	r.drop(v)
-	v.send(Presence, tail(true, append(slices.Clip(g.status), statusSelf)...))
-	if len(o.visits) > 0 {
-		if wasSeen {
-			r.announce(o, change{})
-		}
-		return
-	}
-	if g.destroy != nil {
-		return // each is told for himself
-	}
-	var tails [2][]byte
+	v.send(Presence, tail)
+}
+
+// miss tells those who are still there that an occupant has left; v was his last
+// visit.
+func (r *room) miss(v *visit, g gone) {
+	var tails [2][]byte // for those who do not know addresses, and who do
 	for _, to := range r.occupants {
 		i := 0
 		if r.knows(to) {
 			i = 1
 		}
 		if tails[i] == nil {
-			tails[i] = tail(i == 1, g.status...)
+			tails[i] = r.goneTail(v, g, i == 1, g.status...)
 		}
 		to.send(Presence, tails[i])
 	}
 }
 
-// expel makes an occupant leave with all his clients.
-func (r *room) expel(o *occupant, g gone) {
-	for _, v := range slices.Clone(o.visits) {
-		r.leave(v, g)
+func (r *room) goneTail(v *visit, g gone, open bool, status ...int) []byte {
+	o := v.occupant
+	x := userX(r.item(v, noRole, open, g.change), status...)
+	if g.destroy != nil {
+		x = userX(element.New(NSUser, "item", "affiliation", None.String(), "role", noRole.String()), status...).Add(g.destroy)
 	}
+	return appendTail(nil, Presence, r.address(o.nick), "unavailable", g.id, g.attrs, g.kids, encode(x))
 }

@@ -41,6 +41,10 @@ func (s *Service) request(ctx context.Context, p Peer, st *Stanza) {
 		s.passRequest(ctx, p, st)
 		return
 	}
+	if st.Type == "set" && !s.affords(st.From, st.cost()) {
+		s.refuse(p, st, errTooFast)
+		return
+	}
 	q := st.payload()
 	if q == nil {
 		s.refuse(p, st, errBadRequest)

@@ -15,7 +15,6 @@ package muc
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -229,7 +228,8 @@ func (s *Service) remove(r *room) {
 	}
 }
 
-// Load reads the rooms that were kept. Call it before Handle.
+// Load reads the rooms that were kept. One that is damaged is left out. Call it
+// before Handle.
 func (s *Service) Load(ctx context.Context) error {
 	if s.opt.Store == nil {
 		return nil
@@ -238,13 +238,12 @@ func (s *Service) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("muc: %w", err)
 	}
-	var errs []error
 	for _, saved := range all {
 		if err := s.restore(ctx, saved); err != nil {
-			errs = append(errs, fmt.Errorf("muc: room %s: %w", saved.Name, err))
+			s.log.Error("muc: a room could not be restored", "room", saved.Name, "err", err)
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Stats are counts of a service.
