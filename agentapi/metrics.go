@@ -21,10 +21,15 @@ var (
 		Privilege: "read access below the allowed directories",
 		Help:      "Finds what takes the most space below a directory, on its one file system.",
 	})
+	DiskClean = Define[DiskCleanArgs, DiskCleanResult](Spec{
+		Name: "disk.clean", Permission: "disk.clean", Class: Disrupt, Lane: LaneHost, Timeout: 70 * time.Second, Built: true,
+		Privilege: "write access below the directories that may be cleaned",
+		Help:      "Deletes old files below a directory that the host lets be cleaned.",
+	})
 )
 
 func metricsMethods() []Spec {
-	return []Spec{CPUUsage.Spec, MemUsage.Spec, DiskUsage.Spec, DiskLargest.Spec}
+	return []Spec{CPUUsage.Spec, MemUsage.Spec, DiskUsage.Spec, DiskLargest.Spec, DiskClean.Spec}
 }
 
 type CPUUsageArgs struct {
@@ -126,4 +131,22 @@ type LargestEntry struct {
 	Path      string `rpc:"path"`
 	SizeBytes int64  `rpc:"size_bytes"`
 	Files     int32  `rpc:"files"`
+}
+
+type DiskCleanArgs struct {
+	Path         string `rpc:"path" validate:"required,abspath"`
+	OlderSeconds int32  `rpc:"older_seconds,omitempty" validate:"min=60,max=315360000" default:"86400" help:"only files that were not changed for so long"`
+	Seconds      int32  `rpc:"seconds,omitempty" validate:"min=1,max=60" default:"60" help:"how long to work at most"`
+}
+
+// DiskCleanResult counts plain files: directories, links and whatever else there
+// is stay.
+type DiskCleanResult struct {
+	Common
+	Path       string `rpc:"path"`
+	Files      int32  `rpc:"files" agg:"sum" help:"deleted"`
+	FreedBytes int64  `rpc:"freed_bytes" agg:"sum" help:"what they occupied on disk"`
+	Kept       int32  `rpc:"kept" agg:"sum" help:"files that are younger"`
+	Skipped    int32  `rpc:"skipped,omitempty" help:"what could not be read or deleted, or lies on another file system"`
+	Truncated  bool   `rpc:"truncated,omitempty" help:"its time was over before all was seen"`
 }

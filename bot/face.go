@@ -45,6 +45,7 @@ var faces = map[string]face{
 	"mem.usage":        {noun: "memory", one: "{used_percent} used, {available_bytes} free", list: "top", cols: []string{"{name} ({pid})", "{rss_bytes}"}, worst: "-used_percent"},
 	"disk.usage":       {noun: "disk", one: "{mount} {used_percent} used, {free_bytes} free", list: "filesystems", cols: []string{"{mount}", "{used_percent}", "{free_bytes} free"}, worst: "-used_percent"},
 	"disk.largest":     {noun: "largest files", one: "{path} {size_bytes}", list: "entries", cols: []string{"{size_bytes}", "{path}"}, worst: "-size_bytes"},
+	"disk.clean":       {do: "delete old files in {path}", done: "old files in {path} deleted", one: "{files} files, {freed_bytes} freed"},
 	"proc.list":        {noun: "processes", one: "{name} {cpu_percent}", list: "processes", cols: []string{"{name} ({pid})", "{cpu_percent}", "{rss_bytes}"}, key: "pid", steady: "start"},
 	"proc.signal":      {do: "send {signal} to process {pid}", done: "{signal} sent to process {pid}", one: "still running {still_running}"},
 	"service.list":     {noun: "{state} services", list: "units", cols: []string{"{unit}", "{active}", "{sub}"}, tally: "active", worst: "active"},

@@ -49,7 +49,7 @@ func (c agentCmd) Run(ctx context.Context, std streams, log *slog.Logger) error 
 	lc.Timing.RetryMin = 3 * time.Second // there may be thousands of them
 	part, err := newAgent(lc, hostagent.Config{
 		Name: lc.JID.Localpart(), StateDir: filepath.Join(conf.State, "agent"), Policy: p, LoadPolicy: load,
-		InitDir: initDir(conf.Agent), Facts: conf.Agent.Facts, Version: buildVersion, Log: log,
+		InitDir: initDir(conf.Agent), CleanPaths: conf.Agent.Clean, Facts: conf.Agent.Facts, Version: buildVersion, Log: log,
 	})
 	if err != nil {
 		return err

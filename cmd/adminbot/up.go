@@ -244,6 +244,11 @@ func (u *upSite) newAgent(h upHost) (*agentPart, error) {
 		Name: h.name, StateDir: state, Policy: rules, LoadPolicy: load, Facts: h.facts, Demo: h.demo,
 		Version: buildVersion, Log: u.log.With("host", h.name),
 	}
+	scratch := filepath.Join(state, "scratch") // for disk.clean to be tried on
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return nil, err
+	}
+	hc.CleanPaths = []string{scratch}
 	if h.demo { // the machine's services belong to the agent of its own name
 		hc.InitDir = filepath.Join(state, "init.d")
 		if err := os.MkdirAll(hc.InitDir, 0o700); err != nil {

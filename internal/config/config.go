@@ -57,6 +57,7 @@ type Agent struct {
 	Policy  string            `toml:"policy" comment:"What callers may do on this host (TOML). Without it the bots below may read and nothing else."`
 	Bots    []string          `toml:"bots" comment:"Bare JIDs that may call at all when there is no policy file."`
 	InitDir string            `toml:"init_dir" comment:"Where init scripts are on hosts without systemd."`
+	Clean   []string          `toml:"clean" comment:"Directories below which disk.clean may delete old files; without any it deletes nothing."`
 	Facts   map[string]string `toml:"facts" comment:"Facts of this host that selectors can use, e.g. role = \"web\"."`
 }
 
@@ -108,6 +109,9 @@ func Load(path string) (Config, error) {
 	}
 	for i, p := range c.Bot.Vocabulary {
 		c.Bot.Vocabulary[i] = within(dir, p)
+	}
+	for i, p := range c.Agent.Clean {
+		c.Agent.Clean[i] = within(dir, p)
 	}
 	for i, s := range c.Intake.Source {
 		c.Intake.Source[i].TokenFile = within(dir, s.TokenFile)

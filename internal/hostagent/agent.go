@@ -68,6 +68,9 @@ type Config struct {
 	// look; default / for the first, /var/log for the second.
 	Paths    []string
 	LogPaths []string
+	// CleanPaths are the directories below which disk.clean may delete; without
+	// any it deletes nothing.
+	CleanPaths []string
 	// Demo marks an agent that is another name for a machine which has its
 	// own: its facts say demo=true.
 	Demo bool

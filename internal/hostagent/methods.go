@@ -27,6 +27,7 @@ type sources struct {
 	machine   *machine.Reader
 	meter     *metrics.Meter
 	disks     *disk.Reader
+	cleaner   *disk.Cleaner
 	processes *process.Reader
 	sockets   *netstat.Reader
 	logs      *logs.Reader
@@ -40,6 +41,7 @@ func newSources(cfg *Config) *sources {
 	}
 	s := &sources{
 		machine: machine.New("", cfg.FactsDir, cfg.Now), meter: metrics.New(""), disks: disk.New("", paths),
+		cleaner:   disk.NewCleaner(cfg.CleanPaths, cfg.Now),
 		processes: process.New(""), sockets: netstat.New(""),
 		logs: logs.New(logs.Config{Roots: cfg.LogPaths, Now: cfg.Now}), facts: maps.Clone(cfg.Facts),
 	}
@@ -121,6 +123,7 @@ func (a *Agent) methods() {
 	register(mux, g, agentapi.MemUsage, src.meter.Memory)
 	register(mux, g, agentapi.DiskUsage, src.disks.Usage)
 	register(mux, g, agentapi.DiskLargest, src.disks.Largest)
+	register(mux, g, agentapi.DiskClean, src.cleaner.Clean)
 	register(mux, g, agentapi.ProcList, func(ctx context.Context, args agentapi.ProcListArgs) (agentapi.ProcListResult, error) {
 		args.Limit += int32(offset(args.Next)) // what came before is left out later
 		res, err := src.processes.List(ctx, args)
@@ -168,6 +171,17 @@ func (a *Agent) methods() {
 		agentapi.ServiceStop.Name:    wouldUnit(svc.would(service.Stop)),
 		agentapi.ServiceRestart.Name: wouldUnit(svc.would(service.Restart)),
 		agentapi.ServiceReload.Name:  wouldUnit(svc.would(service.Reload)),
+		agentapi.DiskClean.Name: func(ctx context.Context, args any) string {
+			text, err := src.cleaner.Would(ctx, *args.(*agentapi.DiskCleanArgs))
+			var fault *rpc.Fault
+			switch {
+			case errors.As(err, &fault):
+				return wouldFail + fault.Message
+			case err != nil:
+				return wouldFail + err.Error()
+			}
+			return text
+		},
 	}
 	for _, s := range agentapi.All() {
 		if !in.built[s.Name] && !s.Local && !s.Bot && !strings.HasPrefix(s.Name, "system.") {

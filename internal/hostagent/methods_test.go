@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"adminbot/agentapi"
 	"adminbot/internal/audit"
@@ -100,7 +101,7 @@ func TestTableAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	built := strings.Fields(`system.listMethods system.methodSignature system.methodHelp system.multicall rpc.describe rpc.check rpc.ping
-		host.info host.facts cpu.usage mem.usage disk.usage disk.largest proc.list net.listeners log.query
+		host.info host.facts cpu.usage mem.usage disk.usage disk.largest disk.clean proc.list net.listeners log.query
 		service.list service.status service.start service.stop service.restart service.reload presence.get job.list job.get agent.info audit.tail`)
 	for _, s := range agentapi.All() {
 		if s.Bot || s.Local {
@@ -309,5 +310,35 @@ func TestState(t *testing.T) {
 		if _, err := New(cfg); err == nil || errors.Is(err, os.ErrExist) {
 			t.Errorf("state directory %q: %v", dir, err)
 		}
+	}
+}
+
+// TestDiskClean: a write like others, below the directories of the configuration.
+func TestDiskClean(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(old, at, at); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.CleanPaths = []string{dir} })
+	args := map[string]any{"path": dir, "older_seconds": 600}
+	var would agentapi.RPCCheckResult
+	if err := r.asAlice("rpc.check", rpc.Envelope{}, map[string]any{"method": "disk.clean", "args": args}, &would); err != nil || !would.Allowed || !strings.HasPrefix(would.Would, "delete 1 files") {
+		t.Errorf("rpc.check: %+v, %v", would, err)
+	}
+	away := map[string]any{"path": "/usr", "older_seconds": 600}
+	if err := r.asAlice("rpc.check", rpc.Envelope{}, map[string]any{"method": "disk.clean", "args": away}, &would); err != nil || !strings.Contains(would.Valid, "only this be cleaned") {
+		t.Errorf("rpc.check of another directory: %+v, %v", would, err)
+	}
+	var res agentapi.DiskCleanResult
+	if err := r.asAlice("disk.clean", rpc.Envelope{}, args, &res); err != nil || res.Files != 1 {
+		t.Errorf("disk.clean: %+v, %v", res, err)
+	}
+	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is still there: %v", err)
 	}
 }

@@ -35,7 +35,7 @@ const (
 // wants the disk. It looks only below the roots given to [New].
 func (r *Reader) Largest(ctx context.Context, args agentapi.DiskLargestArgs) (agentapi.DiskLargestResult, error) {
 	res := agentapi.DiskLargestResult{Path: args.Path}
-	root, ok := r.allowed(args.Path)
+	root, ok := below(r.roots, args.Path)
 	if !ok {
 		return res, &rpc.Fault{Code: rpc.FaultDenied, Message: fmt.Sprintf("%s is outside what this host lets be listed (%s)", args.Path, strings.Join(r.roots, ", "))}
 	}
@@ -63,9 +63,9 @@ func (r *Reader) Largest(ctx context.Context, args agentapi.DiskLargestArgs) (ag
 	return res, nil
 }
 
-// allowed finds the root below which path lies.
-func (r *Reader) allowed(p string) (string, bool) {
-	for _, root := range r.roots {
+// below finds the root below which p lies.
+func below(roots []string, p string) (string, bool) {
+	for _, root := range roots {
 		root = filepath.Clean(root)
 		if root == "/" || p == root || strings.HasPrefix(p, root+"/") {
 			return root, true
@@ -102,22 +102,31 @@ type walker struct {
 // run opens path below root without following a symbolic link out of it, and
 // walks.
 func (w *walker) run(root, p string) error {
+	d, dev, err := openDir(root, p)
+	if err != nil {
+		return err
+	}
+	w.dev = dev
+	w.dir(d, p, 0)
+	return nil
+}
+
+// openDir opens a directory below root, and says which device it is on.
+func openDir(root, p string) (d *os.File, dev uint64, err error) {
 	fd, err := openBeneath(root, p)
 	if err != nil {
-		return openFault(p, err)
+		return nil, 0, openFault(p, err)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("disk: %s: %w", p, err)
+		return nil, 0, fmt.Errorf("disk: %s: %w", p, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		unix.Close(fd)
-		return &rpc.Fault{Code: rpc.FaultParams, Message: fmt.Sprintf("%s is no directory", p)}
+		return nil, 0, &rpc.Fault{Code: rpc.FaultParams, Message: fmt.Sprintf("%s is no directory", p)}
 	}
-	w.dev = st.Dev
-	w.dir(os.NewFile(uintptr(fd), p), p, 0)
-	return nil
+	return os.NewFile(uintptr(fd), p), st.Dev, nil
 }
 
 // openBeneath opens p so that no symbolic link leads out of root, by openat2(2)
@@ -155,7 +164,7 @@ func openFault(p string, err error) error {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return &rpc.Fault{Code: rpc.FaultNotFound, Message: fmt.Sprintf("there is no %s", p)}
 	case errors.Is(err, unix.EXDEV), errors.Is(err, unix.ELOOP):
-		return &rpc.Fault{Code: rpc.FaultDenied, Message: fmt.Sprintf("a symbolic link in %s leads out of what may be listed", p)}
+		return &rpc.Fault{Code: rpc.FaultDenied, Message: fmt.Sprintf("a symbolic link in %s leads out of the directory that is allowed", p)}
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return &rpc.Fault{Code: rpc.FaultUnsupported, Message: fmt.Sprintf("the host agent's user may not read %s", p)}
 	}
