@@ -32,6 +32,10 @@ type Utterance struct {
 	Correction string    // id of the message that this one corrects (R9)
 	Encrypted  string    // how it was encrypted, if it was; then Text is empty (R14)
 
+	// In the room of an alert: nobody said that it is for the bot. It is answered
+	// if every word is understood, and what changes something asks for a yes.
+	Overheard bool
+
 	Once    bool   // a line by itself, not part of a conversation: `adminbot say`
 	Confirm string // hash of the plan that is confirmed in advance
 	Yes     bool   // confirms in advance whatever needs no second person
@@ -104,21 +108,30 @@ func (b *Bot) carryOut(ctx context.Context, turn *turn, plan Plan, permit permit
 // parse reads the line: first as one of the few exact sentences about cards and
 // answers, else by the grammar.
 func (b *Bot) parse(t *turn) grammar.Reading {
-	if c, ok := control(t.line, b.knownID); ok {
-		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
-	}
-	if c, ok := alertTalk(t.line); ok {
-		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
-	}
-	if c, ok := t.takeover(); ok {
-		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
-	}
-	if c, ok := b.dropping(t); ok {
-		return grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
+	if c, ok := b.exact(t); ok {
+		reading := grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
+		t.muted = t.muted && !b.means(t, reading)
+		return reading
 	}
 	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
-	reading = t.narrow(reading)
+	reading = t.here(t.narrow(reading))
 	reading.Options = buildable(reading.Options, t.fleet.Lexicon)
+	t.muted = t.muted && !b.means(t, reading)
 	t.read(reading)
 	return reading
+}
+
+// exact is the command of a sentence that means one thing, whatever the
+// vocabulary.
+func (b *Bot) exact(t *turn) (grammar.Command, bool) {
+	if c, ok := control(t.line, b.knownID); ok {
+		return c, true
+	}
+	if c, ok := alertTalk(t.line); ok {
+		return c, true
+	}
+	if c, ok := t.takeover(); ok {
+		return c, true
+	}
+	return b.dropping(t)
 }

@@ -44,7 +44,8 @@ type Config struct {
 	Transport rpc.Transport         // carries calls to hosts
 	Policy    func() *policy.Policy // the one in force now
 	Audit     Audit
-	Alerts    Alerts // nil: there is no alert service
+	Alerts    Alerts                               // nil: there is no alert service
+	Room      func(room jid.JID) (AlertRoom, bool) // what a room is for; nil: no room is for anything
 	Version   string
 
 	Now    func() time.Time // corrected by the server's clock; nil is time.Now

@@ -32,6 +32,10 @@ type ChatConfig struct {
 	// Nil, or false: not visible, and then nothing is done for it (R10).
 	Occupant func(room jid.JID, nick string) (jid.JID, bool)
 
+	// Invited is told of invitations into rooms. It may take its time. Nil: they
+	// are ignored.
+	Invited func(ctx context.Context, room, by jid.JID)
+
 	// Known is closed when the bot knows its hosts: what arrives before that
 	// waits, for a while. A server may hand over what it has kept for the bot
 	// before it tells who is there. Nil: nothing waits.
@@ -83,11 +87,22 @@ func NewChat(cfg ChatConfig) *Chat {
 // quickly, unless very many lines wait; it may be called from many goroutines,
 // for one sender in order.
 func (c *Chat) HandleMessage(ctx context.Context, msg stanza.Message, r xml.TokenReader) {
-	u, ok := c.heard(ctx, msg, readMessage(r))
+	m := readMessage(r)
+	if m.invited && msg.Type != stanza.ErrorMessage {
+		if by, err := jid.Parse(m.invitedBy); err == nil && c.cfg.Invited != nil {
+			c.cfg.Invited(ctx, msg.From.Bare(), by)
+		}
+		return
+	}
+	u, ok := c.heard(ctx, msg, m)
 	if !ok {
 		return
 	}
-	if !c.admit(keyOf(u.From, u.Room)) { // said here, where it holds up nobody but the sender
+	switch {
+	case c.admit(keyOf(u.From, u.Room)):
+	case u.Overheard:
+		return
+	default: // said here, where it holds up nobody but the sender
 		r := tell(ExitMixed, "✖ Too many lines at once: one was not read. Nothing was run for it.")
 		r.Final = true
 		c.reply(ctx, u, r)
@@ -145,11 +160,13 @@ func (c *Chat) heard(ctx context.Context, msg stanza.Message, m message) (spoken
 		if m.late || m.encrypted != "" {
 			return u, false // a room's history; and who was meant cannot be read
 		}
+		u.Room, u.nick = from.Bare(), from.Resourcepart()
 		var meant bool
 		if u.Text, meant = c.addressed(u.Text); !meant {
-			return u, false
+			if _, u.Overheard = b.room(u.Utterance); !u.Overheard {
+				return u, false
+			}
 		}
-		u.Room, u.nick = from.Bare(), from.Resourcepart()
 		if u.nick == b.cfg.Nick {
 			return u, false // its own reflection
 		}
@@ -158,7 +175,7 @@ func (c *Chat) heard(ctx context.Context, msg stanza.Message, m message) (spoken
 			real, visible = c.cfg.Occupant(u.Room, u.nick)
 		}
 		if !visible {
-			if c.firstTime(u.Room) { // anybody can write as though there were a room
+			if !u.Overheard && c.firstTime(u.Room) { // anybody can write as though there were a room
 				c.send(ctx, stanza.GroupChatMessage, u.Room, u.nick+": ✖ I can't see your address in this room, so I do nothing here.", true)
 			}
 			return u, false
@@ -169,7 +186,7 @@ func (c *Chat) heard(ctx context.Context, msg stanza.Message, m message) (spoken
 		u.From = real
 	}
 	if !b.knows(u.From) { // whose messages must not take the place of others' in what is remembered
-		return u, c.firstTime(u.From)
+		return u, !u.Overheard && c.firstTime(u.From)
 	}
 	return u, !c.twice(msg, m)
 }

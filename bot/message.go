@@ -41,7 +41,9 @@ type message struct {
 	stanzaIDs []stanzaID
 	encrypted string // how
 	keysOnly  bool   // an encrypted message that carries nothing for people
-	foreign   bool   // forwarded, archived, a carbon: not said here and now
+	invited   bool   // into the room that it comes from, by invitedBy
+	invitedBy string
+	foreign   bool // forwarded, archived, a carbon: not said here and now
 	cuts      [][2]int
 }
 
@@ -102,6 +104,9 @@ func (m *message) child(start xml.StartElement, r xml.TokenReader) {
 		if m.encrypted == "" {
 			m.encrypted = "end to end"
 		}
+	case n.Space == nsMUCUser && n.Local == "x":
+		m.invitation(r)
+		return
 	case n.Space == nsCarbons, n.Space == nsForward, n.Space == nsArchive:
 		m.foreign = true
 	case n.Space == nsFallback && n.Local == "fallback" && attr(start, "for") == nsReply:
@@ -109,6 +114,24 @@ func (m *message) child(start xml.StartElement, r xml.TokenReader) {
 		return
 	}
 	skip(r)
+}
+
+// invitation reads what a room says; that it invites matters here.
+func (m *message) invitation(r xml.TokenReader) {
+	for depth := 1; depth > 0; {
+		t, err := r.Token()
+		switch t := t.(type) {
+		case xml.StartElement:
+			if depth++; t.Name.Local == "invite" {
+				m.invited, m.invitedBy = true, attr(t, "from")
+			}
+		case xml.EndElement:
+			depth--
+		}
+		if err != nil || t == nil {
+			return
+		}
+	}
 }
 
 // fallback reads which parts of the body are a quotation (XEP-0428).

@@ -19,7 +19,8 @@ import (
 
 // TestTalk plays the conversations in testdata/talk. A line is one of
 //
-//	alice> what she says          (alice@example.net; "ops/alice>" says it in a room)
+//	alice> what she says          (alice@example.net; "ops/alice>" says it in a room;
+//	                              alert-web01 is that of an alert about web01)
 //	bot>   what the bot answers   (to whoever spoke; "bot to bob>" and "bot in ops>" otherwise)
 //	! command                     (something happens in the world)
 //	hosts: what was changed on hosts since the last such line

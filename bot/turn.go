@@ -31,6 +31,8 @@ type turn struct {
 	before talk
 	w      when
 
+	muted bool // nobody has said that the line is for the bot, and it is not known to be
+
 	mu   sync.Mutex // emit is called by one goroutine at a time
 	emit func(Reply)
 	done bool // the final reply was given
@@ -40,6 +42,7 @@ type turn struct {
 func (b *Bot) begin(u Utterance, emit func(Reply)) *turn {
 	t := &turn{b: b, u: u, person: u.From.Bare(), line: strings.TrimSpace(u.Text), now: b.cfg.Now(), fleet: b.cfg.Fleet.Snapshot(), emit: emit}
 	t.u.Room = u.Room.Bare()
+	t.muted = u.Overheard
 	if t.u.Heard == 0 {
 		t.u.Heard = b.Hear()
 	}
@@ -80,6 +83,9 @@ func (t *turn) send(r Reply) {
 	}
 	if r.Final {
 		t.done = true
+	}
+	if t.muted {
+		return
 	}
 	r.Text = headlined(r.Text)
 	t.shown(r)
@@ -145,7 +151,7 @@ func (t *turn) corrected() Reply {
 
 // read adds the reading to the conversation.
 func (t *turn) read(r grammar.Reading) {
-	if !t.u.Once {
+	if !t.u.Once && !t.muted {
 		t.b.talks.say(t.key, r)
 	}
 }

@@ -134,6 +134,10 @@ func newWorld(t *testing.T, hosts ...*fakeHost) *world {
 		JID: botJID, Fleet: w.fleet, Transport: w, Audit: w.log, Random: &lockedRandom{r: rand.NewChaCha8([32]byte{7})},
 		Policy: func() *policy.Policy { w.mu.Lock(); defer w.mu.Unlock(); return w.pol },
 		Notify: func(ctx context.Context, r Reply) { w.chat.Notify(ctx, r) },
+		Room: func(room jid.JID) (AlertRoom, bool) {
+			host, ok := strings.CutPrefix(room.Localpart(), "alert-")
+			return AlertRoom{Alert: 17, Host: host}, ok
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

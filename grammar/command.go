@@ -39,6 +39,10 @@ type Command struct {
 	asked bool // hosts were named, not defaulted to all
 }
 
+// Asked reports whether the line, or one before it, said which hosts; if not, the
+// command is for all there are.
+func (c Command) Asked() bool { return c.asked }
+
 // A Filter keeps the results whose field compares as said.
 type Filter struct {
 	Field string `json:"field"`

@@ -256,6 +256,9 @@ func (r *rooms) do(ctx context.Context, j *roomJob) error {
 			return err
 		}
 	case MessageLeave:
+		if _, err := r.last(ctx, j); err != nil {
+			return err
+		}
 		if err := r.leave(ctx, j.Workgroup, j.To); err != nil {
 			return err
 		}

@@ -287,19 +287,28 @@ func (r *rooms) ask(ctx context.Context, rm *room, j *roomJob, who jid.JID, reas
 	return r.s.cfg.Wire.Send(ctx, e.TokenReader())
 }
 
+// last enters the room of an alert that has ended, if the service is not in it. It
+// is nil if the room is no more.
+func (r *rooms) last(ctx context.Context, j *roomJob) (*room, error) {
+	if rm := r.inside(j.To); rm != nil {
+		return rm, nil
+	}
+	rm, created, err := r.enter(ctx, j.To, j)
+	if err != nil {
+		return nil, err
+	}
+	if created {
+		return nil, r.end(ctx, rm.from, rm.addr, "")
+	}
+	rm.entered()
+	return rm, nil
+}
+
 // announce tells everybody in the room that the alert has ended.
 func (r *rooms) announce(ctx context.Context, j *roomJob) error {
-	rm := r.inside(j.To)
-	if rm == nil {
-		var created bool
-		var err error
-		if rm, created, err = r.enter(ctx, j.To, j); err != nil {
-			return err
-		}
-		if created { // it was no more
-			return r.end(ctx, rm.from, rm.addr, "")
-		}
-		rm.entered()
+	rm, err := r.last(ctx, j)
+	if err != nil || rm == nil {
+		return err
 	}
 	if err := r.say(ctx, rm, "subject", j.Text); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
 
 	"adminbot/agentapi"
 	"adminbot/bot"
@@ -69,6 +70,7 @@ type botSetup struct {
 type botPart struct {
 	bot     *bot.Bot
 	chat    *bot.Chat
+	rooms   *bot.Rooms // nil: without an alert service there are none
 	fleet   *fleet.Fleet
 	session *link.Session
 	audit   *audit.Log
@@ -121,6 +123,10 @@ func newBot(s botSetup) (*botPart, error) {
 			return nil, exit(exitUsage, fmt.Errorf("workgroups.domain %q: %w", s.alerts, err))
 		}
 		conf.Alerts = &alertrpc.Client{RPC: client, To: to}
+		p.rooms = bot.NewRooms(bot.RoomsConfig{
+			JID: s.login.JID, Nick: s.login.JID.Localpart(), Service: to, Alerts: conf.Alerts, Send: p.session.Send, Log: s.log,
+		})
+		conf.Nick, conf.Room = s.login.JID.Localpart(), p.rooms.Alert
 	}
 	if s.tune != nil {
 		s.tune(&conf)
@@ -130,10 +136,22 @@ func newBot(s botSetup) (*botPart, error) {
 		return nil, err
 	}
 	clients := &clients{session: p.session, now: client.Now}
-	p.chat = bot.NewChat(bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Corrects: clients.correct, Known: p.fleet.Known(), Log: s.log})
+	chat := bot.ChatConfig{Bot: p.bot, Send: p.session.Send, Corrects: clients.correct, Known: p.fleet.Known(), Log: s.log}
+	if p.rooms != nil {
+		chat.Occupant, chat.Invited = p.rooms.Occupant, p.rooms.Invited
+	}
+	p.chat = bot.NewChat(chat)
 	p.session.HandleMessage(p.chat.HandleMessage)
 	p.session.HandleIQ(xml.Name{Space: rpc.NS}, p.bot.Mux().HandleIQ)
 	watch(p.session, p.fleet, s.log, s.seen)
+	if p.rooms != nil {
+		p.session.HandlePresence(func(ctx context.Context, presence stanza.Presence, r xml.TokenReader) {
+			if !p.rooms.HandlePresence(ctx, presence, r) {
+				p.fleet.HandlePresence(ctx, presence, r)
+			}
+		})
+		p.session.OnUp(p.rooms.Connected)
+	}
 	return p, nil
 }
 

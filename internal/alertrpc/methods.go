@@ -43,6 +43,10 @@ var (
 		Name: "alert.ack", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Says that one is at an alert: takes it if nobody owns it.",
 	})
+	Rooms = agentapi.Define[RoomsArgs, RoomsResult](agentapi.Spec{
+		Name: "alert.rooms", Permission: "alert.read", Class: agentapi.Read, Timeout: timeout, Wire: true, Built: true,
+		Help: "Lists the rooms of alerts that are open. Bots of the policy may always ask.",
+	})
 	WorkgroupList = agentapi.Define[NoArgs, WorkgroupListResult](agentapi.Spec{
 		Name: "workgroup.list", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Lists the workgroups.",
@@ -60,7 +64,7 @@ const timeout = 30 * time.Second
 func Methods() []agentapi.Spec {
 	return []agentapi.Spec{
 		Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Ack.Spec, Resolve.Spec, Silence.Spec, Silences.Spec,
-		WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
+		Rooms.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
 	}
 }
 
@@ -123,6 +127,13 @@ type (
 		Alert Alert `rpc:"alert"`
 	}
 
+	RoomsArgs struct {
+		Room string `rpc:"room,omitempty" validate:"max=3071" help:"only this one"`
+	}
+	RoomsResult struct {
+		Rooms []Room `rpc:"rooms"`
+	}
+
 	WorkgroupListResult struct {
 		Workgroups []Workgroup `rpc:"workgroups"`
 	}
@@ -149,6 +160,7 @@ type Alert struct {
 	Count     int               `rpc:"count" help:"so many reports"`
 	Owner     string            `rpc:"owner,omitempty"`
 	Grant     int               `rpc:"grant,omitempty" help:"grows with each owner"`
+	Room      string            `rpc:"room,omitempty" help:"where those who look after it meet"`
 	Reason    string            `rpc:"reason,omitempty"`
 	EndedBy   string            `rpc:"ended_by,omitempty"`
 	Starts    time.Time         `rpc:"starts_at"`
@@ -157,6 +169,13 @@ type Alert struct {
 	Accepted  time.Time         `rpc:"accepted_at,omitempty"`
 	Muted     time.Time         `rpc:"muted_until,omitempty" help:"a silence: until then nobody is asked"`
 	Ended     time.Time         `rpc:"ended_at,omitempty"`
+}
+
+// A Room where those who look after an alert meet (XEP-0045).
+type Room struct {
+	JID   string `rpc:"jid"`
+	Alert int    `rpc:"alert"`
+	Host  string `rpc:"host,omitempty" help:"which the alert is about"`
 }
 
 // An Entry of an alert's timeline.
