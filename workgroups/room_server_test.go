@@ -54,12 +54,7 @@ func (r *running) shows(c *servertest.Raw, id int64, what string) {
 // TestRoom is the way of a room: whoever takes an alert, and the bot, are asked in;
 // others are kept out; everybody sees who the others are; it ends with the alert.
 func TestRoom(t *testing.T) {
-	for _, kind := range servertest.Kinds {
-		if kind.Name == "embedded" {
-			continue // todo: it has no rooms yet
-		}
-		t.Run(kind.Name, func(t *testing.T) { testRoom(t, kind.Start(t, servertest.Options{Accounts: people})) })
-	}
+	servertest.Each(t, servertest.Options{Accounts: people}, testRoom)
 }
 
 func testRoom(t *testing.T, srv *servertest.Server) {

@@ -51,6 +51,7 @@ func StartEmbedded(t testing.TB, o Options) *Server {
 		PlainLoopback:  o.NoTLS,
 		ChannelBinding: o.ChannelBinding,
 		Accounts:       e.store, Rosters: e.store, Offline: e.store, Private: e.store,
+		Rooms:      xmppd.Rooms{Domain: s.Rooms, Store: e.store},
 		Components: map[string]string{s.Name: s.Secret},
 		Log:        slog.New(slog.NewTextHandler(&e.text, nil)),
 	}
