@@ -43,6 +43,7 @@ type belief struct {
 	open    bool
 	episode int64
 	starts  time.Time
+	ended   time.Time // if it is not open
 }
 
 var domain = jid.MustParse("workgroup.example.net")
@@ -180,7 +181,7 @@ func (w *world) step() {
 func (w *world) ended(a *Alert) {
 	w.states[a.ID] = a.State
 	if b := w.raised[a.Workgroup+" "+a.Fingerprint]; b != nil {
-		b.open = false
+		b.open, b.ended = false, w.now
 	}
 }
 
@@ -230,6 +231,12 @@ func (w *world) report() {
 		b = &belief{}
 		w.raised[key] = b
 	}
+	if _, known := w.m.recent[thing{group, "src", print}]; !known && !b.open && b.episode > 0 {
+		if ago := w.now.Sub(b.ended); ago <= Remember {
+			w.fail("%s ended %s ago, and is forgotten", key, ago)
+		}
+		*b = belief{}
+	}
 	r := Report{
 		Workgroup: group, Source: "src", Fingerprint: print, Summary: "x", Severity: []Severity{Critical, Warning, Info}[w.rnd.IntN(3)],
 		Labels: map[string]string{"role": []string{"db", "web"}[w.rnd.IntN(2)]}, Resolved: w.rnd.IntN(4) == 0,
@@ -276,6 +283,7 @@ func (w *world) report() {
 		}
 		b.starts = got.Alert.Starts
 		b.open = want != Over
+		b.ended = w.now
 		w.states[got.Alert.ID] = got.Alert.State
 	}
 }
