@@ -235,12 +235,17 @@ func (m *machine) offer(id int64, bare string) *Offer {
 	return nil
 }
 
+// maxDue bounds how many alerts one step looks at because their time has come: a
+// commit of all of a long queue would keep everybody waiting. The next step, which
+// comes at once, looks at more.
+const maxDue = 1000
+
 // settle does what is due and makes the offers that can be made.
 func (m *machine) settle(now time.Time) {
 	if !m.nextMute.IsZero() && !m.nextMute.After(now) {
 		m.muteAll(now)
 	}
-	for {
+	for range maxDue {
 		id, ok := m.wakes.due(now)
 		if !ok {
 			break
@@ -293,11 +298,15 @@ func (m *machine) due(a *Alert, now time.Time) {
 
 // newRound forgets who has been asked.
 func (m *machine) newRound(a *Alert, now time.Time) {
+	if a.Step == 0 && len(m.offers[a.ID]) == 0 { // nobody was: whoever comes is at once
+		m.wake(a, now.Add(maxRetry))
+		return
+	}
 	if a.Step > 0 {
 		a.rewind()
 		a.Round++
 		m.touch(a)
-	} else if len(m.offers[a.ID]) > 0 {
+	} else {
 		a.Round++
 	}
 	if len(m.offers[a.ID]) > 0 {
