@@ -20,6 +20,7 @@ type benchCmd struct {
 	Router benchRouterCmd `cmd:"" help:"Stanzas a second through the server, without TLS."`
 	Memory benchMemoryCmd `cmd:"" help:"Memory of the server for each idle connection."`
 	Agent  benchAgentCmd  `cmd:"" help:"What an idle host agent takes."`
+	Alerts benchAlertsCmd `cmd:"" help:"The alert service: taking alerts in, offering them, its memory."`
 	Storm  benchStormCmd  `cmd:"" help:"How long all hosts take to come back after a restart of the server; a person who asks meanwhile must be told nothing untrue."`
 }
 
@@ -107,6 +108,7 @@ func (c benchAllCmd) Run(ctx context.Context, std streams) error {
 		bench.Fanout{Hosts: []int{hosts}, Runs: 5, Method: "disk.usage", Silent: 1}.Run,
 		bench.Memory{Sessions: hosts, Settle: 3 * time.Second}.Run,
 		bench.Storm{Hosts: hosts, Runs: 1}.Run,
+		bench.Alerts{Rounds: 2, Each: 500, Sizes: []int{1, 50}, Burst: 300, Gone: 5, Queue: 1000, Agents: 20}.Run,
 		bench.Agent{Time: 35 * time.Second}.Run,
 	)
 }
@@ -219,6 +221,34 @@ func (c benchAgentCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	return c.measure(ctx, std, bench.Agent{Time: c.Time}.Run)
+}
+
+type benchAlertsCmd struct {
+	benchFlags
+	Rounds int   `default:"3" help:"Rounds of taking alerts in."`
+	Each   int   `default:"10000" help:"Alerts in each round, over 16 connections."`
+	Sizes  []int `default:"1,50" help:"Alerts in one request."`
+	Burst  int   `default:"1000" help:"Alerts at once, while 50 agents are there."`
+	Gone   int   `default:"50" help:"How often the holder of an offer goes."`
+	Queue  int   `default:"10000" help:"Alerts that wait while the memory of the service is measured."`
+	Agents int   `default:"200" help:"Agents who are there then."`
+}
+
+func (c benchAlertsCmd) Run(ctx context.Context, std streams) error {
+	for _, n := range c.Sizes {
+		if err := want("sizes", n); err != nil {
+			return err
+		}
+	}
+	for flag, n := range map[string]int{"rounds": c.Rounds, "each": c.Each, "burst": c.Burst, "gone": c.Gone, "queue": c.Queue, "agents": c.Agents} {
+		if err := want(flag, n); err != nil {
+			return err
+		}
+	}
+	if err := needDescriptors(c.Agents + spareDescriptors); err != nil {
+		return exit(exitUsage, err)
+	}
+	return c.measure(ctx, std, bench.Alerts{Rounds: c.Rounds, Each: c.Each, Sizes: c.Sizes, Burst: c.Burst, Gone: c.Gone, Queue: c.Queue, Agents: c.Agents}.Run)
 }
 
 type benchStormCmd struct {

@@ -59,6 +59,7 @@ func TestFigures(t *testing.T) {
 	run(t, "chat", "--hosts", size(9500), "--lines", "5")
 	run(t, "parse")
 	run(t, "memory", "--sessions", size(5000))
+	run(t, "alerts", "--burst", size(1000), "--queue", size(10_000))
 	run(t, "storm", "--hosts", size(2000), "--runs", "3")
 	for _, kind := range servertest.Kinds[1:] {
 		t.Run(kind.Name, func(t *testing.T) {

@@ -30,6 +30,8 @@ type Installation struct {
 	Addr    string // of the server, for clients
 	Hosts   []string
 
+	component string // where the server takes the alert service; empty: nowhere
+
 	users  []string
 	site   *site.Site
 	secret string // of all accounts but the administrator's
@@ -39,8 +41,9 @@ type Installation struct {
 
 // Names of the accounts beside the hosts'.
 const (
-	adminName = "admin"
-	botName   = "adminbot"
+	adminName   = "admin"
+	botName     = "adminbot"
+	serviceName = "workgroup" // of the alert service: its domain's first label, and its secret
 
 	somePeople = 32
 
@@ -50,12 +53,18 @@ const (
 
 // Install makes an installation with so many host accounts and starts its
 // server. Close it.
-func Install(ctx context.Context, program string, hosts int) (_ *Installation, err error) {
+func Install(ctx context.Context, program string, hosts int) (*Installation, error) {
+	return install(ctx, program, hosts, "")
+}
+
+// install makes an installation whose server takes the alert service at an
+// address; empty: nowhere.
+func install(ctx context.Context, program string, hosts int, component string) (_ *Installation, err error) {
 	dir, err := os.MkdirTemp("", "adminbot-bench-")
 	if err != nil {
 		return nil, err
 	}
-	in := &Installation{Program: program}
+	in := &Installation{Program: program, component: component}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, in.Close(), os.RemoveAll(dir))
@@ -123,6 +132,12 @@ func (in *Installation) serve(ctx context.Context, listen string) error {
 	config := in.site.Path("server.toml")
 	text := fmt.Sprintf("state = %q\n[server]\ndomain = %q\nlisten = %q\ncertificate = %q\nkey = %q\nplain_loopback = true\n",
 		in.site.Dir, in.site.Domain, listen, site.CertFile, site.CertFile)
+	if in.component != "" {
+		if _, err := in.site.Secret(serviceName); err != nil { // makes the file
+			return err
+		}
+		text += fmt.Sprintf("component = %q\n[server.components]\n%q = %q\n", in.component, in.serviceDomain(), site.SecretFile(serviceName))
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -137,6 +152,9 @@ func (in *Installation) serve(ctx context.Context, listen string) error {
 		Accounts: []site.Account{{JID: adminName + "@" + in.site.Domain, Role: string(account.Admin), PasswordFile: site.SecretFile(adminName)}},
 	})
 }
+
+// serviceDomain is that of the alert service.
+func (in *Installation) serviceDomain() string { return serviceName + "." + in.site.Domain }
 
 // Restart stops the server and starts it again at the same address.
 func (in *Installation) Restart(ctx context.Context) error {

@@ -54,6 +54,7 @@ func TestPage(t *testing.T) {
 		{Name: "router", Server: "embedded", Unit: "stanzas/s", N: 3, Median: 60000},
 		{Name: "router", Server: "Prosody 0.12", Unit: "stanzas/s", N: 3, Median: 5000},
 		{Name: "one RPC", Server: "embedded", Unit: "ms", N: 3, Median: 0.4},
+		{Name: alertToOffer, Size: 1000, Unit: "ms", N: 1000, Median: 60, P95: 70, P99: 80},
 	}}
 	page, err := Page(r)
 	if err != nil {
@@ -62,6 +63,7 @@ func TestPage(t *testing.T) {
 	for _, line := range []string{
 		"| fanout | 1000 | 0.4 |  |  | s | 1 | ≤ 0.5 | ✔ |",
 		"| fanout | 9500 | 2 |  |  | s | 1 | ≤ 1.50 | ✘ |",
+		"| alert to its offer | 1000 | 60 | 70 | 80 | ms | 1000 | p99 ≤ 50 | ✘ |",
 		"| router |  | 60000 | 0 | 0 | stanzas/s | 3 | ≥ 60000 | ✔ |",
 		"| router |  | stanzas/s | 60000 | 5000 (1/12) |",
 	} {

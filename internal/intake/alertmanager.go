@@ -83,10 +83,13 @@ func (a *webhookAlert) report(group *alertGroup, now time.Time) (workgroups.Repo
 	own, about := a.Labels.strings(), a.Annotations.strings()
 	common, notes := group.labels, group.notes
 	r := workgroups.Report{
-		Fingerprint: first(string(a.Fingerprint), hashLabels(own)),
+		Fingerprint: first(string(a.Fingerprint)),
 		Labels:      own,
 		Severity:    severityIn(own, about, common, notes),
 		Host:        hostOf(own, common),
+	}
+	if r.Fingerprint == "" {
+		r.Fingerprint = hashLabels(own)
 	}
 	var ends time.Time
 	var err error
