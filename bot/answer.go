@@ -73,7 +73,7 @@ func (b *Bot) Answer(ctx context.Context, u Utterance, emit func(Reply)) error {
 	if reply, ok := b.idle(turn); ok {
 		return turn.say(reply)
 	}
-	reading := b.parse(turn)
+	reading := b.parse(ctx, turn)
 	plan, problem := plan(reading, turn.line, turn.fleet.Lexicon)
 	if problem != nil {
 		if still, waits := b.stillWaits(turn); waits && reading.Status == grammar.NotACommand {
@@ -107,13 +107,16 @@ func (b *Bot) carryOut(ctx context.Context, turn *turn, plan Plan, permit permit
 
 // parse reads the line: first as one of the few exact sentences about cards and
 // answers, else by the grammar.
-func (b *Bot) parse(t *turn) grammar.Reading {
+func (b *Bot) parse(ctx context.Context, t *turn) grammar.Reading {
 	if c, ok := b.exact(t); ok {
 		reading := grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 		t.muted = t.muted && !b.means(t, reading)
 		return reading
 	}
 	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
+	if reading.Status != grammar.OK && !t.muted && t.refresh(ctx) {
+		reading = t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
+	}
 	reading = t.here(t.narrow(reading))
 	reading.Options = buildable(reading.Options, t.fleet.Lexicon)
 	t.muted = t.muted && !b.means(t, reading)

@@ -21,8 +21,9 @@ import (
 
 // Fleet is who is there. [fleet.Fleet] is one.
 type Fleet interface {
-	Snapshot() *fleet.Snapshot           // never nil
-	Find(name string) (fleet.Host, bool) // as it is now
+	Snapshot() *fleet.Snapshot                 // never nil
+	Fresh(ctx context.Context) *fleet.Snapshot // waits for what hosts are being asked
+	Find(name string) (fleet.Host, bool)       // as it is now
 	IsHost(j jid.JID) bool
 	Gone(name string, do func()) (stop func()) // do is called when it goes away
 }

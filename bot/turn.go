@@ -55,6 +55,20 @@ func (b *Bot) begin(u Utterance, emit func(Reply)) *turn {
 	return t
 }
 
+// hostsSay is how long a line that is not understood waits for hosts to say what
+// they have.
+const hostsSay = 2 * time.Second
+
+// refresh takes the newest picture of the fleet, and reports whether it is
+// another one: hosts that came a moment ago may have what the line names.
+func (t *turn) refresh(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, hostsSay)
+	defer cancel()
+	old := t.fleet
+	t.fleet = t.b.cfg.Fleet.Fresh(ctx)
+	return t.fleet != old
+}
+
 // end makes sure that the next line of the person is not held up.
 func (t *turn) end() { t.next() }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -94,7 +95,11 @@ func (f *Fleet) fetch(ctx context.Context, queue <-chan *host) {
 			h.retries++
 		} else {
 			odd = !slices.Equal(facts.Odd, h.Facts.Odd) && len(facts.Odd) > 0
-			h.Facts, h.known, h.wanted, h.retries = facts.Tidy(), f.cfg.Now(), false, 0
+			facts = facts.Tidy()
+			if !reflect.DeepEqual(facts, h.Facts) {
+				f.learned++
+			}
+			h.Facts, h.known, h.wanted, h.retries = facts, f.cfg.Now(), false, 0
 		}
 		f.mu.Unlock()
 		if odd {

@@ -112,6 +112,8 @@ type Snapshot struct {
 	Lexicon   *grammar.Lexicon
 	Hosts     []Host // sorted by name
 	Unseen    int    // hosts of which nobody knows how they are
+
+	learned uint64 // of the fleet, when it was made
 }
 
 // Host finds a host by its name.
@@ -131,6 +133,9 @@ type Fleet struct {
 	hosts  map[string]*host // by bare JID
 	names  map[string]*host
 	people []string
+
+	learned uint64        // how often there was something new for sentences to name
+	made    chan struct{} // closed when the next snapshot is made
 
 	dirty chan struct{} // something changed: make a snapshot
 	wake  chan struct{} // somebody is to be asked
@@ -166,7 +171,7 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	f := &Fleet{
 		cfg: cfg, hosts: map[string]*host{}, names: map[string]*host{},
-		dirty: make(chan struct{}, 1), wake: make(chan struct{}, 1), blind: seeing(), known: make(chan struct{}),
+		dirty: make(chan struct{}, 1), wake: make(chan struct{}, 1), blind: seeing(), known: make(chan struct{}), made: make(chan struct{}),
 	}
 	if err := f.Refresh(); err != nil {
 		return nil, err
@@ -238,6 +243,7 @@ func (f *Fleet) SetRoster(items []Contact) {
 		}
 	}
 	f.people = people
+	f.learned++
 	f.mu.Unlock()
 	f.changed()
 }
@@ -258,6 +264,7 @@ func (f *Fleet) Update(c Contact) {
 	case !isPerson && i >= 0:
 		f.people = slices.Delete(slices.Clone(f.people), i, i+1)
 	}
+	f.learned++
 	f.mu.Unlock()
 	f.changed()
 }
@@ -393,6 +400,7 @@ func (f *Fleet) Refresh() error {
 		}
 	}
 	inv.People = merge(inv.People, f.people)
+	learned := f.learned
 	f.mu.Unlock()
 	slices.SortFunc(hosts, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
 
@@ -415,7 +423,11 @@ func (f *Fleet) Refresh() error {
 	if err != nil {
 		return fmt.Errorf("fleet: vocabulary of %d hosts: %w", len(hosts), err)
 	}
-	f.snap.Store(&Snapshot{Inventory: &inv, Lexicon: lex, Hosts: hosts, Unseen: unseen})
+	f.snap.Store(&Snapshot{Inventory: &inv, Lexicon: lex, Hosts: hosts, Unseen: unseen, learned: learned})
+	f.mu.Lock()
+	close(f.made)
+	f.made = make(chan struct{})
+	f.mu.Unlock()
 	return nil
 }
 
