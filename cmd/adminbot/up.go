@@ -310,7 +310,7 @@ func (u *upSite) run(ctx context.Context, do func(context.Context) error) error 
 }
 
 // readyWithin bounds the wait for this process's own agents.
-const readyWithin = 20 * time.Second
+const readyWithin = time.Minute
 
 // ready waits until the bot has every host's facts.
 func (u *upSite) ready(ctx context.Context) error {
