@@ -98,9 +98,8 @@ func hostJSON(r bot.Result) hostResult {
 	return hostResult{r.Host, string(status), r.Value, r.Code, r.Why, r.Took.Milliseconds(), r.Key}
 }
 
-// printDocument prints all results as one document, each on a line of its own.
-// They are encoded beside each other: of thousands of hosts that is much of a
-// command's work.
+// printDocument prints all results as one document. They are encoded beside each
+// other: of thousands of hosts that is much of a command's work.
 func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
 	parts := make([][]byte, len(results))
 	var encoders errgroup.Group
@@ -108,7 +107,7 @@ func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
 	for first := range workers {
 		encoders.Go(func() (err error) {
 			for i := first; i < len(results) && err == nil; i += workers {
-				parts[i], err = json.Marshal(hostJSON(results[i]))
+				parts[i], err = json.MarshalIndent(hostJSON(results[i]), "    ", "  ")
 			}
 			return err
 		})
