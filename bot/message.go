@@ -2,9 +2,10 @@ package bot
 
 import (
 	"encoding/xml"
-	"strconv"
 	"strings"
 	"time"
+
+	"adminbot/internal/xmpp/reply"
 )
 
 // Namespaces of what a message may carry.
@@ -12,8 +13,6 @@ const (
 	nsDelay     = "urn:xmpp:delay"                        // XEP-0203
 	nsCorrect   = "urn:xmpp:message-correct:0"            // XEP-0308
 	nsIDs       = "urn:xmpp:sid:0"                        // XEP-0359
-	nsFallback  = "urn:xmpp:fallback:0"                   // XEP-0428
-	nsReply     = "urn:xmpp:reply:0"                      // XEP-0461
 	nsEME       = "urn:xmpp:eme:0"                        // XEP-0380
 	nsCarbons   = "urn:xmpp:carbons:2"                    // XEP-0280
 	nsForward   = "urn:xmpp:forward:0"                    // XEP-0297
@@ -44,7 +43,7 @@ type message struct {
 	invited   bool   // into the room that it comes from, by invitedBy
 	invitedBy string
 	foreign   bool // forwarded, archived, a carbon: not said here and now
-	cuts      [][2]int
+	quoted    []reply.Part
 }
 
 type stanzaID struct{ by, id string }
@@ -109,7 +108,7 @@ func (m *message) child(start xml.StartElement, r xml.TokenReader) {
 		return
 	case n.Space == nsCarbons, n.Space == nsForward, n.Space == nsArchive:
 		m.foreign = true
-	case n.Space == nsFallback && n.Local == "fallback" && attr(start, "for") == nsReply:
+	case n.Space == reply.NSFallback && n.Local == "fallback" && attr(start, "for") == reply.NS: // XEP-0428, XEP-0461
 		m.fallback(r)
 		return
 	}
@@ -141,10 +140,8 @@ func (m *message) fallback(r xml.TokenReader) {
 		switch t := t.(type) {
 		case xml.StartElement:
 			depth++
-			from, err1 := strconv.Atoi(attr(t, "start"))
-			to, err2 := strconv.Atoi(attr(t, "end"))
-			if t.Name.Local == "body" && err1 == nil && err2 == nil && from >= 0 && to > from && len(m.cuts) < 4 {
-				m.cuts = append(m.cuts, [2]int{from, to})
+			if p, ok := reply.ParsePart(attr(t, "start"), attr(t, "end")); ok && t.Name.Local == "body" && len(m.quoted) < 4 {
+				m.quoted = append(m.quoted, p)
 			}
 		case xml.EndElement:
 			depth--
@@ -156,25 +153,7 @@ func (m *message) fallback(r xml.TokenReader) {
 }
 
 // text is the body without the quotation of the message it replies to.
-func (m message) text() string {
-	runes := []rune(m.body) // positions count characters: XEP-0426
-	keep := make([]bool, len(runes))
-	for i := range keep {
-		keep[i] = true
-	}
-	for _, c := range m.cuts {
-		for i := c[0]; i < c[1] && i < len(runes); i++ {
-			keep[i] = false
-		}
-	}
-	var b strings.Builder
-	for i, r := range runes {
-		if keep[i] {
-			b.WriteRune(r)
-		}
-	}
-	return strings.TrimSpace(b.String())
-}
+func (m message) text() string { return strings.TrimSpace(reply.Cut(m.body, m.quoted)) }
 
 func attr(e xml.StartElement, name string) string {
 	for _, a := range e.Attr {

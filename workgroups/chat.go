@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"adminbot/internal/xmpp/element"
-	"adminbot/internal/xmpp/muc"
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 )
@@ -32,44 +31,39 @@ func (s *Service) HandleMessage(ctx context.Context, m stanza.Message, r xml.Tok
 	case stanza.GroupChatMessage, stanza.HeadlineMessage:
 		return
 	}
-	body, late := "", false
-	for _, c := range children {
-		switch {
-		case c.Name.Space == muc.NSUser:
-			return // what is said by a room, or to an occupant alone
-		case c.Name.Local == "body" && c.Name.Space != NS:
-			body = strings.TrimSpace(c.Text)
-		case c.Name.Space == "urn:xmpp:delay":
-			late = true
-		}
-	}
-	if body == "" {
+	h := readUtterance(children)
+	if h.aside || h.said == (said{}) {
 		return
 	}
 	answer := ""
-	switch verb := readChat(body); {
+	switch {
 	case !g.admits(m.From):
+		if h.reaction {
+			return
+		}
 		answer = howTo(g)
-	case late && verb.changes():
+	case h.late && h.said.changes():
 		answer = "That came late, so nothing was done: say it again."
 	default:
-		answer = s.hear(ctx, g, m.From, verb)
+		answer = s.hear(ctx, g, m.From, h.said)
 	}
 	s.tell(ctx, g, m.From, answer)
 }
 
 // A said is what somebody says in chat.
 type said struct {
-	verb string // take, pass, resolve, who, show, list, join, leave, help
+	verb string // take, ack, pass, resolve, who, show, list, oncall, join, leave, help
 	id   int64  // 0: not said
 	text string
+
+	other int64 // it answers a message about this alert and says the number of another
 }
 
 func (v said) changes() bool {
-	return slices.Contains([]string{"take", "pass", "resolve", "join", "leave"}, v.verb)
+	return slices.Contains([]string{"take", "ack", "pass", "resolve", "join", "leave"}, v.verb)
 }
 
-var chatSentence = regexp.MustCompile(`(?is)^(take|accept|pass|reject|decline|resolve|close|show|alert|who\s+has|who\s+owns)\b\s*(?:alert\s+)?#?([0-9]{1,9})?\s*\??\s*(?:[:,])?\s*(.*)$`)
+var chatSentence = regexp.MustCompile(`(?is)^(take|accept|ack|acknowledge|pass|reject|decline|resolve|close|show|alert|who\s+has|who\s+owns)\b\s*(?:alert\s+)?(?:#?([0-9]{1,9})\b|(?:it|this)\b)?\s*\??\s*(?:[:,])?\s*(.*)$`)
 
 // readChat reads one line of chat. What it does not know is help.
 func readChat(line string) said {
@@ -80,6 +74,8 @@ func readChat(line string) said {
 		return said{verb: "leave"}
 	case "list", "alerts", "queue", "status":
 		return said{verb: "list"}
+	case "who is on call", "oncall", "on call":
+		return said{verb: "oncall"}
 	}
 	m := chatSentence.FindStringSubmatch(line)
 	if m == nil {
@@ -90,6 +86,8 @@ func readChat(line string) said {
 	switch verb := strings.ToLower(strings.Join(strings.Fields(m[1]), " ")); verb {
 	case "take", "accept":
 		v.verb = "take"
+	case "ack", "acknowledge":
+		v.verb = "ack"
 	case "pass", "reject", "decline":
 		v.verb = "pass"
 	case "resolve", "close":
@@ -111,7 +109,10 @@ func readChat(line string) said {
 // hear does what a member says and returns the answer.
 func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) string {
 	who := from.Bare()
-	if v.id == 0 && slices.Contains([]string{"take", "pass", "resolve", "who", "show"}, v.verb) {
+	if v.other != 0 {
+		return fmt.Sprintf("That answers a message about alert %[1]d, and says %[2]d. Nothing was done: say %[3]s %[1]d, or %[3]s %[2]d.", v.other, v.id, v.verb)
+	}
+	if v.id == 0 && slices.Contains([]string{"take", "ack", "pass", "resolve", "who", "show"}, v.verb) {
 		var why string
 		if v.id, why = s.meant(ctx, g, who, v.verb); v.id == 0 {
 			return why
@@ -122,6 +123,12 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 		_, err := s.Take(ctx, v.id, who)
 		if err == nil {
 			return "" // the invitation says it
+		}
+		return s.sorry(v.id, err)
+	case "ack":
+		_, err := s.Take(ctx, v.id, who) // of one's own alert it says that one is at it
+		if err == nil {
+			return fmt.Sprintf("Alert %d is yours, and you are at it.", v.id)
 		}
 		return s.sorry(v.id, err)
 	case "pass":
@@ -140,6 +147,8 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 		return s.describe(ctx, v)
 	case "list":
 		return s.listed(ctx, g)
+	case "oncall":
+		return s.onCallNow(ctx, g)
 	case "join", "leave":
 		return s.duty(ctx, g, who, v.verb == "join")
 	}
@@ -162,7 +171,7 @@ func (s *Service) meant(ctx context.Context, g *Workgroup, who jid.JID, verb str
 		return nil
 	})
 	candidates := offers
-	if verb == "resolve" || len(offers) == 0 && verb != "take" {
+	if verb == "resolve" || verb == "ack" || len(offers) == 0 && verb != "take" {
 		candidates = owned
 	}
 	slices.Sort(candidates)
@@ -293,5 +302,21 @@ func (s *Service) tell(ctx context.Context, g *Workgroup, to jid.JID, text strin
 
 // howTo answers plain chat, as XEP-0142#impl recommends.
 func howTo(g *Workgroup) string {
-	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · who has 17? · show 17 · resolve 17 and what was done", g.Title)
+	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · ack 17 · who has 17? · show 17 · resolve 17 and what was done\nor answer its message: take, pass, resolve and what was done; or with 👍 (take), 👎 (pass), ✅ (resolve)\nwho is on call?", g.Title)
+}
+
+// onCallNow says who is on call, by each of the workgroup's schedules.
+func (s *Service) onCallNow(ctx context.Context, g *Workgroup) string {
+	duties, err := s.OnCall(ctx, g.Name, "", s.cfg.Now())
+	switch {
+	case errors.Is(err, ErrNoSchedule):
+		return "There is no schedule here: everybody is asked."
+	case err != nil:
+		return s.sorry(0, err)
+	}
+	var lines []string
+	for _, d := range duties {
+		lines = append(lines, d.String())
+	}
+	return strings.Join(lines, "\n")
 }

@@ -104,6 +104,19 @@ type Duty struct {
 	Shift    oncall.Shift
 }
 
+// String says who it is, and until when.
+func (d Duty) String() string {
+	who := "nobody"
+	if d.Shift.Who != "" {
+		who = d.Shift.Who
+	}
+	text := d.Schedule.Name + ": " + who
+	if until := d.Shift.Until; !until.IsZero() {
+		text += " until " + until.In(d.Schedule.Location()).Format("Mon 2006-01-02 15:04 MST")
+	}
+	return text
+}
+
 // OnCall says who is on call in a workgroup at a time, by each of its schedules,
 // or by the one that is named. The error wraps [ErrNoWorkgroup] or
 // [ErrNoSchedule].
