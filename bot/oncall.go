@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -89,7 +90,7 @@ func shiftText(s alertrpc.Shift, w when) string {
 	if s.Who != "" {
 		text = clean(s.Who, 80) + " is on call"
 	}
-	if s.Since.After(w.now) {
+	if s.Since.Sub(w.now) >= time.Minute { // what begins with the answer has begun
 		text += " from " + w.moment(s.Since)
 	}
 	if !s.Until.IsZero() {
