@@ -25,37 +25,55 @@ var vocabulary = sync.OnceValues(func() (grammar.Vocabulary, error) {
 // must not be written to.
 func Vocabulary() (grammar.Vocabulary, error) { return vocabulary() }
 
-// SiteVocabulary is [Vocabulary] and what the files of a site add to it, in the
-// notation of [grammar.ReadVocabulary].
-func SiteVocabulary(files ...string) (grammar.Vocabulary, error) {
+// language is the vocabulary compiled, which takes longer than all the hosts of
+// a fleet.
+var language = sync.OnceValues(func() (*grammar.Language, error) {
 	v, err := Vocabulary()
 	if err != nil {
-		return v, err
+		return nil, err
 	}
+	return v.Language()
+})
+
+// Language is what can be said, compiled: the [Vocabulary] and what the files of
+// a site add to it, in the notation of [grammar.ReadVocabulary]. Its Compile is
+// what a [fleet.Config] wants.
+func Language(files ...string) (*grammar.Language, error) {
+	if len(files) == 0 {
+		return language()
+	}
+	v, err := Vocabulary()
+	if err != nil {
+		return nil, err
+	}
+	var l *grammar.Language
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return v, fmt.Errorf("vocabulary: %w", err)
+			return nil, fmt.Errorf("vocabulary: %w", err)
 		}
 		more, err := grammar.ReadVocabulary(string(text))
 		if err == nil {
 			v, err = v.With(more)
 		}
 		if err == nil {
-			_, err = v.Compile(nil) // a bad phrase is found now, not when hosts come
+			l, err = v.Language()
+		}
+		if err == nil {
+			_, err = l.Compile(nil) // a bad alias is found now, not when hosts come
 		}
 		if err != nil {
-			return v, fmt.Errorf("vocabulary %s: %w", name, err)
+			return nil, fmt.Errorf("vocabulary %s: %w", name, err)
 		}
 	}
-	return v, nil
+	return l, nil
 }
 
-// Compile makes the lexicon of a fleet: it is what a [fleet.Config] wants.
+// Compile makes the lexicon of a fleet without words of its own.
 func Compile(inv *grammar.Inventory) (*grammar.Lexicon, error) {
-	v, err := Vocabulary()
+	l, err := Language()
 	if err != nil {
 		return nil, err
 	}
-	return v.Compile(inv)
+	return l.Compile(inv)
 }

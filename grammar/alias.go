@@ -17,11 +17,11 @@ type alias struct {
 // Compile makes a Lexicon of the vocabulary and one inventory snapshot, as the
 // function [Compile] does.
 func (v Vocabulary) Compile(inv *Inventory) (*Lexicon, error) {
-	lx, err := Compile(v.Verbs, inv)
-	if err != nil || len(v.Aliases) == 0 {
-		return lx, err
+	l, err := v.Language()
+	if err != nil {
+		return nil, err
 	}
-	return lx.WithAliases(v.Aliases)
+	return l.Compile(inv)
 }
 
 // WithAliases is a lexicon that also reads words in place of others: what one

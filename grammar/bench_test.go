@@ -63,14 +63,24 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+func BenchmarkLanguage(b *testing.B) {
+	v := Vocabulary{Verbs: testVerbs(b)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Language(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkCompile(b *testing.B) {
-	verbs := testVerbs(b)
+	language := testLanguage(b)
 	for _, hosts := range []int{200, 10000} {
 		inv := bigInventory(hosts)
 		b.Run(fmt.Sprintf("hosts=%d", hosts), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Compile(verbs, inv); err != nil {
+				if _, err := language.Compile(inv); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -80,7 +90,7 @@ func BenchmarkCompile(b *testing.B) {
 
 // BenchmarkMemory reports what a compiled lexicon keeps.
 func BenchmarkMemory(b *testing.B) {
-	verbs := testVerbs(b)
+	language := testLanguage(b)
 	for _, hosts := range []int{200, 10000} {
 		inv := bigInventory(hosts)
 		b.Run(fmt.Sprintf("hosts=%d", hosts), func(b *testing.B) {
@@ -88,7 +98,7 @@ func BenchmarkMemory(b *testing.B) {
 			for b.Loop() {
 				runtime.GC()
 				runtime.ReadMemStats(&before)
-				lx, err := Compile(verbs, inv)
+				lx, err := language.Compile(inv)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -38,6 +38,7 @@ type frame struct {
 // A binding is one attempt to explain one stream by one verb.
 type binding struct {
 	lx   *Lexicon
+	la   *lattice
 	v    int
 	vb   *verb
 	toks []token
@@ -45,6 +46,7 @@ type binding struct {
 	clk  clockReader
 
 	used     []bool // explained
+	tied     []bool // part of a phrase that is more than one word of filling
 	timed    []bool // part of a time or a length of time
 	soft     int    // words explained only as filler
 	args     map[string]any
@@ -100,13 +102,15 @@ type outcome struct {
 	empty    bool      // the selection holds no host
 	hints    []Command // nearly what was said, to be offered
 	changed  bool      // a follow-up that says something new
+	// overlooked is the word that would be passed over although it names hosts, or -1.
+	overlooked int
 }
 
 // bind explains a parsed stream by the verb; nil means that it cannot be.
-func (lx *Lexicon) bind(v int, toks []token, cl *clause, fr *frame) *outcome {
-	b := &binding{lx: lx, v: v, vb: &lx.verbs[v], toks: toks, fr: fr, many: -1,
+func (lx *Lexicon) bind(la *lattice, v int, toks []token, cl *clause, fr *frame) *outcome {
+	b := &binding{lx: lx, la: la, v: v, vb: &lx.verbs[v], toks: toks, fr: fr, many: -1,
 		clk:  clockReader{toks, fr.now.In(lx.zone)},
-		used: make([]bool, len(toks)), timed: make([]bool, len(toks)), args: map[string]any{}, units: map[string][]unitSense{}}
+		used: make([]bool, len(toks)), tied: make([]bool, len(toks)), timed: make([]bool, len(toks)), args: map[string]any{}, units: map[string][]unitSense{}}
 	for i := range cl.Parts {
 		b.part(cl.Parts[i])
 		if b.broken {
@@ -118,7 +122,7 @@ func (lx *Lexicon) bind(v int, toks []token, cl *clause, fr *frame) *outcome {
 
 func (b *binding) use(from, to int) {
 	for i := from; i < to; i++ {
-		b.used[i] = true
+		b.used[i], b.tied[i] = true, true
 	}
 }
 

@@ -192,19 +192,62 @@ func (lx *Lexicon) place(c *Command) string {
 	if c.On.root.op == selAll {
 		return "all hosts"
 	}
-	if c.On.Named() {
-		return Fold(c.Hosts)
+	if c.On.Named() || !c.On.root.speakable() {
+		return lx.fold(c.Hosts)
 	}
-	if !c.On.root.speakable() {
-		return Fold(c.Hosts)
-	}
-	if text, ok := exceptText(c.On.root); ok {
+	on := lx.spelt(c.On.root)
+	if text, ok := exceptText(on); ok {
 		return text
 	}
-	if text := c.On.String(); text != "" && (len(text) <= 300 || len(c.Hosts) == 0) {
+	if text := (Selector{on}).String(); text != "" && (len(text) <= 300 || len(c.Hosts) == 0) {
 		return text
 	}
-	return Fold(c.Hosts)
+	return lx.fold(c.Hosts)
+}
+
+// fold writes host names; those that are words of the language in full.
+func (lx *Lexicon) fold(hosts []string) string {
+	if !slices.ContainsFunc(hosts, lx.isWord) {
+		return Fold(hosts)
+	}
+	var plain, words []string
+	for _, h := range hosts {
+		if lx.isWord(h) {
+			words = append(words, "name="+strings.ToLower(h))
+		} else {
+			plain = append(plain, h)
+		}
+	}
+	if len(plain) > 0 {
+		words = append([]string{Fold(plain)}, words...)
+	}
+	return strings.Join(words, ", ")
+}
+
+// spelt is the selection with the hosts whose names are words of the language
+// written in full: name=on.
+func (lx *Lexicon) spelt(n *selNode) *selNode {
+	odd := false
+	n.visit(func(k *selNode) { odd = odd || k.op == selName && lx.isWord(k.text) })
+	if !odd {
+		return n
+	}
+	out := *n
+	if n.op == selName {
+		return &selNode{op: selFact, key: "name", text: n.text}
+	}
+	out.kids = make([]*selNode, len(n.kids))
+	for i, k := range n.kids {
+		out.kids[i] = lx.spelt(k)
+	}
+	return &out
+}
+
+// isWord reports whether a host's name means something else too.
+func (lx *Lexicon) isWord(host string) bool {
+	n := lx.root.kids[strings.ToLower(host)]
+	return n != nil && (len(n.terms) > 0 || n.is("clock") || len(n.closed) > 0 && !giveWay(n.closed) ||
+		slices.ContainsFunc(n.names, func(s nameSense) bool { return s.kind == KindPath }))
 }
 
 // speakable reports whether every atom can be written as one word.

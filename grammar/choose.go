@@ -79,8 +79,11 @@ func (r *reader) verb(v, from, to int, fr frame) []*outcome {
 			continue
 		}
 		r.stats.Bindings++
-		o := r.lx.bind(v, s, cl, &fr)
+		o := r.lx.bind(r.la, v, s, cl, &fr)
 		if o != nil {
+			if o.overlooked >= 0 && r.overlooked < 0 {
+				r.overlooked = o.overlooked
+			}
 			outs = append(outs, o)
 			if len(o.hints) > 0 && len(o.loose) == 1 && !fr.odd {
 				r.hints = append(r.hints, o.hints)

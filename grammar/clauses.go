@@ -99,6 +99,9 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 		if !joined && !r.listed(i) {
 			continue
 		}
+		if r.namesToo(i + 1) {
+			continue // on web01, ok and db01
+		}
 		tries++
 		right := i + 1
 		if !joined {

@@ -28,7 +28,7 @@ func (lx *Lexicon) Explain(w io.Writer, prev []Reading, line string, now time.Ti
 		_, err := fmt.Fprintf(w, "%d bytes, %d words: too long, not read\n", len(line), len(words))
 		return err
 	}
-	r := &reader{lx: lx, prev: prev, now: now, trace: &trace{}}
+	r := &reader{lx: lx, prev: prev, now: now, trace: &trace{}, overlooked: -1, asName: -1}
 	out := r.read(words, k.odd)
 	r.stats.Words = len(words)
 

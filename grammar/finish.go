@@ -8,7 +8,7 @@ import (
 // finish settles the heads, the words that are left, hosts and units, and
 // makes the commands.
 func (b *binding) finish() *outcome {
-	o := &outcome{v: b.v, write: b.vb.Write}
+	o := &outcome{v: b.v, write: b.vb.Write, overlooked: b.overlooked()}
 	found, words := b.phrasesFound()
 	if b.fr.edit && b.vb.Write && slices.ContainsFunc(found, func(p *phrase) bool { return p.set[b.fr.lacks] == "" }) {
 		return nil // a sentence with a verb of its own inherits nothing, but for the answer to a question
@@ -92,6 +92,9 @@ func (b *binding) finish() *outcome {
 	b.inherit()
 	o.soft = b.soft
 	b.settle(o)
+	if o.overlooked >= 0 {
+		o.loose = append(o.loose, o.overlooked)
+	}
 	if b.vb.Write && !b.fr.edit && !b.fr.also.past && b.nameBeforeVerb() {
 		return o.offered()
 	}
@@ -103,7 +106,7 @@ func (o *outcome) offered() *outcome {
 	if len(o.loose)+len(o.missing)+len(o.alts) > 0 || len(o.commands) != 1 {
 		return nil
 	}
-	return &outcome{v: o.v, write: o.write, hints: o.commands, loose: []int{0}}
+	return &outcome{v: o.v, write: o.write, hints: o.commands, loose: []int{0}, overlooked: -1}
 }
 
 // unlikely weighs how a word was taken that names a host and a service: behind

@@ -6,12 +6,8 @@ import (
 )
 
 // addInventory adds what the snapshot names.
-func (lx *Lexicon) addInventory() error {
+func (lx *Lexicon) addInventory(said spokenNames) {
 	inv := lx.inv
-	said, err := readSpokenNames(namesText)
-	if err != nil {
-		return err
-	}
 	lx.hosts = make([]string, len(inv.Hosts))
 	for i := range inv.Hosts {
 		lx.hosts[i] = inv.Hosts[i].Name
@@ -56,7 +52,7 @@ func (lx *Lexicon) addInventory() error {
 			lx.services[s] = append(lx.services[s], id)
 		}
 		if name := lx.lower[id]; true {
-			n := lx.at1(name)
+			n := lx.root.kid(name)
 			n.noNoun()
 			n.atoms = append(n.atoms, atomSense{sel: &selNode{op: selName, text: name}, set: lx.all[id : id+1 : id+1], rank: rankName})
 			if stem := stemOf(name); stem != "" {
@@ -72,30 +68,19 @@ func (lx *Lexicon) addInventory() error {
 	}
 	lx.addSets(said)
 	lx.addNames(said)
-	return nil
 }
 
 // noNoun takes the sense of "hosts" from a word that names some of them: one
 // host called "vm", a group called "cluster". As a noun it would widen "disk on
 // vm" to every host.
 func (n *node) noNoun() {
-	n.closed = slices.DeleteFunc(n.closed, func(c closed) bool { return c.class == "noun" })
+	n.closed = slices.DeleteFunc(slices.Clone(n.closed), func(c closed) bool { return c.class == "noun" })
 }
 
 // isClosed reports whether a word holds sentences together.
 func (lx *Lexicon) isClosed(word string) bool {
 	n := lx.root.kids[word]
 	return n != nil && slices.ContainsFunc(n.closed, func(c closed) bool { return c.class != "noun" })
-}
-
-// at1 is at for one word.
-func (lx *Lexicon) at1(word string) *node {
-	k := lx.root.kids[word]
-	if k == nil {
-		k = &node{}
-		lx.root.kids[word] = k
-	}
-	return k
 }
 
 // stemOf is the letters a host name begins with: runner for runner-a1, web for web01.

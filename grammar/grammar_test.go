@@ -30,6 +30,23 @@ func testVerbs(t testing.TB) []Verb {
 	return v.Verbs
 }
 
+var language struct {
+	sync.Once
+	*Language
+	err error
+}
+
+// testLanguage is the test vocabulary, compiled once.
+func testLanguage(t testing.TB) *Language {
+	t.Helper()
+	verbs := testVerbs(t)
+	language.Do(func() { language.Language, language.err = Vocabulary{Verbs: verbs}.Language() })
+	if language.err != nil {
+		t.Fatal(language.err)
+	}
+	return language.Language
+}
+
 // lexicons are those that lexiconOf has compiled, by inventory file.
 var lexicons sync.Map
 
@@ -47,7 +64,7 @@ func lexiconOf(t testing.TB, inventory string) *Lexicon {
 	if err := json.Unmarshal(b, &inv); err != nil {
 		t.Fatal(err)
 	}
-	lx, err := Compile(testVerbs(t), &inv)
+	lx, err := testLanguage(t).Compile(&inv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,9 @@ type lattice struct {
 	matches [][]match // by position, longest first
 	shapes  []token   // what the word is by its shape alone
 	odd     bool
-	short   bool // shorter phrases count beside the longest
+	short   bool   // shorter phrases count beside the longest
+	hosts   []bool // words that name hosts by themselves; nil if none does
+	asName  int    // the one of them that can be nothing else, or -1
 }
 
 // A token is one lexical item of a stream.
@@ -83,7 +85,7 @@ func (t *token) has(verb int, r role) *term {
 
 // lattice looks every word up once for all verbs.
 func (lx *Lexicon) lattice(words []word, odd bool) *lattice {
-	la := &lattice{words: words, matches: make([][]match, len(words)), shapes: make([]token, len(words)), odd: odd}
+	la := &lattice{words: words, matches: make([][]match, len(words)), shapes: make([]token, len(words)), odd: odd, asName: -1}
 	store := make([]match, 0, len(words)*2)
 	for i := range words {
 		start := len(store)
@@ -107,6 +109,7 @@ func (lx *Lexicon) lattice(words []word, odd bool) *lattice {
 		la.matches[i] = m
 		la.shapes[i] = lx.shape(words[i], i)
 	}
+	la.hosts = hostWords(words, la.matches)
 	return la
 }
 
@@ -197,6 +200,9 @@ func (lx *Lexicon) options(la *lattice, v int, also inflected, at int, buf []tok
 		if t, ok := lx.endpoint(la, at); ok {
 			return append(buf, t)
 		}
+	}
+	if at == la.asName && (vb.Hosts || vb.kinds[KindHosts]) {
+		return append(buf, token{class: tAtom, from: at, to: at + 1, text: la.words[at].raw, atoms: lx.root.kids[la.words[at].text].atoms})
 	}
 	weak := false   // only filler so far: a shorter word may say more
 	hidden := false // nothing follows from the phrases so far

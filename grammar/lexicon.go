@@ -51,6 +51,7 @@ type node struct {
 	names  []nameSense
 	atoms  []atomSense
 	terms  []term
+	shared bool // by the lexicons of a language: not written to
 }
 
 // A nameSense is a known name of some kind.
@@ -133,41 +134,14 @@ func (f inflected) admits(form byte) bool {
 const maxHosts = 200_000
 
 // Compile makes a Lexicon for one vocabulary and one inventory snapshot. The
-// Lexicon keeps both and expects neither to change.
+// Lexicon keeps both and expects neither to change. For several snapshots,
+// compile the vocabulary once: [Vocabulary.Language].
 func Compile(verbs []Verb, inv *Inventory) (*Lexicon, error) {
-	if inv == nil {
-		inv = &Inventory{}
-	}
-	if len(inv.Hosts) > maxHosts {
-		return nil, fmt.Errorf("grammar: %d hosts, at most %d", len(inv.Hosts), maxHosts)
-	}
-	lx := &Lexicon{inv: inv, zone: inv.zone(), byName: map[string]int{}, root: &node{}}
-	var err error
-	if lx.syntax, err = newSyntax(); err != nil {
+	l, err := newLanguage(verbs)
+	if err != nil {
 		return nil, err
 	}
-	shorts := map[string][]string{}
-	if err := readClasses("english.txt", englishText, func(phrase string, c closed) {
-		words := phraseWords(phrase)
-		if c.class == "short" {
-			shorts[c.value] = append(shorts[c.value], words[0])
-			return
-		}
-		n := lx.at(words)
-		n.closed = append(n.closed, c)
-	}); err != nil {
-		return nil, err
-	}
-	for _, v := range verbs {
-		if err := lx.addVerb(v); err != nil {
-			return nil, err
-		}
-	}
-	lx.root.abbreviate(shorts)
-	if err := lx.addInventory(); err != nil {
-		return nil, err
-	}
-	return lx, nil
+	return l.Compile(inv)
 }
 
 // Inventory is the snapshot the lexicon was compiled for.
@@ -177,15 +151,7 @@ func (lx *Lexicon) Inventory() *Inventory { return lx.inv }
 func (lx *Lexicon) at(words []string) *node {
 	n := lx.root
 	for _, w := range words {
-		k := n.kids[w]
-		if k == nil {
-			k = &node{}
-			if n.kids == nil {
-				n.kids = map[string]*node{}
-			}
-			n.kids[w] = k
-		}
-		n = k
+		n = n.kid(w)
 	}
 	return n
 }

@@ -18,7 +18,10 @@ type reader struct {
 	strict bool
 	stats  Stats
 	hints  [][]Command // plans near to what was said
-	trace  *trace      // for Explain
+	// overlooked is a word that names hosts and was read as another, or -1;
+	// asName is the word to be read as hosts instead, or -1.
+	overlooked, asName int
+	trace              *trace // for Explain
 }
 
 // Stats counts the work that one line took.
@@ -51,7 +54,7 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 	if len(words) > maxWords {
 		return Reading{Status: Unknown, Question: "That is too much for one line. Can you say it in fewer words?"}, Stats{Words: len(words), Refused: true}
 	}
-	r := &reader{lx: lx, prev: prev, now: now}
+	r := &reader{lx: lx, prev: prev, now: now, overlooked: -1, asName: -1}
 	out := r.read(words, k.odd)
 	r.stats.Words = len(words)
 	return out, r.stats
@@ -61,12 +64,16 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 func (r *reader) read(words []word, odd bool) Reading {
 	words, negated := isNot(spokenTimes(r.lx.splitCounts(words), r.now.In(r.lx.zone)))
 	r.la = r.lx.lattice(words, odd)
+	r.la.asName = r.asName
 	if out, ok := r.conversation(); ok {
 		return out
 	}
 	r.gates = r.gate()
 	r.gates.not = r.gates.not || negated
 	clauses := r.clauses()
+	if r.cutOff(clauses) {
+		return r.refuse(Reading{Status: Unknown})
+	}
 	fr := r.frame()
 	var result Reading
 	var plans []Command

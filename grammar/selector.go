@@ -304,6 +304,9 @@ func atomNode(atom string) (*selNode, bool) {
 		return &selNode{op: selGroup, text: atom[1:]}, selWord(atom[1:])
 	}
 	if k, v, ok := strings.Cut(atom, "="); ok {
+		if k == "name" && selWord(v) {
+			return &selNode{op: selName, text: v}, true
+		}
 		return &selNode{op: selFact, key: k, text: v}, selWord(k) && selWord(strings.ReplaceAll(v, "*", "x"))
 	}
 	if i := strings.IndexByte(atom, '['); i >= 0 {

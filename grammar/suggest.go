@@ -20,6 +20,9 @@ func (r *reader) refuse(out Reading) Reading {
 		}
 		return out
 	}
+	if r.overlooked >= 0 && out.Status == Unknown {
+		return r.askName()
+	}
 	switch out.Status {
 	case NotACommand:
 		return out
@@ -229,7 +232,7 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			return
 		}
 		r.stats.Rereads++
-		sub := &reader{lx: r.lx, prev: r.prev, now: r.now, strict: true}
+		sub := &reader{lx: r.lx, prev: r.prev, now: r.now, strict: true, overlooked: -1, asName: -1}
 		out := sub.read(words, false)
 		r.stats.Streams += sub.stats.Streams
 		if out.Status != OK {

@@ -96,12 +96,12 @@ func newBot(s botSetup) (*botPart, error) {
 	s.login.DiscoNode = "urn:adminbot:bot:0"
 	p.session = link.New(s.login)
 	client := &rpc.Client{Transport: p.session, Now: serverClock(p.session), Timeout: methodTimeout}
-	vocabulary, err := bot.SiteVocabulary(s.conf.Vocabulary...)
+	language, err := bot.Language(s.conf.Vocabulary...)
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
 	p.fleet, err = fleet.New(fleet.Config{
-		Compile:    vocabulary.Compile,
+		Compile:    language.Compile,
 		Fetch:      fleet.Ask(client),
 		Groups:     s.conf.Groups,
 		HostsGroup: s.conf.HostGroup,

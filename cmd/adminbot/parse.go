@@ -31,11 +31,11 @@ func (c parseCmd) Run(std streams) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	vocabulary, err := bot.SiteVocabulary(c.Vocabulary...)
+	language, err := bot.Language(c.Vocabulary...)
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	lexicon, err := vocabulary.Compile(inv)
+	lexicon, err := language.Compile(inv)
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,9 @@ var sentences = []string{
 }
 
 // Run measures one reading of a sentence with the bot's whole vocabulary, and
-// the making of that vocabulary, which a change of the fleet costs.
+// the making of the lexicon, which a change of the fleet costs.
 func (p Parse) Run(ctx context.Context, _ Run) ([]Figure, error) {
-	words, err := bot.Vocabulary()
+	language, err := bot.Language()
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (p Parse) Run(ctx context.Context, _ Run) ([]Figure, error) {
 		})
 	}
 	began := time.Now()
-	lexicon, err := words.Compile(inv)
+	lexicon, err := language.Compile(inv)
 	if err != nil {
 		return nil, err
 	}
