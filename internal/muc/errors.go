@@ -40,6 +40,10 @@ func (s *Service) refuse(p Peer, st *Stanza, e *stanzaError) {
 		text.Text = e.text
 		kid.Add(text)
 	}
+	if st.Kind == Presence && st.kid(NS, "x") != nil { // slixmpp looks for it
+		s.answer(p, st, "error", element.New(NS, "x"), kid)
+		return
+	}
 	s.answer(p, st, "error", kid)
 }
 

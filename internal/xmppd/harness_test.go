@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"adminbot/internal/account"
+	"adminbot/internal/muc/muctest"
 )
 
 // memory is a working store of everything, in memory.
@@ -225,6 +226,7 @@ func start(t testing.TB, m *memory, change func(*Config)) *running {
 		PlainLoopback: true,
 		Accounts:      m, Rosters: m, Offline: m, Private: m,
 		Components: map[string]string{"comp.example.org": "swordfish"},
+		Rooms:      Rooms{Domain: "conference.example.org", Store: new(muctest.Memory)},
 		Version:    "test",
 		Log:        slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	}

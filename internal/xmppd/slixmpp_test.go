@@ -113,3 +113,37 @@ func TestSlixmppResumes(t *testing.T) {
 		t.Errorf("%v: -want +got\n%s", err, d)
 	}
 }
+
+// TestSlixmppRooms has a component and two people meet in a room.
+func TestSlixmppRooms(t *testing.T) {
+	needSlixmpp(t)
+	m := newMemory()
+	m.add(t, "alice", account.User)
+	m.add(t, "bob", account.User)
+	r := start(t, m, nil)
+	host, port, _ := net.SplitHostPort(r.c2s)
+	_, compPort, _ := net.SplitHostPort(r.comp)
+	cmd := exec.Command(python, "testdata/slixrooms.py", host, port, compPort, r.ca)
+	var trace strings.Builder
+	cmd.Stderr = &trace
+	out, err := cmd.Output()
+	want := `items comp.example.org conference.example.org
+created 100 110 201
+form TYPE allowinvites changesubject enablearchiving maxusers membersonly moderatedroom passwordprotectedroom persistentroom publicroom roomdesc roomname roomsecret whois
+alice may not enter: registration-required
+invited to alert-17@conference.example.org by alert-17@comp.example.org/queue
+invited to alert-17@conference.example.org by alert-17@comp.example.org/queue
+alice hears alice: how full is it?
+alice hears bot: 91%
+bob is in, status 100 110 170, with alice bob bot
+history 91%
+alice may not ban: forbidden
+alice knows that she is in
+archive how full is it?, 91%
+bob may not read: forbidden
+no more: item-not-found
+`
+	if d := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(out), "\n")); d != "" || err != nil {
+		t.Errorf("%v: -want +got\n%s\n%s", err, d, trace.String())
+	}
+}
