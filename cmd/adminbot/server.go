@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"adminbot/internal/account"
 	"adminbot/internal/config"
 	"adminbot/internal/site"
 	"adminbot/internal/store"
@@ -45,6 +47,7 @@ func serverSetupOf(conf config.Config) (serverSetup, error) {
 		domain: conf.Server.Domain, accounts: filepath.Join(conf.State, site.Accounts),
 		c2s: conf.Server.Listen, direct: conf.Server.ListenTLS, component: conf.Server.Component,
 		plain: conf.Server.PlainLoopback, components: map[string]string{},
+		rooms: conf.Server.Rooms, makers: conf.Server.RoomMakers,
 	}
 	if s.domain == "" || conf.Server.Certificate == "" || conf.Server.Key == "" {
 		return s, errors.New("server.domain, server.certificate and server.key are needed")
@@ -70,6 +73,8 @@ type serverSetup struct {
 	c2s, direct, component string
 	plain                  bool              // admit logins without TLS from this machine
 	components             map[string]string // domain to secret
+	rooms                  string            // domain; empty: the usual one; none: there are no rooms
+	makers                 []account.Role    // who may make rooms; nil: everybody
 }
 
 // A server is the embedded server with its store and its listeners, which are
@@ -97,7 +102,7 @@ func openServer(ctx context.Context, s serverSetup, log *slog.Logger) (_ *server
 	srv.xmpp, err = xmppd.New(xmppd.Config{
 		Domain: s.domain, TLS: &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12}, PlainLoopback: s.plain,
 		Accounts: srv.store, Rosters: srv.store, Offline: srv.store, Private: srv.store,
-		Rooms:      xmppd.Rooms{Domain: "conference." + s.domain, Store: srv.store},
+		Rooms:      s.roomsConfig(srv.store),
 		Components: s.components, Secret: secret, Version: buildVersion, Log: log,
 	})
 	if err != nil {
@@ -115,6 +120,13 @@ func openServer(ctx context.Context, s serverSetup, log *slog.Logger) (_ *server
 		}
 	}
 	return srv, nil
+}
+
+func (s serverSetup) roomsConfig(store *store.Store) xmppd.Rooms {
+	if s.rooms == "none" {
+		return xmppd.Rooms{}
+	}
+	return xmppd.Rooms{Domain: cmp.Or(s.rooms, "conference."+s.domain), Store: store, Makers: s.makers}
 }
 
 func listen(addr string) (net.Listener, error) {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/account"
 )
 
 // Config is a whole file. Paths in it are relative to the file's directory;
@@ -71,6 +73,8 @@ type Server struct {
 	Key           string            `toml:"key" comment:"PEM file: its key (0600)."`
 	PlainLoopback bool              `toml:"plain_loopback" comment:"Admit logins without TLS from this machine."`
 	Components    map[string]string `toml:"components" comment:"Component domains and the files that hold their secrets."`
+	Rooms         string            `toml:"rooms" comment:"Domain of chat rooms; empty: conference.DOMAIN; none: there are no rooms."`
+	RoomMakers    []account.Role    `toml:"room_makers" comment:"Roles whose accounts may make rooms; components always may."`
 }
 
 // Default is the configuration before a file is read.
@@ -80,7 +84,8 @@ func Default() Config {
 		Bot:   Bot{HostGroup: "Hosts", SecondOver: 10},
 		Agent: Agent{InitDir: "/etc/init.d"},
 		Server: Server{
-			Listen: "127.0.0.1:5222",
+			Listen:     "127.0.0.1:5222",
+			RoomMakers: []account.Role{account.Admin, account.User, account.Host, account.Bot},
 		},
 	}
 }
@@ -156,6 +161,11 @@ func (c Config) check() error {
 	if c.Bot.SecondOver < 1 {
 		return fmt.Errorf("bot.second_over is %d, must be at least 1", c.Bot.SecondOver)
 	}
+	for _, r := range c.Server.RoomMakers {
+		if !r.Valid() {
+			return fmt.Errorf("server.room_makers: %q is no role\nhint: admin, user, host, bot", r)
+		}
+	}
 	if _, err := c.Workgroups.RoomSetup(); err != nil {
 		return err
 	}
@@ -187,6 +197,7 @@ func Describe(w io.Writer) error {
 	c.Server.Domain = "example.net"
 	c.Server.ListenTLS = "127.0.0.1:5223"
 	c.Server.Component = "127.0.0.1:5347"
+	c.Server.Rooms = "conference.example.net"
 	c.Server.Certificate, c.Server.Key = "server.pem", "server.key"
 	c.Workgroups = Workgroups{Domain: "workgroup.example.net", Component: "127.0.0.1:5347", SecretFile: "secrets/workgroup", Policy: "policy-workgroup.toml", RoomDays: 30, Bot: "adminbot@example.net"}
 	c.Workgroups.Group = []Workgroup{{Name: "alerts", Title: "On call", Members: []Member{{JID: "alice@example.net"}, {JID: "bob@example.net", Max: 5, Skills: []string{"role=db"}}}}}

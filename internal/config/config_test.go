@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"adminbot/internal/account"
 )
 
 func TestDescribeLoads(t *testing.T) {
@@ -39,6 +41,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"not TOML", "[bot\n", "line 1"},
 		{"wrong type", "[bot]\nsecond_over = \"ten\"\n", "line 2"},
 		{"bad JID", "[account]\njid = \"@@\"\n", "is not a JID"},
+		{"no role", "[server]\nroom_makers = [\"admin\", \"boss\"]\n", "admin, user, host, bot"},
 		{"direct TLS by SRV", "[account]\ndirect_tls = true\n", "needs account.address"},
 	}
 	for _, tt := range tests {
@@ -52,6 +55,18 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q and the file's name", err, tt.want)
 			}
 		})
+	}
+}
+
+// What is said about who may make rooms takes the place of the usual.
+func TestRoomMakers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "adminbot.toml")
+	if err := os.WriteFile(path, []byte("[server]\nroom_makers = [\"bot\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if diff := cmp.Diff([]account.Role{account.Bot}, c.Server.RoomMakers); err != nil || diff != "" {
+		t.Errorf("%v: -want +got\n%s", err, diff)
 	}
 }
 

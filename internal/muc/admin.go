@@ -8,6 +8,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 )
 
 // administer answers requests for lists of people, and changes them
@@ -15,7 +16,7 @@ import (
 func (r *room) administer(ctx context.Context, p Peer, st *Stanza, q *element.Element) *stanzaError {
 	var items []*element.Element
 	for _, c := range q.Children {
-		if c.Name.Space == NSAdmin && c.Name.Local == "item" {
+		if c.Name.Space == nsAdmin && c.Name.Local == "item" {
 			items = append(items, c)
 		}
 	}
@@ -218,7 +219,7 @@ func (r *room) affiliate(ctx context.Context, who jid.JID, to Affiliation, c cha
 
 // tellAffiliation tells who knows addresses what somebody is who is not there.
 func (r *room) tellAffiliation(who string, is Affiliation) {
-	x := userX(element.New(NSUser, "item", "affiliation", is.String(), "role", noRole.String(), "jid", who))
+	x := userX(element.New(muc.NSUser, "item", "affiliation", is.String(), "role", noRole.String(), "jid", who))
 	tail := appendTail(nil, Message, r.jid, "", "", nil, encode(x))
 	for _, o := range r.occupants {
 		if r.knows(o) {
@@ -230,7 +231,7 @@ func (r *room) tellAffiliation(who string, is Affiliation) {
 // list tells who has an affiliation or a role.
 func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 	by := r.administrator(st.From)
-	q := element.New(NSAdmin, "query")
+	q := element.New(nsAdmin, "query")
 	if name := item.Get("affiliation"); name != "" {
 		want, ok := parseAffiliation(name)
 		switch {
@@ -241,10 +242,10 @@ func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 		}
 		for _, who := range slices.Sorted(maps.Keys(r.affiliations)) {
 			if r.affiliations[who] == want {
-				item := element.New(NSAdmin, "item", "affiliation", name, "jid", who)
+				item := element.New(nsAdmin, "item", "affiliation", name, "jid", who)
 				if i := slices.IndexFunc(r.occupants, func(o *occupant) bool { return o.bare == who }); i >= 0 {
 					o := r.occupants[i]
-					item = element.New(NSAdmin, "item", "affiliation", name, "jid", who, "nick", o.nick, "role", o.role.String())
+					item = element.New(nsAdmin, "item", "affiliation", name, "jid", who, "nick", o.nick, "role", o.role.String())
 				}
 				q.Add(item)
 			}
@@ -261,7 +262,7 @@ func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 	}
 	for _, o := range r.occupants {
 		if o.role == want {
-			q.Add(element.New(NSAdmin, "item", "affiliation", o.affiliation(r).String(), "role", want.String(), "nick", o.nick, "jid", o.who().String()))
+			q.Add(element.New(nsAdmin, "item", "affiliation", o.affiliation(r).String(), "role", want.String(), "nick", o.nick, "jid", o.who().String()))
 		}
 	}
 	r.s.result(p, st, q)

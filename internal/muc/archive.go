@@ -13,6 +13,7 @@ import (
 	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmpp/entitytime"
 	"adminbot/internal/xmpp/form"
+	"adminbot/internal/xmpp/muc"
 )
 
 const (
@@ -186,7 +187,7 @@ func forwarded(e Entry, queryID string, open bool) []byte {
 	end := len(e.Stanza) - len(ends[Message])
 	b = append(b, e.Stanza[:end]...)
 	if open && e.From != "" {
-		b = userX(element.New(NSUser, "item", "jid", e.From)).Append(b, "")
+		b = userX(element.New(muc.NSUser, "item", "jid", e.From)).Append(b, "")
 	}
 	b = append(b, e.Stanza[end:]...)
 	return append(b, "</forwarded></result>"...)

@@ -141,7 +141,7 @@ func (c *Config) apply(f form.Form, lim Limits) error {
 		c.MaxUsers = n
 	}
 	c.MaxUsers = min(c.MaxUsers, lim.Occupants)
-	if len(c.Name) > lim.NameBytes || len(c.Description) > lim.TextBytes || len(c.Password) > lim.NameBytes {
+	if len(c.Name) > lim.TextBytes || len(c.Description) > lim.TextBytes || len(c.Password) > lim.NameBytes {
 		return fmt.Errorf("a text is too long")
 	}
 	return nil

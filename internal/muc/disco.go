@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"adminbot/internal/xmpp/disco"
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 )
 
 // The node at which clients ask for the nickname that a room has reserved for
@@ -20,7 +22,7 @@ func (s *Service) serviceInfo(p Peer, st *Stanza, q *element.Element) {
 	}
 	info := disco.Info{
 		Identities: []disco.Identity{{Category: "conference", Type: "text", Name: "Rooms"}},
-		Features:   []string{NS, disco.NSInfo, disco.NSItems, nsPing},
+		Features:   []string{muc.NS, disco.NSInfo, disco.NSItems, nsPing},
 	}
 	s.result(p, st, info.Element(""))
 }
@@ -42,11 +44,22 @@ func (s *Service) serviceItems(p Peer, st *Stanza, q *element.Element) {
 	for _, r := range rooms {
 		r.mu.Lock()
 		if !r.ended && !r.locked && (r.cfg.Public || r.affiliation(st.From) >= Member) {
-			items = append(items, disco.Item{JID: r.jid, Name: cmp.Or(r.cfg.Name, r.name())})
+			items = append(items, disco.Item{JID: r.jid, Name: cmp.Or(cut(r.cfg.Name, s.lim.NameBytes), r.name())})
 		}
 		r.mu.Unlock()
 	}
 	s.result(p, st, disco.ItemsElement("", items))
+}
+
+// cut returns the beginning of a text, of so many bytes at most.
+func cut(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	for bytes > 0 && !utf8.RuneStart(text[bytes]) {
+		bytes--
+	}
+	return text[:bytes]
 }
 
 // info tells what a room is like (XEP-0045#disco-roominfo). What a room that
@@ -70,7 +83,7 @@ func (r *room) info(p Peer, st *Stanza, q *element.Element) *stanzaError {
 	info := disco.Info{
 		Identities: []disco.Identity{{Category: "conference", Type: "text", Name: r.name()}},
 		Features: []string{
-			NS, disco.NSInfo, disco.NSItems, nsStanzaID, "http://jabber.org/protocol/muc#stable_id", "http://jabber.org/protocol/muc#self-ping-optimization",
+			muc.NS, disco.NSInfo, disco.NSItems, nsStanzaID, "http://jabber.org/protocol/muc#stable_id", "http://jabber.org/protocol/muc#self-ping-optimization",
 			either(c.Public, "muc_public", "muc_hidden"),
 			either(c.Persistent, "muc_persistent", "muc_temporary"),
 			either(c.MembersOnly, "muc_membersonly", "muc_open"),

@@ -1,6 +1,9 @@
 package muc
 
-import "adminbot/internal/xmpp/element"
+import (
+	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
+)
 
 const nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
@@ -40,8 +43,8 @@ func (s *Service) refuse(p Peer, st *Stanza, e *stanzaError) {
 		text.Text = e.text
 		kid.Add(text)
 	}
-	if st.Kind == Presence && st.kid(NS, "x") != nil { // slixmpp looks for it
-		s.answer(p, st, "error", element.New(NS, "x"), kid)
+	if st.Kind == Presence { // slixmpp looks for that
+		s.answer(p, st, "error", element.New(muc.NS, "x"), kid)
 		return
 	}
 	s.answer(p, st, "error", kid)

@@ -7,6 +7,7 @@ import (
 	"adminbot/internal/xmpp/delay"
 	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmpp/entitytime"
+	"adminbot/internal/xmpp/muc"
 )
 
 // A history is what was said last in a room, for those who come.
@@ -63,6 +64,10 @@ func (r *room) aged(m past) []byte {
 	return append(b, m.tail[end:]...)
 }
 
+// historyShown is how many past messages somebody sees who does not say how many
+// he wants to.
+const historyShown = 20
+
 // A wish for history.
 type wish struct {
 	chars, stanzas int
@@ -72,8 +77,8 @@ type wish struct {
 // historyWish is how much history somebody who comes wants to have; what he
 // says that is no number does not count.
 func historyWish(st *Stanza) wish {
-	w := wish{chars: 1 << 30, stanzas: 20}
-	k := st.kid(NS, "x")
+	w := wish{chars: 1 << 30, stanzas: historyShown}
+	k := st.kid(muc.NS, "x")
 	if k == nil {
 		return w
 	}

@@ -7,11 +7,12 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 )
 
 // mediate passes invitations and their refusals on (XEP-0045#invite-mediated).
 func (r *room) mediate(ctx context.Context, st *Stanza) *stanzaError {
-	k := st.kid(NSUser, "x")
+	k := st.kid(muc.NSUser, "x")
 	if k == nil {
 		return errNotAcceptable
 	}
@@ -24,7 +25,7 @@ func (r *room) mediate(ctx context.Context, st *Stanza) *stanzaError {
 	}
 	var all []*element.Element
 	for _, c := range x.Children {
-		if c.Name.Space == NSUser && c.Name.Local == "invite" {
+		if c.Name.Space == muc.NSUser && c.Name.Local == "invite" {
 			all = append(all, c)
 		}
 	}
@@ -73,9 +74,9 @@ func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *
 				return e
 			}
 		}
-		invite := element.New(NSUser, "invite", "from", st.From.String()).AddText("reason", in.ChildText("reason"))
+		invite := element.New(muc.NSUser, "invite", "from", st.From.String()).AddText("reason", in.ChildText("reason"))
 		if c := in.Child("", "continue"); c != nil {
-			invite.Add(element.New(NSUser, "continue", "thread", c.Get("thread")))
+			invite.Add(element.New(muc.NSUser, "continue", "thread", c.Get("thread")))
 		}
 		x := userX(nil)
 		x.Add(invite).AddText("password", r.cfg.Password)
@@ -104,7 +105,7 @@ func (r *room) decline(st *Stanza, decline *element.Element) *stanzaError {
 		return errForbidden
 	}
 	x := userX(nil)
-	x.Add(element.New(NSUser, "decline", "from", st.From.Bare().String()).AddText("reason", reason))
+	x.Add(element.New(muc.NSUser, "decline", "from", st.From.Bare().String()).AddText("reason", reason))
 	tail := appendTail(nil, Message, r.jid, "", st.ID, st.Attrs, encode(x))
 	for _, o := range r.occupants {
 		if o.bare == to.Bare().String() {

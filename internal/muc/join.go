@@ -5,6 +5,7 @@ import (
 	"unicode"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 )
 
 // nickAllowed reports whether a nickname can be read.
@@ -46,7 +47,7 @@ func (r *room) enter(p Peer, st *Stanza) *stanzaError {
 
 // password is the one that somebody enters with.
 func (st *Stanza) password() string {
-	k := st.kid(NS, "x")
+	k := st.kid(muc.NS, "x")
 	if k == nil {
 		return ""
 	}
@@ -71,12 +72,12 @@ func (r *room) welcome(v *visit, st *Stanza, created bool) {
 	if !r.cfg.SemiAnonymous {
 		status = append(status, statusNonAnonymous)
 	}
-	status = append(status, statusSelf)
+	status = append(status, muc.StatusSelf)
 	if r.cfg.Archived {
 		status = append(status, statusLogged)
 	}
 	if created {
-		status = append(status, statusCreated)
+		status = append(status, muc.StatusCreated)
 	}
 	v.send(Presence, r.presenceTail(o, true, change{id: st.ID}, status...))
 	r.replay(v, st)
@@ -123,7 +124,7 @@ func (r *room) farewell(o *occupant, nick string) {
 	for _, to := range r.occupants {
 		status := []int{statusNewNick}
 		if to == o {
-			status = append(status, statusSelf)
+			status = append(status, muc.StatusSelf)
 		}
 		x := userX(r.item(v, o.role, to == o || r.knows(to), c), status...)
 		to.send(Presence, appendTail(nil, Presence, r.address(o.nick), "unavailable", "", nil, encode(x)))

@@ -9,8 +9,8 @@ type Limits struct {
 	Occupants     int           // of one room; 500
 	Joined        int           // rooms that one account is in, times its clients; 500
 	Affiliations  int           // of one room; 1,000
-	NameBytes     int           // of the address, name and nicknames; 128
-	TextBytes     int           // of subjects, descriptions and reasons; 2 KiB
+	NameBytes     int           // of addresses, nicknames and passwords; 128
+	TextBytes     int           // of names, subjects, descriptions and reasons; 2 KiB
 	MessageBytes  int           // of one message; 64 KiB
 	PresenceBytes int           // of one presence; 8 KiB
 	History       int           // messages that a room shows to who comes; 50
@@ -32,7 +32,8 @@ type Bounds struct {
 	Age      time.Duration
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults returns the limits that a service with these has.
+func (l Limits) WithDefaults() Limits {
 	n := func(p *int, v int) {
 		if *p <= 0 {
 			*p = v

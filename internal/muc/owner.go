@@ -8,6 +8,7 @@ import (
 
 	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmpp/form"
+	"adminbot/internal/xmpp/muc"
 )
 
 // own answers what an owner asks of his room (XEP-0045#owner).
@@ -16,7 +17,7 @@ func (r *room) own(ctx context.Context, p Peer, st *Stanza, q *element.Element) 
 		return errForbidden
 	}
 	if st.Type == "get" {
-		r.s.result(p, st, element.New(NSOwner, "query").Add(r.cfg.form(r.jid.String()).Element()))
+		r.s.result(p, st, element.New(muc.NSOwner, "query").Add(r.cfg.form(r.jid.String()).Element()))
 		return nil
 	}
 	if d := q.Child("", "destroy"); d != nil {
@@ -30,7 +31,7 @@ func (r *room) own(ctx context.Context, p Peer, st *Stanza, q *element.Element) 
 	case "cancel":
 		r.s.result(p, st)
 		if r.locked { // XEP-0045#createroom-reserved
-			r.close(ctx, element.New(NSUser, "destroy"))
+			r.close(ctx, element.New(muc.NSUser, "destroy"))
 		}
 		return nil
 	case "submit":
@@ -100,9 +101,9 @@ func (r *room) tellConfig(old Config) {
 
 // destroy ends a room because its owner wants that (XEP-0045#destroyroom).
 func (r *room) destroy(ctx context.Context, p Peer, st *Stanza, d *element.Element) *stanzaError {
-	e := element.New(NSUser, "destroy")
+	e := element.New(muc.NSUser, "destroy")
 	if next, err := jid.Parse(d.Get("jid")); err == nil {
-		e = element.New(NSUser, "destroy", "jid", next.String())
+		e = element.New(muc.NSUser, "destroy", "jid", next.String())
 	}
 	if reason := d.ChildText("reason"); len(reason) <= r.s.lim.TextBytes {
 		e.AddText("reason", reason)

@@ -6,18 +6,17 @@ import (
 	"strconv"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 )
 
-// Status codes (XEP-0045#registrar-statuscodes).
+// More status codes (XEP-0045#registrar-statuscodes).
 const (
 	statusNonAnonymous = 100
 	statusConfigured   = 104
-	statusSelf         = 110
 	statusLogged       = 170
 	statusNotLogged    = 171
 	statusNowOpen      = 172 // non-anonymous
 	statusNowSemi      = 173 // semi-anonymous
-	statusCreated      = 201
 	statusBanned       = 301
 	statusNewNick      = 303
 	statusKicked       = 307
@@ -51,7 +50,7 @@ func (s *Service) presence(ctx context.Context, p Peer, st *Stanza) {
 
 // available takes the presence of who is in a room, or wants to be.
 func (s *Service) available(ctx context.Context, p Peer, st *Stanza) {
-	entering := st.kid(NS, "x") != nil
+	entering := st.kid(muc.NS, "x") != nil
 	switch {
 	case st.To.Resourcepart() == "":
 		s.refuse(p, st, errNoNick)
@@ -108,8 +107,8 @@ func (s *Service) available(ctx context.Context, p Peer, st *Stanza) {
 // notHere answers presence of who believes to be in a room and is not
 // (XEP-0045#enter-gc).
 func (s *Service) notHere(p Peer, st *Stanza) {
-	item := element.New(NSUser, "item", "affiliation", "none", "role", "none").AddText("reason", "You are not in the room.")
-	x := userX(item, statusSelf, statusKicked, statusFailed)
+	item := element.New(muc.NSUser, "item", "affiliation", "none", "role", "none").AddText("reason", "You are not in the room.")
+	x := userX(item, muc.StatusSelf, statusKicked, statusFailed)
 	p.Send(whole(Presence, st.From.String(), appendTail(nil, Presence, st.To, "unavailable", st.ID, nil, encode(x))))
 }
 
@@ -138,12 +137,12 @@ type change struct {
 
 // userX returns what a room says in presence and messages.
 func userX(item *element.Element, status ...int) *element.Element {
-	x := element.New(NSUser, "x")
+	x := element.New(muc.NSUser, "x")
 	if item != nil {
 		x.Add(item)
 	}
 	for _, code := range status {
-		x.Add(element.New(NSUser, "status", "code", strconv.Itoa(code)))
+		x.Add(element.New(muc.NSUser, "status", "code", strconv.Itoa(code)))
 	}
 	return x
 }
@@ -154,9 +153,9 @@ func (r *room) item(v *visit, role role, open bool, c change) *element.Element {
 	if open {
 		address = v.who.String()
 	}
-	item := element.New(NSUser, "item", "affiliation", r.affiliation(v.who).String(), "role", role.String(), "jid", address, "nick", c.nick)
+	item := element.New(muc.NSUser, "item", "affiliation", r.affiliation(v.who).String(), "role", role.String(), "jid", address, "nick", c.nick)
 	if c.actor != "" {
-		item.Add(element.New(NSUser, "actor", "nick", c.actor))
+		item.Add(element.New(muc.NSUser, "actor", "nick", c.actor))
 	}
 	return item.AddText("reason", c.reason)
 }
@@ -182,7 +181,7 @@ func (r *room) announceBut(o *occupant, but *visit, c change) {
 	for _, to := range r.occupants {
 		var tail []byte
 		if to == o {
-			tail = r.presenceTail(o, true, c, append(slices.Clip(c.status), statusSelf)...)
+			tail = r.presenceTail(o, true, c, append(slices.Clip(c.status), muc.StatusSelf)...)
 		} else {
 			i := 0
 			if r.knows(to) {
@@ -234,7 +233,7 @@ func (r *room) expel(o *occupant, g gone) {
 
 // part takes one visit out of the room and tells him.
 func (r *room) part(v *visit, g gone) {
-	tail := r.goneTail(v, g, true, append(slices.Clip(g.status), statusSelf)...)
+	tail := r.goneTail(v, g, true, append(slices.Clip(g.status), muc.StatusSelf)...)
 	r.drop(v)
 	v.send(Presence, tail)
 }
@@ -259,7 +258,7 @@ func (r *room) goneTail(v *visit, g gone, open bool, status ...int) []byte {
 	o := v.occupant
 	x := userX(r.item(v, noRole, open, g.change), status...)
 	if g.destroy != nil {
-		x = userX(element.New(NSUser, "item", "affiliation", None.String(), "role", noRole.String()), status...).Add(g.destroy)
+		x = userX(element.New(muc.NSUser, "item", "affiliation", None.String(), "role", noRole.String()), status...).Add(g.destroy)
 	}
 	return appendTail(nil, Presence, r.address(o.nick), "unavailable", g.id, g.attrs, g.kids, encode(x))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"adminbot/internal/xmpp/disco"
+	"adminbot/internal/xmpp/muc"
 )
 
 // toService takes what is for the service itself.
@@ -62,9 +63,9 @@ func (s *Service) request(ctx context.Context, p Peer, st *Stanza) {
 		}
 		get := st.Type == "get"
 		switch space := q.Name.Space; {
-		case space == NSOwner:
+		case space == muc.NSOwner:
 			e = r.own(ctx, p, st, q)
-		case space == NSAdmin:
+		case space == nsAdmin:
 			e = r.administer(ctx, p, st, q)
 		case space == disco.NSInfo && get:
 			e = r.info(p, st, q)

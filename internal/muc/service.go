@@ -22,16 +22,15 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"adminbot/internal/xmpp/muc"
 )
 
-// Namespaces of XEP-0045, and of what else is said in rooms.
+// Namespaces.
 const (
-	NS        = "http://jabber.org/protocol/muc"
-	NSUser    = "http://jabber.org/protocol/muc#user"
-	NSAdmin   = "http://jabber.org/protocol/muc#admin"
-	NSOwner   = "http://jabber.org/protocol/muc#owner"
-	nsConfig  = "http://jabber.org/protocol/muc#roomconfig"
-	nsInfo    = "http://jabber.org/protocol/muc#roominfo"
+	nsAdmin   = muc.NS + "#admin"
+	nsConfig  = muc.NS + "#roomconfig"
+	nsInfo    = muc.NS + "#roominfo"
 	nsDirect  = "jabber:x:conference" // XEP-0249
 	nsDelay   = "urn:xmpp:delay"
 	nsHints   = "urn:xmpp:hints"
@@ -108,7 +107,7 @@ func New(opt Options) (*Service, error) {
 		opt.Component = func(string) bool { return false }
 	}
 	return &Service{
-		opt: opt, host: host, lim: opt.Limits.withDefaults(), log: opt.Log,
+		opt: opt, host: host, lim: opt.Limits.WithDefaults(), log: opt.Log,
 		rooms: make(map[string]*room), owned: make(map[string]int),
 		visits: make(map[Peer]map[*room]int), guests: make(map[string]*guest),
 	}, nil

@@ -9,6 +9,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
 )
 
 // A Kind of stanza.
@@ -90,7 +91,7 @@ func (st *Stanza) passed(b []byte) []byte {
 func (st *Stanza) forged(k *Kid) bool {
 	attr := ""
 	switch k.Name {
-	case xml.Name{Space: NSUser, Local: "x"}, xml.Name{Space: NS, Local: "x"}, xml.Name{Space: nsOccupantID, Local: "occupant-id"}:
+	case xml.Name{Space: muc.NSUser, Local: "x"}, xml.Name{Space: muc.NS, Local: "x"}, xml.Name{Space: nsOccupantID, Local: "occupant-id"}:
 		return true
 	case xml.Name{Space: nsStanzaID, Local: "stanza-id"}: // XEP-0359#rules
 		attr = "by"

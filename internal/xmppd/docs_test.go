@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"adminbot/internal/muc"
 )
 
 // TestDocs checks that docs/server.md says what the limits are.
@@ -13,7 +16,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := Limits{}.withDefaults()
+	l, r := Limits{}.withDefaults(), muc.Limits{}.WithDefaults()
 	for _, want := range []string{
 		fmt.Sprintf("within | %.0f min |", l.Hibernate.Minutes()),
 		fmt.Sprintf("meanwhile | %.0f s |", l.HibernateHost.Seconds()),
@@ -30,6 +33,15 @@ func TestDocs(t *testing.T) {
 		fmt.Sprintf("log in | %.0f s, %d tries |", l.LoginTime.Seconds(), l.LoginTries),
 		fmt.Sprintf("account | %d; lost", l.Sessions),
 		fmt.Sprintf("away | %d, %d MiB;", l.Messages, l.MessageBytes>>20),
+		fmt.Sprintf("Rooms | %d,000; made by one account %d |", r.Rooms/1000, r.RoomsEach),
+		fmt.Sprintf("In one room | %d;", r.Occupants),
+		fmt.Sprintf("times its clients | %d |", r.Joined),
+		fmt.Sprintf("banned of one room | %d,000 |", r.Affiliations/1000),
+		fmt.Sprintf("One message | %d KiB; one presence %d KiB |", r.MessageBytes>>10, r.PresenceBytes>>10),
+		fmt.Sprintf("%d messages at once, then %d a second", r.Burst, time.Second/r.Every),
+		fmt.Sprintf("of the last %d as", r.History),
+		fmt.Sprintf("Archive of one room | %d,000 messages, %d MiB, one year |", r.Archive.Messages/1000, r.Archive.Bytes>>20),
+		fmt.Sprintf("All archives | %d GiB |", r.Total>>30),
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("docs/server.md does not say %q", want)
