@@ -2,18 +2,15 @@ package muc
 
 import (
 	"strings"
-	"unicode"
 
 	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmpp/muc"
 )
 
-// nickAllowed reports whether a nickname can be read.
+// nickAllowed reports whether a nickname can be told from others. As a part of an
+// address it has nothing that is invisible (RFC 7622 3.4).
 func nickAllowed(nick string, bytes int) bool {
-	return len(nick) <= bytes && strings.TrimSpace(nick) == nick &&
-		!strings.ContainsFunc(nick, func(c rune) bool {
-			return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) && c != '\u200d' && c != '\u200c'
-		})
+	return len(nick) <= bytes && strings.TrimSpace(nick) == nick
 }
 
 // enter lets somebody in, or says why not (XEP-0045#enter).

@@ -1,12 +1,17 @@
 package muc
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"time"
+
+	"adminbot/internal/xmpp/element"
 )
 
 // A Store keeps rooms and what was said in them. Its methods are safe for
@@ -133,6 +138,9 @@ func (s *Service) restore(ctx context.Context, saved Saved) error {
 			return fmt.Errorf("archive: %w", err)
 		}
 		for _, e := range page.Entries {
+			if subjectOnly(e) {
+				continue
+			}
 			r.history.add(past{e.At, e.Stanza}, s.lim.History, s.lim.HistoryBytes)
 		}
 	}
@@ -141,6 +149,13 @@ func (s *Service) restore(ctx context.Context, saved Saved) error {
 	s.rooms[saved.Name] = r
 	s.owned[r.maker]++
 	return nil
+}
+
+// subjectOnly reports whether a message only changed the subject: that is told to
+// who comes in another way.
+func subjectOnly(e Entry) bool {
+	m, err := element.Read(xml.NewDecoder(io.MultiReader(bytes.NewReader(starts[Message]), bytes.NewReader(e.Stanza))))
+	return err != nil || m.Child("", "body") == nil && m.Child("", "subject") != nil
 }
 
 // archive keeps what was said.
