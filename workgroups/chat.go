@@ -1,6 +1,7 @@
 package workgroups
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -116,6 +117,11 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 		var why string
 		if v.id, why = s.meant(ctx, g, who, v.verb); v.id == 0 {
 			return why
+		}
+	}
+	if v.id != 0 {
+		if a, _, err := s.Alert(ctx, v.id); err != nil || a.Workgroup != g.Name {
+			return s.sorry(v.id, cmp.Or(err, ErrNotFound))
 		}
 	}
 	switch v.verb {
