@@ -23,6 +23,7 @@ type Workgroup struct {
 	Description string
 	Members     []Member    // who may serve it
 	Domains     []string    // whose accounts may all serve it
+	Serves      Accounts    // which of these are people, or programs that take alerts; nil: all
 	Form        []FormField // what people who queue have to say
 
 	Timeout  time.Duration // of an offer; 0: one minute
@@ -34,6 +35,10 @@ type Workgroup struct {
 	Schedules  []*oncall.Schedule // the first is meant where none is named
 	Escalation Escalation         // without steps all members are asked, one after the other
 }
+
+// Accounts tells some accounts of a domain, by their bare addresses, from the
+// others. It may be called from any goroutine, for many a stanza.
+type Accounts func(bare jid.JID) bool
 
 // A Member may serve a workgroup as an agent.
 type Member struct {
@@ -187,7 +192,7 @@ func (w *Workgroup) admits(who jid.JID) bool {
 			return true
 		}
 	}
-	return bare.Localpart() != "" && slices.Contains(w.Domains, bare.Domainpart())
+	return bare.Localpart() != "" && slices.Contains(w.Domains, bare.Domainpart()) && (w.Serves == nil || w.Serves(bare))
 }
 
 // enqueue puts an alert in its place.

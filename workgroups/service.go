@@ -272,6 +272,14 @@ func (s *Service) has(name string) bool {
 	return slices.ContainsFunc(s.cfg.Groups, func(g Workgroup) bool { return g.Name == name })
 }
 
+// Member reports whether somebody may serve a workgroup; all of them if the name is
+// empty.
+func (s *Service) Member(workgroup string, who jid.JID) bool {
+	return !slices.ContainsFunc(s.cfg.Groups, func(g Workgroup) bool {
+		return (workgroup == "" || g.Name == workgroup) && !g.admits(who)
+	}) && (workgroup == "" || s.has(workgroup))
+}
+
 // Take makes a member of its workgroup the owner of an alert that has none. The
 // error wraps [ErrNotFound], [ErrOver], [ErrTaken] or [ErrNotMember].
 func (s *Service) Take(ctx context.Context, id int64, who jid.JID) (a Alert, err error) {

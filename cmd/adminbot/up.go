@@ -210,8 +210,15 @@ func (u *upSite) newAlerts(ctx context.Context, listenHTTP, listenMail string) e
 	u.alerts, err = newWorkgroups(ctx, workgroupsSetup{
 		conf: c, intake: in, file: u.site.Path(site.Alerts), log: u.log,
 		secret: func() (string, error) { return u.site.Secret(workgroupSecret) },
+		serves: u.person,
 	})
 	return err
+}
+
+// person reports whether an account is a person's, and not a host's or the bot's.
+func (u *upSite) person(bare jid.JID) bool {
+	a, err := u.server.store.Account(context.Background(), bare.Localpart())
+	return err == nil && bare.Domainpart() == u.site.Domain && a.Role.Person()
 }
 
 // login is how a part of this process logs in.

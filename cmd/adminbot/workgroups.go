@@ -60,7 +60,8 @@ type workgroupsSetup struct {
 	conf   config.Workgroups
 	intake config.Intake
 	secret func() (string, error)
-	file   string // the SQLite file
+	file   string              // the SQLite file
+	serves workgroups.Accounts // of the domains of which everybody is a member; nil: all
 	log    *slog.Logger
 }
 
@@ -80,6 +81,9 @@ func newWorkgroups(ctx context.Context, s workgroupsSetup) (_ *workgroupsPart, e
 	groups, err := s.conf.Workgroups()
 	if err != nil {
 		return nil, exit(exitUsage, err)
+	}
+	for i := range groups {
+		groups[i].Serves = s.serves
 	}
 	rooms, err := s.conf.RoomSetup()
 	if err != nil {

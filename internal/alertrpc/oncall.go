@@ -131,6 +131,9 @@ func (s *Server) override(ctx context.Context, actor jid.JID, args *OverrideArgs
 	if err != nil {
 		return OverrideResult{}, err
 	}
+	if err := s.concerns(actor, name); err != nil {
+		return OverrideResult{}, err
+	}
 	out := OverrideResult{Workgroup: name}
 	from := s.Now().UTC()
 	switch {
@@ -233,6 +236,9 @@ func (s *Server) silence(ctx context.Context, actor jid.JID, args *SilenceArgs) 
 	if err != nil {
 		return SilenceResult{}, err
 	}
+	if err := s.concerns(actor, args.Workgroup); err != nil {
+		return SilenceResult{}, err
+	}
 	if args.Seconds == 0 || args.ID != 0 {
 		return s.endSilences(ctx, args, all)
 	}
@@ -256,10 +262,11 @@ func (s *Server) endSilences(ctx context.Context, args *SilenceArgs, all [][]wor
 		wanted[(&workgroups.Silence{Match: match}).String()] = true
 	}
 	ended, err := s.Service.EndSilences(ctx, func(old *workgroups.Silence) bool {
+		meant := wanted[old.String()]
 		if args.ID != 0 {
-			return old.ID == int64(args.ID)
+			meant = old.ID == int64(args.ID)
 		}
-		return wanted[old.String()] && (args.Workgroup == "" || args.Workgroup == old.Workgroup)
+		return meant && (args.Workgroup == "" || args.Workgroup == old.Workgroup)
 	})
 	if err == nil && len(ended) == 0 {
 		return SilenceResult{}, rpc.Faultf(rpc.FaultNotFound, "no such silence")

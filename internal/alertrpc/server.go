@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -206,7 +207,31 @@ func (s *Server) reject(ctx context.Context, actor jid.JID, args *AnswerArgs) (A
 }
 
 func (s *Server) resolve(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args, func(id int64) (workgroups.Alert, error) { return s.Service.Resolve(ctx, id, actor, args.Reason) })
+	return answered(args, func(id int64) (workgroups.Alert, error) {
+		a, _, err := s.Service.Alert(ctx, id)
+		if err != nil {
+			return a, fmt.Errorf("%w: %d", err, id)
+		}
+		if err := s.concerns(actor, a.Workgroup); err != nil {
+			return a, err
+		}
+		return s.Service.Resolve(ctx, id, actor, args.Reason)
+	})
+}
+
+// concerns is nil for the members of a workgroup, or of all workgroups if it has
+// no name, and for administrators: beside a permission, whoever says what becomes
+// of alerts has to be one of those.
+func (s *Server) concerns(actor jid.JID, workgroup string) error {
+	switch {
+	case s.Policy().Admin(actor), s.Service.Member(workgroup, actor):
+		return nil
+	case workgroup == "":
+		return rpc.Faultf(rpc.FaultDenied, "%s is not a member of all workgroups\nhint: name one", actor)
+	case !slices.ContainsFunc(s.Service.Workgroups(), func(w workgroups.Workgroup) bool { return w.Name == workgroup }):
+		return fmt.Errorf("%w: %q", workgroups.ErrNoWorkgroup, workgroup)
+	}
+	return rpc.Faultf(rpc.FaultDenied, "%s is no member of the workgroup %s", actor, workgroup)
 }
 
 func answered(args *AnswerArgs, do func(id int64) (workgroups.Alert, error)) (AnswerResult, error) {

@@ -36,7 +36,8 @@ func workgroupFiles(domain string) map[string]string {
 }
 
 const workgroups = `# The workgroups of this machine: where alerts wait, and who is asked to take
-# them. "adminbot config describe" shows every key.
+# them. "*@DOMAIN" is every person who has an account; hosts and bots are members
+# only by name. "adminbot config describe" shows every key.
 
 [[workgroups.group]]
 name = "alerts"
@@ -46,10 +47,16 @@ members = [{ jid = "*@DOMAIN" }]
 
 const workgroupPolicy = `# Who may raise, see, take and end alerts with "adminbot alert", through the bot,
 # or by Jabber-RPC. "who" is the person, "via" the account that makes the call.
-# The word of a bot about whom it speaks for is believed.
+# The word of a bot about whom it speaks for is believed. Whoever says what becomes
+# of an alert has to be a member of its workgroup (workgroups.toml) or an
+# administrator besides; everybody else, hosts for example, raises alerts and ends
+# what they raised themselves.
 
 bots = ["adminbot@DOMAIN"]
 callers = ["*@DOMAIN"]
+
+[groups]
+admins = ["admin@DOMAIN"]
 
 [[rule]]
 who = ["*@DOMAIN"]
