@@ -21,8 +21,11 @@ type Alerts interface {
 	Ask(ctx context.Context, actor jid.JID, method string, args map[string]any) (rpc.Value, error)
 }
 
-// maxListed bounds the alerts of one answer.
-const maxListed = 20
+// Bounds of one answer.
+const (
+	maxListed  = 20 // alerts
+	maxEntries = 14 // of a timeline
+)
 
 // alertTalk reads the few sentences that people on call say, whatever the
 // vocabulary: what follows the number is their own words.
@@ -46,7 +49,7 @@ func alertTalk(line string) (grammar.Command, bool) {
 	return c, true
 }
 
-var alertSentence = regexp.MustCompile(`(?i)^(?:(take|pass|resolve) +#?([1-9][0-9]{0,8})(?:[:,]? +(.{1,900}))?|who +(?:has|owns) +#?([1-9][0-9]{0,8}) *\??)$`)
+var alertSentence = regexp.MustCompile(`(?i)^(?:(take|pass|resolve) +#?([1-9][0-9]{0,8})(?:[:,]? +(.{1,900}))?|(?:who +(?:has|owns)|timeline +(?:of|for)) +(?:alert +)?#?([1-9][0-9]{0,8}) *\??)$`)
 
 // askAlerts has the alert service do what a person says, if the bot's policy lets
 // them.
@@ -107,6 +110,8 @@ func alertText(method string, v rpc.Value, w when) ([]string, error) {
 		return decoded(v, func(r alertrpc.ListResult) []string { return listedAlerts(r, w) })
 	case alertrpc.Show.Name:
 		return decoded(v, func(r alertrpc.ShowResult) []string { return shownAlert(r, w) })
+	case alertrpc.Figures.Name:
+		return decoded(v, func(r alertrpc.FiguresResult) []string { return figures(r, w) })
 	case alertrpc.OnCallWho.Name:
 		return decoded(v, func(r alertrpc.OnCallResult) []string { return onCall(r, w) })
 	case alertrpc.OnCallOverride.Name:
@@ -184,7 +189,10 @@ func shownAlert(r alertrpc.ShowResult, w when) []string {
 	lines := []string{fmt.Sprintf("✔ Alert %d: %s", a.ID, whose(a)), alertTitle(a)}
 	lines = append(lines, cleanLines(a.Details, 10, 200)...)
 	lines = append(lines, fmt.Sprintf("since %s, from %s, in %s", w.moment(a.Starts), clean(a.Source, 80), a.Workgroup))
-	for _, e := range r.Timeline[max(0, len(r.Timeline)-12):] {
+	if took := tookUntil(a); took != "" {
+		lines = append(lines, took)
+	}
+	for _, e := range r.Timeline[max(0, len(r.Timeline)-maxEntries):] {
 		line := w.moment(e.At) + "  " + e.What
 		if e.Who != "" {
 			line += " " + clean(e.Who, 80)

@@ -133,6 +133,9 @@ func (b *Bot) exact(t *turn) (grammar.Command, bool) {
 	if c, ok := alertTalk(t.line); ok {
 		return c, true
 	}
+	if c, ok := t.figures(); ok {
+		return c, true
+	}
 	if c, ok := t.takeover(); ok {
 		return c, true
 	}

@@ -188,3 +188,15 @@ func (m *Memory) Ended(_ context.Context, workgroup string, limit int) ([]Alert,
 	})
 	return all[:min(limit, len(all))], nil
 }
+
+// Figures returns those of the alerts that were raised in a period.
+func (m *Memory) Figures(_ context.Context, workgroup string, from, until time.Time) (f Figures, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.alerts {
+		if (workgroup == "" || a.Workgroup == workgroup) && !a.Raised.Before(from) && a.Raised.Before(until) {
+			f.Add(a)
+		}
+	}
+	return f, nil
+}

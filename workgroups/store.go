@@ -30,6 +30,10 @@ type Store interface {
 	// Ended returns alerts of a workgroup that have ended, the latest first; of
 	// all workgroups if the name is empty.
 	Ended(ctx context.Context, workgroup string, limit int) ([]Alert, error)
+
+	// Figures returns those of the alerts of a workgroup that were raised in
+	// [from, until); of all workgroups if the name is empty.
+	Figures(ctx context.Context, workgroup string, from, until time.Time) (Figures, error)
 }
 
 // An Image is what a [Store] holds of what is not over.

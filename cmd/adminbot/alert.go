@@ -29,6 +29,7 @@ type alertCmd struct {
 	Reject  alertRejectCmd  `cmd:"" help:"Decline an alert that is offered, or give one back."`
 	Ack     alertAckCmd     `cmd:"" help:"Say that you are at an alert; it is yours if nobody owns it."`
 	Resolve alertResolveCmd `cmd:"" help:"End an alert."`
+	Figures alertFiguresCmd `cmd:"" help:"How many alerts there were, and how long until they were taken and resolved."`
 
 	Silence  alertSilenceCmd  `cmd:"" help:"Have nobody asked about some alerts for a while."`
 	Silences alertSilencesCmd `cmd:"" help:"The silences that have not ended."`
@@ -63,6 +64,12 @@ type alertListCmd struct {
 type alertShowCmd struct {
 	alertFlags
 	ID string `arg:"" help:"The alert's number."`
+}
+
+type alertFiguresCmd struct {
+	alertFlags
+	Workgroup string        `placeholder:"NAME" help:"Only of this workgroup."`
+	Since     time.Duration `default:"168h" help:"Of alerts raised in this time until now."`
 }
 
 type alertAnswer struct {
@@ -121,7 +128,7 @@ func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 		a := r.Alert
 		fmt.Fprintf(std.out, "alert %d in %s: %s, %s\n%s\n", a.ID, a.Workgroup, a.Severity, a.State, harmless(a.Summary))
 		for _, row := range []struct{ name, value string }{
-			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"reason", a.Reason}, {"since", a.Starts.Local().Format(time.DateTime)},
+			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"reason", a.Reason}, {"room", a.Room}, {"since", a.Starts.Local().Format(time.DateTime)},
 		} {
 			if row.value != "" {
 				fmt.Fprintf(std.out, "%-8s%s\n", row.name, harmless(row.value))
@@ -140,6 +147,20 @@ func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 			}
 			fmt.Fprintln(std.out, harmless(line))
 		}
+	})
+}
+
+func (c alertFiguresCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	args := alertrpc.FiguresArgs{Workgroup: c.Workgroup, From: time.Now().Add(-c.Since)}
+	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.Figures, args, func(r alertrpc.FiguresResult) {
+		mean := func(seconds float64, n int) string {
+			if n == 0 {
+				return "-"
+			}
+			return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
+		}
+		fmt.Fprintf(std.out, "raised    %d since %s\n", r.Raised, r.From.Local().Format(time.DateTime))
+		fmt.Fprintf(std.out, "taken     %d, MTTA %s\nresolved  %d, MTTR %s\nexpired   %d\n", r.Accepted, mean(r.ToAccept, r.Accepted), r.Resolved, mean(r.ToResolve, r.Resolved), r.Expired)
 	})
 }
 

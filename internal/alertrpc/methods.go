@@ -47,6 +47,10 @@ var (
 		Name: "alert.rooms", Permission: "alert.read", Class: agentapi.Read, Timeout: timeout, Wire: true, Built: true,
 		Help: "Lists the rooms of alerts that are open. Bots of the policy may always ask.",
 	})
+	Figures = agentapi.Define[FiguresArgs, FiguresResult](agentapi.Spec{
+		Name: "alert.figures", Permission: "alert.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Counts the alerts that were raised in a period, and tells how long it took until they were taken and resolved.",
+	})
 	WorkgroupList = agentapi.Define[NoArgs, WorkgroupListResult](agentapi.Spec{
 		Name: "workgroup.list", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Lists the workgroups.",
@@ -64,7 +68,7 @@ const timeout = 30 * time.Second
 func Methods() []agentapi.Spec {
 	return []agentapi.Spec{
 		Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Ack.Spec, Resolve.Spec, Silence.Spec, Silences.Spec,
-		Rooms.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
+		Rooms.Spec, Figures.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
 	}
 }
 
@@ -132,6 +136,22 @@ type (
 	}
 	RoomsResult struct {
 		Rooms []Room `rpc:"rooms"`
+	}
+
+	FiguresArgs struct {
+		Workgroup string    `rpc:"workgroup,omitempty" validate:"max=128" help:"empty: all"`
+		From      time.Time `rpc:"from" validate:"required"`
+		Until     time.Time `rpc:"until,omitempty" help:"not included; empty: now"`
+	}
+	FiguresResult struct {
+		From      time.Time `rpc:"from"`
+		Until     time.Time `rpc:"until"`
+		Raised    int       `rpc:"raised"`
+		Accepted  int       `rpc:"accepted" help:"of these, that somebody took"`
+		Resolved  int       `rpc:"resolved"`
+		Expired   int       `rpc:"expired"`
+		ToAccept  float64   `rpc:"mtta_seconds" help:"mean from raised to first accepted"`
+		ToResolve float64   `rpc:"mttr_seconds" help:"mean from raised to resolved"`
 	}
 
 	WorkgroupListResult struct {

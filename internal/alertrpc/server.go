@@ -50,6 +50,7 @@ func Mux(s Server) *rpc.ServeMux {
 	handle(mux, &s, OnCallShifts, s.shifts)
 	handle(mux, &s, OnCallOverride, s.override)
 	handle(mux, &s, Rooms, s.rooms)
+	handle(mux, &s, Figures, s.figures)
 	handle(mux, &s, WorkgroupList, s.workgroups)
 	handle(mux, &s, WorkgroupStatus, s.status)
 	return mux
@@ -262,6 +263,17 @@ func (s *Server) rooms(ctx context.Context, _ jid.JID, args *RoomsArgs) (RoomsRe
 		out.Rooms = append(out.Rooms, Room{JID: room, Alert: int(a.ID), Host: a.Host})
 	}
 	return out, nil
+}
+
+func (s *Server) figures(ctx context.Context, _ jid.JID, args *FiguresArgs) (FiguresResult, error) {
+	if args.Until.IsZero() {
+		args.Until = s.Now()
+	}
+	f, err := s.Service.Figures(ctx, args.Workgroup, args.From, args.Until)
+	return FiguresResult{
+		From: args.From, Until: args.Until, Raised: f.Raised, Accepted: f.Accepted, Resolved: f.Resolved, Expired: f.Expired,
+		ToAccept: f.ToAccept().Seconds(), ToResolve: f.ToResolve().Seconds(),
+	}, err
 }
 
 func (s *Server) workgroups(ctx context.Context, _ jid.JID, _ *NoArgs) (WorkgroupListResult, error) {

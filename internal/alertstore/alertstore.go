@@ -259,6 +259,35 @@ func (s *Store) Ended(ctx context.Context, workgroup string, limit int) ([]workg
 	return all, s.wrap(l.err)
 }
 
+// clockSlack is by how much a clock may have been set back: alerts that were raised
+// later have higher numbers, but for that.
+const clockSlack = 24 * time.Hour
+
+// Figures returns those of the alerts that were raised in a period. It reads from
+// the last alert back to the beginning of the period.
+func (s *Store) Figures(ctx context.Context, workgroup string, from, until time.Time) (f workgroups.Figures, err error) {
+	found, err := s.file.R.QueryContext(ctx, `SELECT raised, accepted, ended, state FROM alerts WHERE ?1 = '' OR workgroup = ?1 ORDER BY id DESC`, workgroup)
+	if err != nil {
+		return f, s.wrap(err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var a workgroups.Alert
+		var raised, accepted, ended int64
+		if err := found.Scan(&raised, &accepted, &ended, &a.State); err != nil {
+			return f, s.wrap(err)
+		}
+		a.Raised, a.Accepted, a.Ended = moment(raised), moment(accepted), moment(ended)
+		if a.Raised.Before(from.Add(-clockSlack)) {
+			break
+		}
+		if !a.Raised.Before(from) && a.Raised.Before(until) {
+			f.Add(a)
+		}
+	}
+	return f, s.wrap(found.Err())
+}
+
 // A loader reads rows until something is wrong.
 type loader struct {
 	ctx context.Context

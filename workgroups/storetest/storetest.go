@@ -95,6 +95,14 @@ func compare(t *testing.T, want, got workgroups.Store, lastID int64) {
 		}
 	}
 	for _, name := range []string{"", "alerts", "dba", "nowhere"} {
+		for _, ids := range [][2]int64{{0, 100}, {1, 20}, {20, 21}, {55, 100}, {90, 100}} {
+			from, until := raisedAt(ids[0]), raisedAt(ids[1])
+			a, err1 := want.Figures(t.Context(), name, from, until)
+			b, err2 := got.Figures(t.Context(), name, from, until)
+			if err1 != nil || err2 != nil || a != b {
+				t.Fatalf("Figures %q of %v: %+v (%v), want %+v (%v)", name, ids, b, err2, a, err1)
+			}
+		}
 		for _, limit := range []int{1, 5, 1000} {
 			a, err := want.Ended(t.Context(), name, limit)
 			if err != nil {
@@ -174,12 +182,17 @@ func (g *generator) time() time.Time {
 
 func (g *generator) workgroup() string { return []string{"alerts", "dba"}[g.rnd.IntN(2)] }
 
+// raisedAt is when an alert was raised: later ones have higher numbers.
+func raisedAt(id int64) time.Time {
+	return time.Date(2026, 11, 28, 6, 0, 0, 123456789, time.UTC).Add(time.Duration(id) * 2 * time.Hour)
+}
+
 func (g *generator) alert(id int64) workgroups.Alert {
 	a := workgroups.Alert{
 		ID: id, Workgroup: g.workgroup(), Source: "src" + g.text(), Fingerprint: fmt.Sprint(g.rnd.IntN(8)), Episode: g.some(5),
 		Severity: []workgroups.Severity{workgroups.Critical, workgroups.Warning, workgroups.Info}[g.rnd.IntN(3)],
 		Summary:  g.text(), Details: g.text(), Host: g.text(), Labels: map[string]string{"a": g.text(), "b\"": "c"}, Starts: g.time(),
-		User: g.jid(), Notify: g.rnd.IntN(2) == 0, Raised: g.now, Updated: g.time(), Count: g.some(9), Accepted: g.time(),
+		User: g.jid(), Notify: g.rnd.IntN(2) == 0, Raised: raisedAt(id), Updated: g.time(), Count: g.some(9), Accepted: g.time(),
 		State: []workgroups.State{workgroups.Open, workgroups.Offered, workgroups.Assigned, workgroups.Resolved, workgroups.Expired}[g.rnd.IntN(5)],
 		Grant: g.some(4), Gone: g.time(), Round: g.some(4), Wake: g.time(), Seq: g.some(9),
 		Due: g.time(), Reminded: g.rnd.IntN(2) == 0, Step: g.some(4), StepEnds: g.time(), Muted: g.time(), Room: g.jid(),
