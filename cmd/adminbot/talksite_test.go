@@ -45,6 +45,8 @@ type talkSite struct {
 	ca     string // PEM file of the server's authority
 	tune   func(*bot.Config)
 	via    string // address at which the bot finds the server; "" is the server's own
+	policy string // of the bot
+	alerts string // domain of the alert service; "": there is none
 
 	bot     *botPart
 	stopBot func()
@@ -110,8 +112,23 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 // to come.
 func openTalk(t *testing.T, server *servertest.Server, tune func(*bot.Config), hosts []*talkHost) *talkSite {
 	t.Helper()
-	s := &talkSite{t: t, root: t, dir: t.TempDir(), server: server, tune: tune, hosts: map[string]*talkHost{}, people: map[string]*person{}}
+	s := newTalkSite(t, server)
+	s.tune = tune
+	s.open(hosts, "alice", "bob", "carol", "eve")
+	return s
+}
+
+// newTalkSite makes a site in which nothing runs yet.
+func newTalkSite(t *testing.T, server *servertest.Server) *talkSite {
+	t.Helper()
+	s := &talkSite{t: t, root: t, dir: t.TempDir(), server: server, policy: talkBotPolicy, hosts: map[string]*talkHost{}, people: map[string]*person{}}
 	s.ca = s.write("ca.pem", string(server.Authority.PEM))
+	return s
+}
+
+// open starts the hosts and the bot, and logs people in.
+func (s *talkSite) open(hosts []*talkHost, people ...string) {
+	s.t.Helper()
 	for _, h := range hosts {
 		h.site, h.seen = s, map[string]int{}
 		s.hosts[h.name] = h
@@ -121,18 +138,17 @@ func openTalk(t *testing.T, server *servertest.Server, tune func(*bot.Config), h
 		}
 	}
 	s.startBot()
-	for _, name := range []string{"alice", "bob", "carol", "eve"} {
+	for _, name := range people {
 		s.person(name)
 	}
 	s.knowsHosts()
-	t.Cleanup(func() { // together: a server may take seconds to say goodbye
+	s.t.Cleanup(func() { // together: a server may take seconds to say goodbye
 		var wg sync.WaitGroup
 		for _, end := range s.ends {
 			wg.Go(end)
 		}
 		wg.Wait()
 	})
-	return s
 }
 
 // login is how an account of the site logs in.
@@ -201,8 +217,8 @@ func (s *talkSite) startBot() {
 		login.Addr = s.via
 	}
 	part, err := newBot(botSetup{
-		login: login, state: filepath.Join(s.dir, "bot"), policy: s.write("bot-policy.toml", talkBotPolicy),
-		conf: config.Default().Bot, log: slog.New(slog.DiscardHandler), tune: s.tune,
+		login: login, state: filepath.Join(s.dir, "bot"), policy: s.write("bot-policy.toml", s.policy),
+		conf: config.Default().Bot, alerts: s.alerts, log: slog.New(slog.DiscardHandler), tune: s.tune,
 	})
 	if err != nil {
 		s.t.Fatal(err)
