@@ -222,11 +222,17 @@ func (s *Service) EndSilences(ctx context.Context, chosen func(*Silence) bool) (
 	return ended, err
 }
 
-// Silences returns those that have not ended, also those to come.
+// Silences returns those that have not ended, also those to come, and of each
+// [Maintenance], which has no number, the one that is or the next.
 func (s *Service) Silences(ctx context.Context) (all []Silence, err error) {
 	err = s.look(ctx, func(m *machine, now time.Time) error {
 		for _, s := range m.silences {
 			if s.Until.After(now) {
+				all = append(all, s.Silence)
+			}
+		}
+		for _, name := range sortedKeys(m.groups) {
+			for _, s := range m.groups[name].maintained {
 				all = append(all, s.Silence)
 			}
 		}

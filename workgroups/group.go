@@ -32,8 +32,9 @@ type Workgroup struct {
 	Grace    time.Duration // until an alert is taken from an owner who is gone; 0: 5 minutes; from a bot: at once
 	Confirm  time.Duration // until an owner is asked whether they are at it still; 0: never
 
-	Schedules  []*oncall.Schedule // the first is meant where none is named
-	Escalation Escalation         // without steps all members are asked, one after the other
+	Schedules   []*oncall.Schedule // the first is meant where none is named
+	Maintenance []Maintenance      // when nobody is asked about some alerts, every week
+	Escalation  Escalation         // without steps all members are asked, one after the other
 }
 
 // Accounts tells some accounts of a domain, by their bare addresses, from the
@@ -106,6 +107,9 @@ func (w *Workgroup) check(domain jid.JID) error {
 	if err := w.Escalation.check(w.Name); err != nil {
 		return err
 	}
+	if err := w.checkMaintenance(); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, m := range w.Members {
 		bare := m.JID.Bare().String()
@@ -125,6 +129,8 @@ type group struct {
 	agents map[string]*agent
 	order  []*agent      // the same, by address
 	wait   time.Duration // until an alert was taken, lately
+
+	maintained []*silence // one for each Maintenance: the one that is, or the next
 }
 
 // An agent is a member, there or not, or a former one who still owns alerts.

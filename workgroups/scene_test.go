@@ -20,7 +20,8 @@ import (
 // first event set the workgroup up: member NAME [bot] [max=N] [skill=LABEL],
 // timeout, retry, grace, confirm, parallel, repeat, oncall NAME... (an hour each,
 // ann from 12:00 on) and step WHO... [wait=DURATION] [parallel=N], where WHO is
-// bots, oncall, everybody or a name.
+// bots, oncall, everybody or a name; and maintenance DAYS HOURS MATCH. It is noon of
+// a Saturday.
 func TestScenes(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenes/*.txt")
 	if err != nil || len(files) == 0 {
@@ -121,6 +122,14 @@ func setUp(t *testing.T, g *Workgroup, words []string) {
 		return
 	}
 	switch words[0] {
+	case "maintenance":
+		w, err := oncall.ParseWindow(words[1] + " " + words[2])
+		match, merr := ParseMatcher(words[3])
+		if err != nil || merr != nil {
+			t.Fatal(err, merr)
+		}
+		g.Maintenance = append(g.Maintenance, Maintenance{Name: "backups", Hours: oncall.Hours{Windows: []oncall.Window{w}}, Match: []Matcher{match}})
+		return
 	case "parallel":
 		g.Parallel, _ = strconv.Atoi(words[1])
 		return

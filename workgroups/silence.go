@@ -1,8 +1,10 @@
 package workgroups
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -207,7 +209,12 @@ func minTime(a, b time.Time) time.Time {
 // again.
 func (m *machine) muteAll(now time.Time) {
 	m.nextMute = time.Time{}
-	for _, s := range m.silences {
+	all := slices.Clone(m.silences)
+	for _, name := range sortedKeys(m.groups) {
+		m.groups[name].maintain(now)
+		all = append(all, m.groups[name].maintained...)
+	}
+	for _, s := range all {
 		for _, at := range [...]time.Time{s.From, s.Until} {
 			if at.After(now) && (m.nextMute.IsZero() || at.Before(m.nextMute)) {
 				m.nextMute = at
@@ -224,9 +231,11 @@ func (m *machine) muteAll(now time.Time) {
 // mute notes whether a silence is for an alert that waits.
 func (m *machine) mute(a *Alert, now time.Time) {
 	var by *silence
-	for _, s := range m.silences {
-		if s.active(now) && (by == nil || s.Until.After(by.Until)) && s.matches(a) {
-			by = s
+	for _, all := range [...][]*silence{m.silences, m.groups[a.Workgroup].maintained} {
+		for _, s := range all {
+			if s.active(now) && (by == nil || s.Until.After(by.Until)) && s.matches(a) {
+				by = s
+			}
 		}
 	}
 	switch {
@@ -240,7 +249,7 @@ func (m *machine) mute(a *Alert, now time.Time) {
 		was := a.Muted
 		a.Muted = by.Until
 		a.rewind()
-		m.dropOffers(a, "", "silenced by "+by.By, now)
+		m.dropOffers(a, "", "silenced by "+cmp.Or(by.By, by.Reason), now)
 		if was.IsZero() {
 			m.note(a, now, "silenced", by.By, strings.TrimSpace(fmt.Sprintf("until %s %s", by.Until.UTC().Format("2006-01-02 15:04 MST"), by.Reason)))
 		}

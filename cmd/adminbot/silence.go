@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -56,7 +57,11 @@ func (c alertSilencesCmd) Run(ctx context.Context, std streams, log *slog.Logger
 		}
 		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 		for _, s := range r.Silences {
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s to %s\t%s\t%s\n", s.ID, s.Workgroup, harmless(s.Match),
+			number := "-" // of maintenance, which comes again
+			if s.ID > 0 {
+				number = strconv.Itoa(s.ID)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s to %s\t%s\t%s\n", number, s.Workgroup, harmless(s.Match),
 				s.Since.Local().Format("Mon 2006-01-02 15:04"), s.Until.Local().Format("Mon 2006-01-02 15:04"), s.By, strings.TrimSpace(harmless(s.Reason)))
 		}
 		w.Flush()

@@ -181,5 +181,6 @@ func describeOnCall(c *Workgroups) {
 		{Ask: []string{"bots"}, Seconds: 60}, {Ask: []string{"oncall"}, Seconds: 300},
 		{Ask: []string{"oncall", "dave@example.net"}, Seconds: 300}, {Ask: []string{"everybody"}, Seconds: 600},
 	}}}
+	c.Maintenance = []Maintenance{{Name: "backups", Zone: "Europe/Amsterdam", Hours: []string{"Sun 02:00-04:00"}, Match: []string{"host=~db.*", "severity!=critical"}}}
 	c.Group[0].Schedules, c.Group[0].Escalation, c.Group[0].ConfirmSeconds = []string{"primary"}, "usual", 1800
 }

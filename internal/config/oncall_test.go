@@ -87,6 +87,35 @@ schedules = ["s"]
 	}
 }
 
+// TestMaintenance loads the second example of docs/oncall.md.
+func TestMaintenance(t *testing.T) {
+	page, err := os.ReadFile("../../docs/oncall.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(string(page), "```toml\n")
+	if len(parts) != 3 {
+		t.Fatalf("docs/oncall.md has %d examples", len(parts)-1)
+	}
+	text, _, _ := strings.Cut(parts[2], "```")
+	c, err := loadText(t, text+"[[workgroups.group]]\nname = \"alerts\"\n[[workgroups.group]]\nname = \"dba\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := c.Workgroups.Workgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(groups[0].Maintenance) != 1 || len(groups[1].Maintenance) != 0 {
+		t.Fatalf("%+v", groups)
+	}
+	m := groups[0].Maintenance[0]
+	from, until := m.Hours.Next(time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC))
+	if want := time.Date(2026, 12, 6, 1, 0, 0, 0, time.UTC); !from.Equal(want) || until.Sub(from) != 2*time.Hour || len(m.Match) != 2 {
+		t.Errorf("from %v until %v, %v", from, until, m.Match)
+	}
+}
+
 func TestOnCallRefuses(t *testing.T) {
 	schedule := "[[workgroups.schedule]]\nname = \"s\"\nzone = \"UTC\"\n[[workgroups.schedule.layer]]\nname = \"l\"\n"
 	who := "who = [\"alice@example.net\"]\n"
@@ -103,6 +132,10 @@ func TestOnCallRefuses(t *testing.T) {
 		{"unknown schedule", group + "schedules = [\"t\"]\n", `no schedule "t"`},
 		{"unknown escalation", group + "escalation = \"e\"\n", `no escalation "e"`},
 		{"no schedule to ask", group + "escalation = \"e\"\n[[workgroups.escalation]]\nname = \"e\"\n[[workgroups.escalation.step]]\nask = [\"oncall\"]\n", "has no schedule"},
+		{"maintenance of nothing", group + "[[workgroups.maintenance]]\nname = \"m\"\nhours = [\"Sun\"]\n", "maintenance m: which alerts?"},
+		{"maintenance at no time", group + "[[workgroups.maintenance]]\nname = \"m\"\nmatch = [\"host=a\"]\n", "no hours"},
+		{"maintenance nowhere", group + "[[workgroups.maintenance]]\nname = \"m\"\nworkgroup = \"w\"\n", "no workgroup \"w\""},
+		{"maintenance by a pattern", group + "[[workgroups.maintenance]]\nname = \"m\"\nhours = [\"Sun\"]\nmatch = [\"host=~(\"]\n", "is not a regular expression"},
 		{"word", group + "escalation = \"e\"\n[[workgroups.escalation]]\nname = \"e\"\n[[workgroups.escalation.step]]\nask = [\"all\"]\n", `"all" is none of bots`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,16 +13,17 @@ import (
 
 // Workgroups configures the alert service, a component (XEP-0114).
 type Workgroups struct {
-	Domain     string       `toml:"domain" comment:"The component's domain; also where adminbot alert and the bot find it."`
-	Component  string       `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
-	SecretFile string       `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
-	Policy     string       `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
-	Rooms      string       `toml:"rooms" comment:"The service of rooms (XEP-0045): each alert that is taken gets one.\nEmpty: the one that the server names. \"none\": no rooms."`
-	RoomDays   int          `toml:"room_days" comment:"How long a room is kept after its alert has ended."`
-	Bot        string       `toml:"bot" comment:"The bot, which is asked into every room: people ask hosts there."`
-	Schedule   []Schedule   `toml:"schedule" comment:"Who is on call, and when."`
-	Escalation []Escalation `toml:"escalation" comment:"In which order people are asked."`
-	Group      []Workgroup  `toml:"group" comment:"The workgroups. Where none is named, the only one is meant, or the one called alerts."`
+	Domain      string        `toml:"domain" comment:"The component's domain; also where adminbot alert and the bot find it."`
+	Component   string        `toml:"component" comment:"Where the server takes components. There is no encryption: keep it on loopback."`
+	SecretFile  string        `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
+	Policy      string        `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
+	Rooms       string        `toml:"rooms" comment:"The service of rooms (XEP-0045): each alert that is taken gets one.\nEmpty: the one that the server names. \"none\": no rooms."`
+	RoomDays    int           `toml:"room_days" comment:"How long a room is kept after its alert has ended."`
+	Bot         string        `toml:"bot" comment:"The bot, which is asked into every room: people ask hosts there."`
+	Schedule    []Schedule    `toml:"schedule" comment:"Who is on call, and when."`
+	Escalation  []Escalation  `toml:"escalation" comment:"In which order people are asked."`
+	Maintenance []Maintenance `toml:"maintenance" comment:"When nobody is asked about some alerts, every week."`
+	Group       []Workgroup   `toml:"group" comment:"The workgroups. Where none is named, the only one is meant, or the one called alerts."`
 }
 
 // Workgroup configures one workgroup.
@@ -121,6 +122,9 @@ func (c *Workgroups) Workgroups() ([]workgroups.Workgroup, error) {
 			w.Members = append(w.Members, workgroups.Member{JID: j, Bot: m.Bot, Max: m.Max, Skills: m.Skills})
 		}
 		if err := c.duty(&g, &w, schedules); err != nil {
+			return nil, err
+		}
+		if w.Maintenance, err = c.maintenance(g.Name); err != nil {
 			return nil, err
 		}
 		all = append(all, w)
