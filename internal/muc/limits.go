@@ -4,8 +4,8 @@ import "time"
 
 // Limits of a service. Zero fields take the values given.
 type Limits struct {
-	Rooms         int           // 1,000
-	RoomsEach     int           // that one account owns; 100. Components may own all
+	Rooms         int           // 1,000; components may make as many more
+	RoomsEach     int           // that one account has made; 100
 	Occupants     int           // of one room; 500
 	Joined        int           // rooms that one account is in, times its clients; 500
 	Affiliations  int           // of one room; 1,000

@@ -42,7 +42,9 @@ func TestLimits(t *testing.T) {
 	}{
 		{"who may make rooms", nil, enter("hag66@shakespeare.lit/a", "hers", "hag"), "not-allowed"},
 		{"rooms of one", []string{enter(crone, "two", "c")}, enter("crone1@shakespeare.lit/other", "three", "c"), "resource-constraint"},
-		{"rooms", []string{enter(alert, "two", "a"), enter(alert, "three", "a"), enter(alert, "four", "a")}, enter(alert, "five", "a"), "resource-constraint"},
+		{"rooms", []string{enter(alert, "two", "a"), enter(alert, "three", "a"), enter(alert, "four", "a")}, enter("a@shakespeare.lit/x", "five", "a"), "resource-constraint"},
+		{"rooms of components", []string{enter(alert, "two", "a"), enter(alert, "three", "a"), enter(alert, "four", "a"), enter(alert, "five", "a"),
+			enter(alert, "six", "a"), enter(alert, "seven", "a"), enter(alert, "eight", "a")}, enter(alert, "nine", "a"), "resource-constraint"},
 		{"people in a room", []string{enter("a@shakespeare.lit/x", "coven", "a"), enter("b@shakespeare.lit/x", "coven", "b")}, enter("hag66@shakespeare.lit/a", "coven", "hag"), "service-unavailable"},
 		{"rooms that one is in", []string{enter("b@shakespeare.lit/x", "two", "b"), enter("b@shakespeare.lit/x", "coven", "b")}, enter("b@shakespeare.lit/y", "two", "b"), "resource-constraint"},
 		{"the name of a room", nil, enter(crone, "abcdefghijk", "c"), "not-acceptable"},

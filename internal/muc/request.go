@@ -27,6 +27,10 @@ func (s *Service) toService(p Peer, st *Stanza) {
 		case disco.NSInfo:
 			s.serviceInfo(p, st, q)
 		case disco.NSItems:
+			if !s.affords(st.From, 5) {
+				s.refuse(p, st, errTooFast)
+				return
+			}
 			s.serviceItems(p, st, q)
 		default:
 			s.refuse(p, st, errUnavailable)

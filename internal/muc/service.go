@@ -190,7 +190,11 @@ func (s *Service) create(st *Stanza) (*room, *stanzaError) {
 	if len(st.To.Localpart()) > s.lim.NameBytes {
 		return nil, errBadName
 	}
-	may := s.opt.MayCreate(owner)
+	may, component := s.opt.MayCreate(owner), s.opt.Component(owner.Domainpart())
+	most := s.lim.Rooms
+	if component {
+		most *= 2 // nobody else can take all
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := st.To.Localpart()
@@ -199,7 +203,7 @@ func (s *Service) create(st *Stanza) (*room, *stanzaError) {
 		return r, nil
 	case !may:
 		return nil, errNotAllowed
-	case len(s.rooms) >= s.lim.Rooms, !s.opt.Component(owner.Domainpart()) && s.owned[owner.String()] >= s.lim.RoomsEach:
+	case len(s.rooms) >= most, !component && s.owned[owner.String()] >= s.lim.RoomsEach:
 		return nil, errTooManyRooms
 	}
 	r := s.newRoom(st.To.Bare(), owner.String())

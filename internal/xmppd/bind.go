@@ -10,6 +10,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/account"
+	"adminbot/internal/xmpp/element"
 )
 
 // A user is an account with at least one resource.
@@ -55,7 +56,7 @@ func (s *session) bind(ctx context.Context, st *Stanza) error {
 	b = append(b, "<iq type='result' id="...)
 	b = append(b, st.id.quoted(st.raw)...)
 	b = append(b, "><bind xmlns='"+NSBind+"'><jid>"...)
-	b = appendEscaped(b, s.full)
+	b = element.AppendEscaped(b, s.full)
 	b = append(b, "</jid></bind></iq>"...)
 	s.send(b)
 	return nil
@@ -217,6 +218,6 @@ func attribute(name, v string) []byte {
 	b = append(b, ' ')
 	b = append(b, name...)
 	b = append(b, '=', '\'')
-	b = appendEscaped(b, v)
+	b = element.AppendEscaped(b, v)
 	return append(b, '\'')
 }

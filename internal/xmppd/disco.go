@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"adminbot/internal/account"
+	"adminbot/internal/xmpp/element"
 )
 
 // serverFeatures is what the server says of itself (XEP-0030), besides what
@@ -45,7 +46,7 @@ func appendInfo(b []byte, category, typ, name string, features []string) []byte 
 	b = append(b, "<query xmlns='"+NSInfo+"'><identity category='"+category+"' type='"+typ+"'"...)
 	if name != "" {
 		b = append(b, " name='"...)
-		b = appendEscaped(b, name)
+		b = element.AppendEscaped(b, name)
 		b = append(b, '\'')
 	}
 	b = append(b, "/>"...)
@@ -71,7 +72,7 @@ func (srv *Server) serverItems(in *inbound) {
 	b := []byte("<query xmlns='" + NSItems + "'>")
 	for _, d := range domains {
 		b = append(b, "<item jid='"...)
-		b = appendEscaped(b, d)
+		b = element.AppendEscaped(b, d)
 		b = append(b, "'/>"...)
 	}
 	in.s.result(in, append(b, "</query>"...))
@@ -95,7 +96,7 @@ func (srv *Server) accountItems(in *inbound, a address) {
 	for _, t := range srv.resources(a.local) {
 		if t.isAvailable() {
 			b = append(b, "<item jid='"...)
-			b = appendEscaped(b, t.full)
+			b = element.AppendEscaped(b, t.full)
 			b = append(b, "'/>"...)
 		}
 	}

@@ -33,7 +33,7 @@ func TestDocs(t *testing.T) {
 		fmt.Sprintf("log in | %.0f s, %d tries |", l.LoginTime.Seconds(), l.LoginTries),
 		fmt.Sprintf("account | %d; lost", l.Sessions),
 		fmt.Sprintf("away | %d, %d MiB;", l.Messages, l.MessageBytes>>20),
-		fmt.Sprintf("Rooms | %d,000; made by one account %d |", r.Rooms/1000, r.RoomsEach),
+		fmt.Sprintf("Rooms | %d,000; made by one account %d;", r.Rooms/1000, r.RoomsEach),
 		fmt.Sprintf("In one room | %d;", r.Occupants),
 		fmt.Sprintf("times its clients | %d |", r.Joined),
 		fmt.Sprintf("banned of one room | %d,000 |", r.Affiliations/1000),

@@ -1,5 +1,7 @@
 package xmppd
 
+import "adminbot/internal/xmpp/element"
+
 const nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 // A stanzaError is an answer to a stanza that was not to be (RFC 6120 8.3).
@@ -38,7 +40,7 @@ func (s *session) reply(in *inbound, e *stanzaError) {
 	b = append(b, " xmlns='"+nsStanzas+"'/>"...)
 	if e.text != "" {
 		b = append(b, "<text xmlns='"+nsStanzas+"' xml:lang='en'>"...)
-		b = appendEscaped(b, e.text)
+		b = element.AppendEscaped(b, e.text)
 		b = append(b, "</text>"...)
 	}
 	b = append(b, "</error></"...)

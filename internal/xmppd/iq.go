@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"strconv"
 	"time"
+
+	"adminbot/internal/xmpp/element"
 )
 
 // Namespaces of what the server answers itself.
@@ -64,7 +66,7 @@ func (srv *Server) toServer(ctx context.Context, in *inbound) {
 		srv.serverItems(in)
 	case string(ns) == NSVersion && get:
 		b := []byte("<query xmlns='" + NSVersion + "'><name>AdminBot</name><version>")
-		b = appendEscaped(b, srv.cfg.Version)
+		b = element.AppendEscaped(b, srv.cfg.Version)
 		in.s.result(in, append(b, "</version></query>"...))
 	case string(ns) == NSTime && string(name) == "time" && get:
 		in.s.result(in, []byte("<time xmlns='"+NSTime+"'><tzo>+00:00</tzo><utc>"+time.Now().UTC().Format("2006-01-02T15:04:05Z")+"</utc></time>"))
@@ -150,9 +152,9 @@ func (s *session) ping() {
 	b := []byte("<iq type='get' id='ping-")
 	b = strconv.AppendInt(b, time.Now().Unix(), 36)
 	b = append(b, "' from='"...)
-	b = appendEscaped(b, s.srv.cfg.Domain)
+	b = element.AppendEscaped(b, s.srv.cfg.Domain)
 	b = append(b, "' to='"...)
-	b = appendEscaped(b, s.full)
+	b = element.AppendEscaped(b, s.full)
 	s.send(append(b, "'><ping xmlns='"+NSPing+"'/></iq>"...))
 }
 

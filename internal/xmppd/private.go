@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"adminbot/internal/account"
+	"adminbot/internal/xmpp/element"
 )
 
 const (
@@ -64,7 +65,7 @@ func (srv *Server) privateXML(ctx context.Context, in *inbound) {
 		b = append(b, '<')
 		b = append(b, name.Local...)
 		b = append(b, " xmlns='"...)
-		b = appendEscaped(b, name.Space)
+		b = element.AppendEscaped(b, name.Space)
 		b = append(b, "'/>"...)
 	}
 	b = append(b, kept...)

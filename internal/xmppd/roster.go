@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"adminbot/internal/account"
+	"adminbot/internal/xmpp/element"
 )
 
 // contacts are those that one account added itself, a snapshot: changes make a
@@ -132,10 +133,10 @@ func itemOf(c account.Contact) rosterItem {
 
 func (i rosterItem) append(b []byte) []byte {
 	b = append(b, "<item jid='"...)
-	b = appendEscaped(b, i.jid)
+	b = element.AppendEscaped(b, i.jid)
 	if i.name != "" {
 		b = append(b, "' name='"...)
-		b = appendEscaped(b, i.name)
+		b = element.AppendEscaped(b, i.name)
 	}
 	b = append(b, "' subscription='"...)
 	b = append(b, i.subscription...)
@@ -148,7 +149,7 @@ func (i rosterItem) append(b []byte) []byte {
 	b = append(b, "'>"...)
 	for _, g := range i.groups {
 		b = append(b, "<group>"...)
-		b = appendEscaped(b, g)
+		b = element.AppendEscaped(b, g)
 		b = append(b, "</group>"...)
 	}
 	return append(b, "</item>"...)

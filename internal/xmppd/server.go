@@ -13,6 +13,8 @@
 // to read is queued up to a bound, and then the client is cut: nobody waits
 // for anybody else.
 //
+// Chat rooms are those of package muc, in this process.
+//
 // Accounts have roles, and contact lists follow from them: bots see every host
 // (group "Hosts") and every person ("People"), people see hosts and bots
 // ("AdminBot"), hosts see only bots.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"adminbot/internal/account"
+	"adminbot/internal/xmpp/element"
 )
 
 type connKind uint8
@@ -363,7 +364,7 @@ func (s *session) open(from string) {
 	b = append(b, "' xmlns:stream='"+NSStream+"' id='"...)
 	b = append(b, s.id...)
 	b = append(b, "' from='"...)
-	b = appendEscaped(b, from)
+	b = element.AppendEscaped(b, from)
 	b = append(b, '\'')
 	b = append(b, version...)
 	b = append(b, '>')
@@ -409,7 +410,7 @@ func (s *session) end(e *streamError) {
 	b = append(b, "<stream:error><"+e.condition+" xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"...)
 	if e.text != "" {
 		b = append(b, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>"...)
-		b = appendEscaped(b, e.text)
+		b = element.AppendEscaped(b, e.text)
 		b = append(b, "</text>"...)
 	}
 	b = append(b, e.extra...)
