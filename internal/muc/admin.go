@@ -30,19 +30,35 @@ func (r *room) administer(ctx context.Context, p Peer, st *Stanza, q *element.El
 		return r.list(p, st, items[0])
 	}
 	by := r.administrator(st.From)
-	// All of it or nothing.
-	var do []func() *stanzaError
+	var all []assignment
+	var casts []func()
 	for _, item := range items {
-		f, e := r.administration(ctx, by, item)
+		c := change{actor: by.nick, reason: item.ChildText("reason")}
+		if len(c.reason) > r.s.lim.TextBytes {
+			return errTooLong
+		}
+		if item.Get("affiliation") == "" {
+			o, to, e := r.casting(by, item)
+			if e != nil {
+				return e
+			}
+			casts = append(casts, func() { r.cast(o, to, c) })
+			continue
+		}
+		a, e := r.assignment(by, item)
 		if e != nil {
 			return e
 		}
-		do = append(do, f)
+		a.change = c
+		all = append(all, a)
 	}
-	for _, f := range do {
-		if e := f(); e != nil {
+	if len(all) > 0 {
+		if e := r.affiliate(ctx, all...); e != nil {
 			return e
 		}
+	}
+	for _, cast := range casts {
+		cast()
 	}
 	r.s.result(p, st)
 	return nil
@@ -63,38 +79,38 @@ func (r *room) administrator(who jid.JID) administrator {
 	return a
 }
 
-// administration checks one change and returns what makes it.
-func (r *room) administration(ctx context.Context, by administrator, item *element.Element) (func() *stanzaError, *stanzaError) {
-	c := change{actor: by.nick, reason: item.ChildText("reason")}
-	if len(c.reason) > r.s.lim.TextBytes {
-		return nil, errTooLong
+// An assignment makes somebody something else to the room.
+type assignment struct {
+	who jid.JID // bare
+	to  Affiliation
+	change
+}
+
+// assignment reads one, and checks whether it may be asked for.
+func (r *room) assignment(by administrator, item *element.Element) (a assignment, e *stanzaError) {
+	to, ok := parseAffiliation(item.Get("affiliation"))
+	if !ok || item.Get("role") != "" {
+		return a, errBadRequest
 	}
-	if name := item.Get("affiliation"); name != "" {
-		to, ok := parseAffiliation(name)
-		who, e := r.meant(item)
-		switch {
-		case !ok || e == nil && item.Get("role") != "":
-			return nil, errBadRequest
-		case e != nil:
-			return nil, e
-		}
-		if e := r.mayAffiliate(by, who, to); e != nil {
-			return nil, e
-		}
-		return func() *stanzaError { return r.affiliate(ctx, who, to, c) }, nil
+	if a.who, e = r.meant(item); e != nil {
+		return a, e
 	}
+	a.to = to
+	return a, r.mayAffiliate(by, a.who, to)
+}
+
+// casting reads who is to get which role, and checks whether that may be asked
+// for.
+func (r *room) casting(by administrator, item *element.Element) (*occupant, role, *stanzaError) {
 	to, ok := parseRole(item.Get("role"))
 	o := r.byNick[item.Get("nick")]
 	switch {
 	case !ok:
-		return nil, errBadRequest
+		return nil, noRole, errBadRequest
 	case o == nil:
-		return nil, errNotFound
+		return nil, noRole, errNotFound
 	}
-	if e := r.mayCast(by, o, to); e != nil {
-		return nil, e
-	}
-	return func() *stanzaError { r.cast(o, to, c); return nil }, nil
+	return o, to, r.mayCast(by, o, to)
 }
 
 // meant is whose affiliation is to change.
@@ -124,8 +140,6 @@ func (r *room) mayAffiliate(by administrator, who jid.JID, to Affiliation) *stan
 		return errForbidden
 	case by.affiliation < Owner && is >= Admin:
 		return errNotAllowed
-	case is == Owner && to < Owner && r.owners() == 1:
-		return errConflict // XEP-0045#revokeowner: somebody must be
 	}
 	return nil
 }
@@ -170,35 +184,47 @@ func (r *room) cast(o *occupant, to role, c change) {
 	}
 }
 
-// affiliate makes somebody something else to the room, whether he is in it or
-// not.
-func (r *room) affiliate(ctx context.Context, who jid.JID, to Affiliation, c change) *stanzaError {
-	key := who.Bare().String()
-	was, had := r.affiliations[key]
-	switch {
-	case to == None:
-		delete(r.affiliations, key)
-	case !had && len(r.affiliations) >= r.s.lim.Affiliations:
-		return errTooMany
-	default:
-		r.affiliations[key] = to
-	}
-	if e := r.save(ctx); e != nil {
-		delete(r.affiliations, key)
-		if had {
-			r.affiliations[key] = was
+// affiliate makes people something else to the room, whether they are in it or
+// not: all of them or none.
+func (r *room) affiliate(ctx context.Context, all ...assignment) *stanzaError {
+	old := maps.Clone(r.affiliations)
+	for _, a := range all {
+		if a.to == None {
+			delete(r.affiliations, a.who.String())
+		} else {
+			r.affiliations[a.who.String()] = a.to
 		}
+	}
+	var e *stanzaError
+	switch {
+	case r.owners() == 0:
+		e = errConflict // XEP-0045#revokeowner: somebody must be
+	case len(r.affiliations) > r.s.lim.Affiliations:
+		e = errTooMany
+	default:
+		e = r.save(ctx)
+	}
+	if e != nil {
+		r.affiliations = old
 		return e
 	}
-	if was == to {
-		return nil
+	for _, a := range all {
+		if old[a.who.String()] != a.to {
+			r.enact(a)
+		}
 	}
+	return nil
+}
+
+// enact makes what somebody is to the room true of those who are in it.
+func (r *room) enact(a assignment) {
 	here := false
 	for _, o := range slices.Clone(r.occupants) {
-		if o.bare != key && o.who().Domainpart() != key {
+		if o.bare != a.who.String() && o.who().Domainpart() != a.who.String() {
 			continue
 		}
 		here = true
+		c := a.change
 		switch is := o.affiliation(r); {
 		case is == Outcast:
 			c.status = []int{statusBanned}
@@ -212,9 +238,8 @@ func (r *room) affiliate(ctx context.Context, who jid.JID, to Affiliation, c cha
 		}
 	}
 	if !here {
-		r.tellAffiliation(key, to)
+		r.tellAffiliation(a.who.String(), a.to)
 	}
-	return nil
 }
 
 // tellAffiliation tells who knows addresses what somebody is who is not there.

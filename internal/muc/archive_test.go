@@ -214,6 +214,30 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
+// TestLastOwner has the two owners of a room give it up at once: one must stay.
+func TestLastOwner(t *testing.T) {
+	c := newCoven(t, nil)
+	c.make(t, "coven")
+	admin := func(items string) string {
+		c.send(t, "<iq type='set' id='a' from='"+crone+"' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#admin'>"+items+"</query></iq>")
+		got := c.take(t, crone)
+		return condition(got[len(got)-1])
+	}
+	const both = "<item affiliation='none' jid='crone1@shakespeare.lit'/><item affiliation='none' jid='hag66@shakespeare.lit'/>"
+	if e := admin("<item affiliation='owner' jid='hag66@shakespeare.lit'/>"); e != "" {
+		t.Fatal(e)
+	}
+	if e := admin(both); e != "conflict" {
+		t.Errorf("both: %q", e)
+	}
+	if e := admin("<item affiliation='none' jid='crone1@shakespeare.lit'/>"); e != "" {
+		t.Errorf("one, who still is owner: %s", e)
+	}
+	if e := admin(both); e != "forbidden" {
+		t.Errorf("who is owner no more: %q", e)
+	}
+}
+
 // A service without a store has rooms, but none that stays.
 func TestNoStore(t *testing.T) {
 	c := newCoven(t, func(o *muc.Options) { o.Store = nil })

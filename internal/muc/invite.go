@@ -67,13 +67,19 @@ func (r *room) invite(ctx context.Context, st *Stanza, all []*element.Element) *
 		}
 		invited[i] = to
 	}
+	var members []assignment
+	for _, to := range invited {
+		if r.cfg.MembersOnly && r.affiliation(to) < Member {
+			members = append(members, assignment{who: to.Bare(), to: Member})
+		}
+	}
+	if len(members) > 0 {
+		if e := r.affiliate(ctx, members...); e != nil {
+			return e
+		}
+	}
 	for i, in := range all {
 		to := invited[i]
-		if r.cfg.MembersOnly && r.affiliation(to) < Member {
-			if e := r.affiliate(ctx, to, Member, change{}); e != nil {
-				return e
-			}
-		}
 		invite := element.New(muc.NSUser, "invite", "from", st.From.String()).AddText("reason", in.ChildText("reason"))
 		if c := in.Child("", "continue"); c != nil {
 			invite.Add(element.New(muc.NSUser, "continue", "thread", c.Get("thread")))
