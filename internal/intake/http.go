@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,6 +123,7 @@ func (s *Server) serve(f format, w http.ResponseWriter, r *http.Request) (*sourc
 	if err != nil {
 		return src, nil, bodyError(err)
 	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // as programs of Windows write it
 	reports, err := f.read(&request{http: r, body: body, source: &src.Source, now: s.cfg.Now()})
 	if err != nil {
 		return src, nil, err

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"errors"
 	"html"
 	"io"
 	"regexp"
@@ -15,8 +14,12 @@ import (
 	"adminbot/workgroups"
 )
 
-// maxParts is how many parts of a mail are looked at.
-const maxParts = 32
+// Bounds of the parts of a mail: how many are looked at, and how deep they may be
+// in each other. Each is read through all that it is in.
+const (
+	maxParts  = 32
+	maxNested = 8
+)
 
 // readMail makes an alert of a mail: its subject is the summary. Mails of Nagios
 // and Icinga are read for what they say of a check. dedup, if there is one, is
@@ -48,46 +51,58 @@ func readMail(body []byte, dedup string) ([]workgroups.Report, error) {
 }
 
 // mailText is the subject of a mail and its text: the first plain part, else the
-// words of the first of HTML.
+// words of the first of HTML. What of its parts cannot be read is left out: better
+// half of an alert than none.
 func mailText(body []byte) (subject, text string, err error) {
 	whole, err := message.Read(bytes.NewReader(body))
 	if err != nil && !unknown(err) {
 		return "", "", err
 	}
-	r := mail.NewReader(whole)
-	defer r.Close()
-	if subject, err = r.Header.Subject(); err != nil {
-		subject = r.Header.Get("Subject") // as it is: letters nobody knows
+	header := mail.Header{Header: whole.Header}
+	if subject, err = header.Subject(); err != nil {
+		subject = header.Get("Subject") // as it is: letters nobody knows
 	}
 	subject = strings.Join(strings.Fields(subject), " ")
-	var page string
-	for range maxParts {
-		part, err := r.NextPart()
-		switch {
-		case errors.Is(err, io.EOF):
-			return subject, first(text, words(page)), nil
-		case err != nil && !unknown(err):
-			return "", "", err
-		case part == nil:
-			continue
+	var p parts
+	p.read(whole, 0)
+	return subject, first(p.text, words(p.page)), nil
+}
+
+// parts are what was found in those of a mail.
+type parts struct {
+	text, page string // the first of each kind
+	seen       int
+}
+
+// read reads one part, and those in it.
+func (p *parts) read(e *message.Entity, depth int) {
+	if inner := e.MultipartReader(); inner != nil {
+		if depth == maxNested {
+			return
 		}
-		header, ok := part.Header.(*mail.InlineHeader)
-		if !ok {
-			continue // an attachment
+		for p.seen < maxParts {
+			part, err := inner.NextPart()
+			if part == nil || err != nil && !unknown(err) {
+				return
+			}
+			p.seen++
+			p.read(part, depth+1)
 		}
-		kind, _, _ := header.ContentType()
-		content, err := io.ReadAll(part.Body)
-		if err != nil && len(content) == 0 {
-			return "", "", err
-		}
-		switch {
-		case text == "" && (kind == "text/plain" || kind == ""):
-			text = strings.ReplaceAll(letters(content), "\r\n", "\n")
-		case page == "" && kind == "text/html":
-			page = letters(content)
-		}
+		return
 	}
-	return subject, first(text, words(page)), nil
+	disposition, _, _ := e.Header.ContentDisposition()
+	kind, _, _ := e.Header.ContentType()
+	plain := p.text == "" && (kind == "text/plain" || kind == "")
+	page := p.page == "" && kind == "text/html"
+	if disposition == "attachment" || !plain && !page {
+		return
+	}
+	content, _ := io.ReadAll(e.Body)
+	if plain {
+		p.text = strings.ReplaceAll(letters(content), "\r\n", "\n")
+	} else {
+		p.page = letters(content)
+	}
 }
 
 // unknown is the error of letters or of an encoding that nobody knows. What can be

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"fmt"
 	"net"
 	"net/smtp"
 	"net/textproto"
@@ -108,6 +109,15 @@ func TestMailRefused(t *testing.T) {
 	s.expect(`1 alerts warning "one"  ×1`)
 }
 
+// nested is the head of parts in each other.
+func nested(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%[1]d\n", i)
+	}
+	return b.String()
+}
+
 func TestReadMail(t *testing.T) {
 	tests := []struct{ name, body, want string }{
 		{"encoded", "Subject: =?ISO-8859-1?Q?Gr=F6=DFe?=\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nZ=FCrich\n",
@@ -121,6 +131,11 @@ func TestReadMail(t *testing.T) {
 			"warning \"s\"\n  | text\n"},
 		{"no subject", "From: a@example.org\n\nthe roof leaks\nbadly\n", "warning \"the roof leaks\"\n  | badly\n"},
 		{"folded", "Subject: a long\n  subject\n\n", "warning \"a long subject\"\n"},
+		{"no end", "Subject: s\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain\n\ntext\n", "warning \"s\"\n  | text\n"},
+		{"a part that cannot be read", "Subject: s\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n!!!!\n--x\nContent-Type: text/html\n\n<p>page</p>\n--x--\n",
+			"warning \"s\"\n  | page\n"},
+		{"nested", "Subject: s\n" + nested(3) + "\ntext\n", "warning \"s\"\n  | text\n"},
+		{"nested too deep", "Subject: s\n" + nested(9000) + "\ntext\n", "warning \"s\"\n"}, // it had taken half a minute
 		{"dangerous", "Subject: \x1b[31mred\n\n\x1b]0;title\x07text\n", "warning \"red\"\n  | text\n"},
 		{"a service of Nagios", "Subject: ** PROBLEM Service Alert: web01/Disk is WARNING **\n\n***** Nagios *****\n\nNotification Type: PROBLEM\n\nService: Disk\nHost: web01\nAddress: 192.0.2.10\nState: WARNING\n\nDate/Time: now\n\nAdditional Info:\n\nDISK WARNING - 8%\nmore\n",
 			"warning \"Disk is WARNING: DISK WARNING - 8%\"\n  host web01\n  fingerprint web01/Disk\n  service=\"Disk\"\n  | DISK WARNING - 8%\n  | more\n  | address: 192.0.2.10\n"},
