@@ -23,16 +23,15 @@ const (
 )
 
 // mayRead reports whether somebody may read what was said in a room: whoever
-// could be in it (XEP-0313#muc-archives).
+// could be in it (XEP-0313#business-storeret-muc-archives).
 func (r *room) mayRead(who jid.JID) bool {
 	a := r.affiliation(who)
 	return a >= Member || a == None && !r.cfg.MembersOnly && r.cfg.Password == ""
 }
 
-// queryArchive answers a query of a room's archive (XEP-0313#query).
-func (s *Service) queryArchive(ctx context.Context, p Peer, st *Stanza, q *element.Element) {
-	var e *stanzaError
-	open := false
+// readable reports what is against somebody's reading a room's archive, and if
+// nothing is whether he may know who said what.
+func (s *Service) readable(ctx context.Context, st *Stanza) (open bool, e *stanzaError) {
 	there := s.with(ctx, st.To.Localpart(), func(r *room) {
 		switch {
 		case r.locked:
@@ -41,31 +40,32 @@ func (s *Service) queryArchive(ctx context.Context, p Peer, st *Stanza, q *eleme
 			e = errForbidden
 		case !r.cfg.Archived:
 			e = errUnavailable
+		case !s.affords(st.From, 5):
+			e = errTooFast
 		}
 		open = !r.cfg.SemiAnonymous || r.affiliation(st.From) >= Admin
 	})
 	if !there {
 		e = errNotFound
 	}
-	if e == nil && !s.affords(st.From, 5) {
-		e = errTooFast
+	return open, e
+}
+
+// queryArchive answers a query of a room's archive (XEP-0313#query).
+func (s *Service) queryArchive(ctx context.Context, p Peer, st *Stanza, q *element.Element) *stanzaError {
+	open, e := s.readable(ctx, st)
+	switch {
+	case e != nil:
+		return e
+	case q.Name.Local == "query" && st.Type == "get":
+		s.result(p, st, element.New(nsArchive, "query").Add(archiveForm.Element()))
+		return nil
+	case q.Name.Local == "query":
+		return s.sendPage(ctx, p, st, q, open)
+	case q.Name.Local == "metadata" && st.Type == "get":
+		return s.sendMetadata(ctx, p, st)
 	}
-	if e == nil {
-		switch {
-		case q.Name.Local == "query" && st.Type == "get":
-			s.result(p, st, element.New(nsArchive, "query").Add(archiveForm.Element()))
-			return
-		case q.Name.Local == "query":
-			e = s.sendPage(ctx, p, st, q, open)
-		case q.Name.Local == "metadata" && st.Type == "get":
-			e = s.sendMetadata(ctx, p, st)
-		default:
-			e = errBadRequest
-		}
-	}
-	if e != nil {
-		s.refuse(p, st, e)
-	}
+	return errBadRequest
 }
 
 // archiveForm are the fields that a query may have.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"adminbot/internal/xmpp/disco"
+	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmpp/muc"
 )
 
@@ -55,38 +56,35 @@ func (s *Service) request(ctx context.Context, p Peer, st *Stanza) {
 		s.refuse(p, st, errBadRequest)
 		return
 	}
-	if q.Name.Space == nsArchive {
-		s.queryArchive(ctx, p, st, q)
-		return
-	}
 	var e *stanzaError
-	there := s.with(ctx, st.To.Localpart(), func(r *room) {
-		if r.locked && st.From.Bare().String() != r.maker {
-			e = errNotFound
-			return
-		}
-		get := st.Type == "get"
-		switch space := q.Name.Space; {
-		case space == muc.NSOwner:
-			e = r.own(ctx, p, st, q)
-		case space == nsAdmin:
-			e = r.administer(ctx, p, st, q)
-		case space == disco.NSInfo && get:
-			e = r.info(p, st, q)
-		case space == disco.NSItems && get:
-			e = r.items(p, st, q)
-		case space == nsPing && get:
-			s.result(p, st)
-		default:
-			e = errUnavailable
-		}
-	})
-	if !there {
+	if q.Name.Space == nsArchive { // without the room's lock
+		e = s.queryArchive(ctx, p, st, q)
+	} else if !s.with(ctx, st.To.Localpart(), func(r *room) { e = r.request(ctx, p, st, q) }) {
 		e = errNotFound
 	}
 	if e != nil {
 		s.refuse(p, st, e)
 	}
+}
+
+func (r *room) request(ctx context.Context, p Peer, st *Stanza, q *element.Element) *stanzaError {
+	get := st.Type == "get"
+	switch space := q.Name.Space; {
+	case r.locked && st.From.Bare().String() != r.maker:
+		return errNotFound
+	case space == muc.NSOwner:
+		return r.own(ctx, p, st, q)
+	case space == nsAdmin:
+		return r.administer(ctx, p, st, q)
+	case space == disco.NSInfo && get:
+		return r.info(p, st, q)
+	case space == disco.NSItems && get:
+		return r.items(p, st, q)
+	case space == nsPing && get:
+		r.s.result(p, st)
+		return nil
+	}
+	return errUnavailable
 }
 
 // passRequest gives a request to who is in the room, from who else is. A ping

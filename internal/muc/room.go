@@ -26,8 +26,8 @@ type room struct {
 	occupants    []*occupant // the same, in the order in which they came
 	byAddress    map[string]*visit
 	history      history
-	visitors     int // that there have been
-	letters      []letter
+	visitors     int      // that there have been
+	letters      [][]byte // stanzas to anybody, for when the lock is free
 }
 
 // An occupant is in a room by one nickname, with one client or more.
@@ -50,12 +50,9 @@ type visit struct {
 	kids     []byte // in it
 }
 
-// A letter goes to somebody who need not be in the room.
-type letter struct{ stanza []byte }
-
 func (r *room) name() string { return r.jid.Localpart() }
 
-// nickname returns the address of who is in the room by a nickname.
+// address is that of who is in the room by a nickname.
 func (r *room) address(nick string) jid.JID {
 	j, err := r.jid.WithResource(nick)
 	if err != nil {
@@ -64,7 +61,8 @@ func (r *room) address(nick string) jid.JID {
 	return j
 }
 
-// affiliation is what an address is to the room.
+// affiliation is what an address is to the room: by its account, or else by its
+// domain.
 func (r *room) affiliation(who jid.JID) Affiliation {
 	if a, ok := r.affiliations[who.Bare().String()]; ok {
 		return a
@@ -110,7 +108,7 @@ func (o *occupant) send(kind Kind, tail []byte) {
 
 // write has a stanza sent to anybody when the lock is free.
 func (r *room) write(kind Kind, to string, tail []byte) {
-	r.letters = append(r.letters, letter{whole(kind, to, tail)})
+	r.letters = append(r.letters, whole(kind, to, tail))
 }
 
 func (r *room) sendLetters(ctx context.Context) {
@@ -119,7 +117,7 @@ func (r *room) sendLetters(ctx context.Context) {
 	r.letters = nil
 	r.mu.Unlock()
 	for _, l := range letters {
-		r.s.opt.Route(ctx, r.jid, l.stanza)
+		r.s.opt.Route(ctx, r.jid, l)
 	}
 }
 
