@@ -123,6 +123,8 @@ func (tr *traffic) stanza(who string) string {
 		s = chat(atBot, tr.line())
 	case who == "eve" && p < 70:
 		s = fmt.Sprintf("<iq type='set' to='AGENT' id='e%d'>%s</iq>", tr.r.Uint32(), tr.call())
+	case who != "evil01" && p > 84 && tr.at.Kind == "embedded":
+		s = tr.room()
 	case p < 72: // some messages with long ids, the memory of which nobody needs
 		s = fmt.Sprintf("<message to='BOT' type='chat' id='%s%d'><body>%s</body></message>", strings.Repeat("i", tr.r.IntN(20000)), tr.r.Uint64(), tr.line())
 	default:
@@ -132,6 +134,39 @@ func (tr *traffic) stanza(who string) string {
 		s = tr.mutated(s)
 	}
 	return s
+}
+
+// room is something about rooms, of which there are more than one account may
+// make.
+func (tr *traffic) room() string {
+	room := fmt.Sprintf("r%d@conference.localhost", tr.r.IntN(150))
+	pick := func(of ...string) string { return of[tr.r.IntN(len(of))] }
+	iq := func(space, inner string) string {
+		return fmt.Sprintf("<iq type='%s' id='r%d' to='%s'><query xmlns='%s'>%s</query></iq>", pick("set", "set", "get"), tr.r.Uint32(), room, space, inner)
+	}
+	someone := pick("mallory", "eve", "admin", "nobody") + "@localhost"
+	switch tr.r.IntN(10) {
+	case 0, 1:
+		return fmt.Sprintf("<presence to='%s/n%d'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='%s'/></x><status>%s</status></presence>", room, tr.r.IntN(3), pick("0", "-1", "99999999999"), tr.line())
+	case 2:
+		return fmt.Sprintf("<presence to='%s/n%d' type='%s'/>", room, tr.r.IntN(3), pick("unavailable", "error", "subscribe", "probe", "x"))
+	case 3, 4:
+		body := tr.line()
+		if tr.r.IntN(10) == 0 {
+			body = strings.Repeat("x", tr.r.IntN(100000))
+		}
+		return fmt.Sprintf("<message to='%s' type='groupchat' xmlns:p='u'><%[2]s>%[3]s</%[2]s><p:x/></message>", room, pick("body", "body", "subject"), body)
+	case 5:
+		return fmt.Sprintf("<message to='%s%s' type='chat'><body>%s</body><x xmlns='http://jabber.org/protocol/muc#user'><%s to='%s'/></x></message>", room, pick("", "/n0", "/n1"), tr.line(), pick("invite", "decline"), someone)
+	case 6:
+		return iq("http://jabber.org/protocol/muc#owner", pick("<destroy/>", "<x xmlns='jabber:x:data' type='cancel'/>", fmt.Sprintf("<x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_%s'><value>%d</value></field></x>",
+			pick("persistentroom", "membersonly", "enablearchiving", "moderatedroom", "maxusers", "whois", "roomname"), tr.r.IntN(2))))
+	case 7:
+		return iq("http://jabber.org/protocol/muc#admin", fmt.Sprintf("<item affiliation='%s' jid='%s'/><item nick='n0' role='%s'/>", pick("owner", "none", "outcast", "x"), someone, pick("none", "visitor", "x")))
+	case 8:
+		return iq("urn:xmpp:mam:2", fmt.Sprintf("<set xmlns='http://jabber.org/protocol/rsm'><max>%d</max>%s</set>", tr.r.IntN(1000), pick("<before/>", "<after>x</after>", "")))
+	}
+	return strings.Replace(iq(pick("http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/disco#info", "urn:xmpp:ping"), ""), room, pick(room, "conference.localhost", room+"/n0"), 1)
 }
 
 // lineWords are what random lines are made of.
