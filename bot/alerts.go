@@ -193,7 +193,7 @@ func shownAlert(r alertrpc.ShowResult, w when) []string {
 		lines = append(lines, took)
 	}
 	for _, e := range r.Timeline[max(0, len(r.Timeline)-maxEntries):] {
-		line := w.moment(e.At) + "  " + e.What
+		line := w.clock(float64(e.At.Unix())) + "  " + e.What
 		if e.Who != "" {
 			line += " " + clean(e.Who, 80)
 		}

@@ -123,6 +123,12 @@ func (r *rooms) run(ctx context.Context) {
 	}
 	var work sync.WaitGroup
 	defer work.Wait()
+	select {
+	case <-r.up: // before that nothing can be done
+		r.comeBack(ctx)
+	case <-ctx.Done():
+		return
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -232,6 +238,9 @@ func (r *rooms) comeBack(ctx context.Context) {
 	if r.cfg.Service.Equal(jid.JID{}) {
 		r.forget()
 	}
+	for _, rm := range r.in {
+		rm.answer(selfPresence{err: errConnection}) // who waits to enter it waits in vain
+	}
 	clear(r.in)
 	for _, j := range r.jobs {
 		j.at, j.tries = j.Due, 0
@@ -246,26 +255,25 @@ func (r *rooms) comeBack(ctx context.Context) {
 
 // do does one thing for a room.
 func (r *rooms) do(ctx context.Context, j *roomJob) error {
+	var err error
 	switch j.Kind {
 	case MessageRoom:
 		return r.open(ctx, j)
 	case messageReturn:
 		return r.reenter(ctx, j)
 	case MessageClose:
-		if err := r.announce(ctx, j); err != nil {
-			return err
-		}
+		err = r.announce(ctx, j)
 	case MessageLeave:
-		if _, err := r.last(ctx, j); err != nil {
-			return err
-		}
-		if err := r.leave(ctx, j.Workgroup, j.To); err != nil {
-			return err
-		}
+		err = r.leaveLast(ctx, j)
 	case MessageDestroy:
-		if err := r.destroy(ctx, j); err != nil {
-			return err
-		}
+		err = r.destroy(ctx, j)
+	}
+	if se, refused := answer(err); refused { // the room is not the service's any more
+		r.log.InfoContext(ctx, "a room is left as it is", "room", j.To, "what", string(j.Kind), "err", se)
+		err = nil
+	}
+	if err != nil {
+		return err
 	}
 	return r.done(ctx, j)
 }
@@ -277,6 +285,9 @@ func (r *rooms) done(ctx context.Context, j *roomJob) error {
 		return nil
 	})
 }
+
+// errConnection says that the answer of a room was for another connection.
+var errConnection = errors.New("workgroups: the connection was lost")
 
 // errNoRooms says that the server has no rooms: there is nothing to be done.
 var errNoRooms = errors.New("workgroups: the server has no rooms")

@@ -319,6 +319,14 @@ func (r *rooms) announce(ctx context.Context, j *roomJob) error {
 	return r.s.cfg.Wire.Barrier(ctx)
 }
 
+// leaveLast leaves the room of an alert that has ended; whoever is there sees it.
+func (r *rooms) leaveLast(ctx context.Context, j *roomJob) error {
+	if _, err := r.last(ctx, j); err != nil {
+		return err
+	}
+	return r.leave(ctx, j.Workgroup, j.To)
+}
+
 // leave has a workgroup leave a room.
 func (r *rooms) leave(ctx context.Context, workgroup string, addr jid.JID) error {
 	at, err := addr.WithResource(workgroup)

@@ -1,0 +1,305 @@
+package workgroups
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"adminbot/internal/xmpp/disco"
+	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/muc"
+)
+
+// A roomServer is the wire to a server with rooms, as far as the service uses them.
+type roomServer struct {
+	s *Service
+
+	mu     sync.Mutex
+	none   bool              // it has no rooms
+	silent bool              // its rooms do not answer
+	rooms  map[string]string // who owns which
+	did    []string          // what was done to rooms, in order
+}
+
+func (r *roomServer) note(format string, args ...any) {
+	r.did = append(r.did, fmt.Sprintf(format, args...))
+}
+
+// took returns what was done since the last time.
+func (r *roomServer) took() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer func() { r.did = nil }()
+	return strings.Join(r.did, "\n")
+}
+
+func (r *roomServer) set(none, silent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.none, r.silent = none, silent
+}
+
+func (r *roomServer) Barrier(context.Context) error { return nil }
+
+func (r *roomServer) Send(_ context.Context, t xml.TokenReader) error {
+	e, err := element.Read(t)
+	if err != nil {
+		return err
+	}
+	to := jid.MustParse(e.Get("to"))
+	if to.Domainpart() != "conference.example.net" {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.silent:
+	case e.Name.Local == "presence" && e.Get("type") == "unavailable":
+		r.note("leave %s", to.Localpart())
+	case e.Name.Local == "presence":
+		r.join(e.Get("from"), to)
+	case e.ChildText("subject") != "":
+		r.note("subject %s: %s", to.Localpart(), e.ChildText("subject"))
+	default:
+		if x := e.Child(muc.NSUser, "x"); x != nil {
+			r.note("invite %s to %s: %s", x.Child("", "invite").Get("to"), to.Localpart(), x.Child("", "invite").ChildText("reason"))
+		}
+	}
+	return nil
+}
+
+func (r *roomServer) join(who string, to jid.JID) {
+	room := to.Localpart()
+	user := element.New(muc.NSUser, "x").Add(element.New(muc.NSUser, "status", "code", "110"))
+	affiliation := "owner"
+	switch r.rooms[room] {
+	case "":
+		r.rooms[room] = who
+		user.Add(element.New(muc.NSUser, "status", "code", "201"))
+		r.note("make %s", room)
+	case who:
+		r.note("enter %s", room)
+	default:
+		affiliation = "none"
+	}
+	user.Add(element.New(muc.NSUser, "item", "affiliation", affiliation))
+	from := jid.MustParse(who)
+	go r.s.HandlePresence(context.Background(), stanza.Presence{From: to, To: from}, element.TokenReader(user))
+}
+
+func (r *roomServer) RoundTripIQ(ctx context.Context, iq stanza.IQ, t xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
+	e, err := element.Read(t)
+	if err != nil {
+		return iq, nil, err
+	}
+	r.mu.Lock()
+	silent := r.silent && iq.To.Localpart() != ""
+	r.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return iq, nil, ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result := func(e *element.Element) (stanza.IQ, xml.TokenReader, error) { return iq, element.TokenReader(e), nil }
+	switch {
+	case e.Name.Space == disco.NSItems:
+		items := []disco.Item{{JID: jid.MustParse("workgroup.example.net")}, {JID: jid.MustParse("pubsub.example.net")}}
+		if !r.none {
+			items = append(items, disco.Item{JID: jid.MustParse("conference.example.net")})
+		}
+		return result(disco.ItemsElement("", items))
+	case e.Name.Space == disco.NSInfo && iq.To.Domainpart() == "conference.example.net":
+		return result(disco.Info{Features: []string{muc.NS}}.Element(""))
+	case e.Name.Space == disco.NSInfo:
+		return iq, nil, stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}
+	case e.Child("", "destroy") != nil:
+		if r.rooms[iq.To.Localpart()] == "" {
+			return iq, nil, stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound}
+		}
+		delete(r.rooms, iq.To.Localpart())
+		r.note("destroy %s", iq.To.Localpart())
+	}
+	return result(element.New(muc.NSOwner, "query"))
+}
+
+// inRooms runs a service with rooms, and one alert, in a bubble of time.
+func inRooms(t *testing.T, test func(t *testing.T, s *Service, r *roomServer, store *Memory)) {
+	synctest.Test(t, func(t *testing.T) {
+		r, store := &roomServer{rooms: map[string]string{}}, &Memory{}
+		stop := serveRooms(t, r, store)
+		defer func() { stop() }()
+		if _, err := r.s.Report(t.Context(), Report{Workgroup: "alerts", Source: "x", Summary: "disk full", Host: "web01"}); err != nil {
+			t.Fatal(err)
+		}
+		test(t, r.s, r, store)
+	})
+}
+
+func serveRooms(t *testing.T, r *roomServer, store *Memory) (stop func()) {
+	t.Helper()
+	s, err := New(Config{
+		Domain: jid.MustParse("workgroup.example.net"), Groups: []Workgroup{{Name: "alerts", Domains: []string{"example.net"}}},
+		Store: store, Wire: r, Rooms: &Rooms{Bot: jid.MustParse("adminbot@example.net")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.s = s
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	s.Connected()
+	synctest.Wait()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+var ann = jid.MustParse("ann@example.net")
+
+func wants(t *testing.T, r *roomServer, want string) {
+	t.Helper()
+	synctest.Wait()
+	if got := r.took(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+const madeForAnn = `make alert-1
+subject alert-1: Alert 1 · warning · web01 · disk full
+invite adminbot@example.net to alert-1: alert-1
+invite ann@example.net to alert-1: Alert 1: warning · web01 · disk full`
+
+// The life of a room: it outlives its alert, is left an hour later, and goes after
+// a month.
+func TestRoomLife(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+		if _, err := s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, madeForAnn)
+		ben := jid.MustParse("ben@example.net/work")
+		if _, err := s.Pass(t.Context(), 1, ann, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Take(t.Context(), 1, ben); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, "invite ben@example.net/work to alert-1: alert-1") // as clients of Fastpath want it
+		if _, err := s.Resolve(t.Context(), 1, ben, "cleaned up"); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, "subject alert-1: Alert 1 is resolved by ben@example.net: cleaned up")
+		time.Sleep(time.Hour + time.Second)
+		wants(t, r, "leave alert-1")
+		time.Sleep(29 * 24 * time.Hour)
+		wants(t, r, "")
+		time.Sleep(24 * time.Hour)
+		wants(t, r, "destroy alert-1")
+	})
+}
+
+// A service of rooms that does not answer holds up nobody, and is tried until it
+// does.
+func TestRoomLate(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+		r.set(false, true)
+		began := time.Now()
+		if a, err := s.Take(t.Context(), 1, ann); err != nil || a.State != Assigned || time.Since(began) > 0 {
+			t.Fatalf("%+v, %v, after %s", a, err, time.Since(began))
+		}
+		time.Sleep(time.Hour)
+		wants(t, r, "")
+		r.set(false, false)
+		time.Sleep(roomRetryMax)
+		wants(t, r, madeForAnn)
+	})
+}
+
+// Without rooms there are none, and what was to be done in them is forgotten.
+func TestRoomNone(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, store *Memory) {
+		r.set(true, false)
+		if _, err := s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, "")
+		img, err := store.Load(t.Context())
+		if err != nil || len(img.Messages) != 0 || img.Alerts[0].Room.String() != "" {
+			t.Errorf("%+v, %v", img, err)
+		}
+	})
+}
+
+// A room of that name from another life is made anew; one that is somebody else's
+// is left alone.
+func TestRoomTaken(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+		r.rooms["alert-1"] = "alerts@workgroup.example.net"
+		if _, err := s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, "enter alert-1\ndestroy alert-1\n"+madeForAnn)
+		if _, err := s.Report(t.Context(), Report{Workgroup: "alerts", Source: "x", Summary: "load"}); err != nil {
+			t.Fatal(err)
+		}
+		r.rooms["alert-2"] = "eve@example.net/x"
+		if _, err := s.Take(t.Context(), 2, ann); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		a, _, err := s.Alert(t.Context(), 2)
+		if room := a.Room.Localpart(); err != nil || !strings.HasPrefix(room, "alert-2-") {
+			t.Errorf("the room is %q, %v", room, err)
+		}
+		if got := r.took(); strings.Contains(got, "to alert-2:") || !strings.Contains(got, "invite ann@example.net to alert-2-") {
+			t.Errorf("asked into somebody's room:\n%s", got)
+		}
+	})
+}
+
+// What is to be done with a room survives the service.
+func TestRoomRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, store := &roomServer{rooms: map[string]string{}, silent: true}, &Memory{}
+		stop := serveRooms(t, r, store)
+		if _, err := r.s.Report(t.Context(), Report{Workgroup: "alerts", Source: "x", Summary: "disk full", Host: "web01"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		stop()
+		r.set(false, false)
+		stop = serveRooms(t, r, store)
+		wants(t, r, madeForAnn)
+		stop()
+		stop = serveRooms(t, r, store)
+		wants(t, r, "enter alert-1")
+		stop()
+		delete(r.rooms, "alert-1") // the server has lost it
+		stop = serveRooms(t, r, store)
+		wants(t, r, strings.Replace(madeForAnn, "Alert 1: warning · web01 · disk full", "alert-1", 1))
+		if _, err := r.s.Resolve(t.Context(), 1, ann, ""); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		stop()
+		r.took()
+		time.Sleep(40 * 24 * time.Hour)
+		stop = serveRooms(t, r, store)
+		wants(t, r, "enter alert-1\nleave alert-1\ndestroy alert-1")
+		stop()
+	})
+}
