@@ -97,6 +97,7 @@ type AuditTailArgs struct {
 	Since time.Time `rpc:"since,omitempty"`
 	Limit int32     `rpc:"limit,omitempty" validate:"min=1,max=500" default:"50"`
 	Actor string    `rpc:"actor,omitempty" validate:"max=1023" help:"a bare JID"`
+	Unit  string    `rpc:"unit,omitempty" validate:"omitempty,unit"`
 }
 
 type AuditTailResult struct {

@@ -185,6 +185,9 @@ func isHost(name string, lex *grammar.Lexicon) bool {
 // one, that nothing was run, and what can be said instead.
 func unknown(r grammar.Reading, line string, lex *grammar.Lexicon) []string {
 	p := r.Problem
+	if r.Question != "" {
+		return append(firstLine("✖ "+clean(r.Question, headWidth-2), "Nothing was run."), suggested(r.Suggestions)...)
+	}
 	if p == nil || p.Word == "" {
 		return append(firstLine(fmt.Sprintf("✖ I don't understand \"%s\".", clean(line, 40)), "Nothing was run."), instead(r.Suggestions)...)
 	}

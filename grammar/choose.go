@@ -120,6 +120,12 @@ func (lx *Lexicon) coverable(la *lattice, v int, from, to int, also inflected) b
 				any, reach[i+m.len] = true, true
 			}
 		}
+		if t, ok := lx.reasonAfter(la, v, la.shapes[i], to); ok && la.words[i].text == ":" {
+			reach[t.to] = true // and the marks at the end
+			for k := t.to; k < to; k++ {
+				reach[k+1] = true
+			}
+		}
 		if !any && lx.takes(la, v, i, from) {
 			reach[i+1] = true
 		}

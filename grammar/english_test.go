@@ -82,6 +82,7 @@ var englishElsewhere = map[string]string{
 	"past":    "with statements, in not-a-command.txt",
 	"subject": "with statements, in not-a-command.txt",
 	"short":   "TestShortForms",
+	"batch":   "TestBatches",
 }
 
 // scrambled is a phrase with its longest word spelt so that nobody knows it.

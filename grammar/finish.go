@@ -9,9 +9,12 @@ import (
 // makes the commands.
 func (b *binding) finish() *outcome {
 	o := &outcome{v: b.v, write: b.vb.Write, overlooked: b.overlooked()}
-	found, words := b.phrasesFound()
+	found, at, words := b.phrasesFound()
 	if b.fr.edit && b.vb.Write && slices.ContainsFunc(found, func(p *phrase) bool { return p.set[b.fr.lacks] == "" }) {
 		return nil // a sentence with a verb of its own inherits nothing, but for the answer to a question
+	}
+	if b.vb.Write && contradict(found, at) {
+		return nil
 	}
 	for _, p := range found {
 		b.carry(p)
@@ -85,6 +88,9 @@ func (b *binding) finish() *outcome {
 		if b.toks[i].rather {
 			b.soft += 2
 		}
+		if i > 0 && b.toks[i].class == tAtom && b.toks[i-1].class == tTerm && b.toks[i-1].has(b.v, roleArg) != nil && b.toks[i-1].has(b.v, roleHead) == nil && !b.vb.Write {
+			b.soft++ // user postgres: what the word asks for, before hosts
+		}
 		if b.toks[i].both && !b.vb.Write {
 			b.soft += b.unlikely(i)
 		}
@@ -101,6 +107,24 @@ func (b *binding) finish() *outcome {
 	return o
 }
 
+// contradict reports whether two phrases that share no word carry different
+// values of one argument: take web01 out of drain, drain.
+func contradict(found []*phrase, at [][]int) bool {
+	for i, p := range found {
+		for j, q := range found[:i] {
+			if slices.ContainsFunc(at[i], func(k int) bool { return slices.Contains(at[j], k) }) {
+				continue
+			}
+			for k, v := range p.set {
+				if w, ok := q.set[k]; ok && w != v {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // offered turns a complete outcome into one that is only offered.
 func (o *outcome) offered() *outcome {
 	if len(o.loose)+len(o.missing)+len(o.alts) > 0 || len(o.commands) != 1 {
@@ -109,14 +133,14 @@ func (o *outcome) offered() *outcome {
 	return &outcome{v: o.v, write: o.write, hints: o.commands, loose: []int{0}, overlooked: -1}
 }
 
-// unlikely weighs how a word was taken that names a host and a service: behind
-// "on" it is rather the host, elsewhere the service where one can be said.
+// unlikely weighs how a word was taken that names hosts and a thing that the verb
+// takes: behind "on" and before a noun it is rather the hosts, elsewhere the thing.
 func (b *binding) unlikely(i int) int {
 	place := i > 0 && b.toks[i-1].is("prep") && slices.Contains([]string{"on", "at", "from", "across"}, b.toks[i-1].value)
 	switch {
 	case b.toks[i].class == tName && place:
 		return 2
-	case b.toks[i].class == tAtom && !place && b.vb.kinds[KindUnit]:
+	case b.toks[i].class == tAtom && !place && !(i+1 < len(b.toks) && b.toks[i+1].class == tNoun):
 		return 1
 	}
 	return 0

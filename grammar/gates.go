@@ -32,8 +32,11 @@ func (r *reader) gate() gates {
 	start := true
 	pastVerb := false
 	wished := 0 // where a wish in the beginning goes on
-	if len(ws) > 0 && ws[0].mark && (ws[0].text == ">" || ws[0].text == "|") {
-		g.said, g.at = true, 0 // somebody else's words
+	if len(ws) > 1 && slices.Contains([]string{">", "|", "*", "-", "+", "#", "$", "•"}, ws[0].text) {
+		g.said, g.at = true, 0 // somebody else's words, or an item of a list
+	}
+	if i := r.skipPolite(); i < len(ws) && slices.Contains([]string{"when", "whenever", "once", "while", "until", "till"}, ws[i].text) {
+		g.hypo = true // when web01 is sad, restart it
 	}
 	for i := 0; i < len(ws); i++ {
 		if ws[i].quoted && !(i > 0 && ws[i-1].text == ":") {

@@ -266,6 +266,7 @@ func (lx *Lexicon) addNames(said spokenNames) {
 			}
 		}
 	}
+	lx.addCheckParts()
 	for path, words := range said["path"] {
 		for _, word := range words {
 			lx.addName(word, nameSense{kind: KindPath, value: path})
@@ -300,6 +301,25 @@ func (lx *Lexicon) addNames(said spokenNames) {
 					lx.addName(alias, nameSense{kind: KindUnit, value: lx.units[s], alias: true})
 				}
 			}
+		}
+	}
+}
+
+// addCheckParts lets a part of a check's name that no other check has stand for
+// it before "check": the lag check, for replication_lag. Only questions may say
+// it so.
+func (lx *Lexicon) addCheckParts() {
+	of := map[string][]string{}
+	for _, name := range lx.inv.Checks {
+		for _, part := range strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' }) {
+			if len(part) > 2 && part != strings.ToLower(name) && !slices.Contains(of[part], name) {
+				of[part] = append(of[part], name)
+			}
+		}
+	}
+	for part, names := range of {
+		if len(names) == 1 && !lx.said([]string{part, "check"}) {
+			lx.addName(part+" check", nameSense{kind: KindCheck, value: names[0], alias: true})
 		}
 	}
 }

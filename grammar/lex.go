@@ -45,7 +45,8 @@ type token struct {
 	num    float64
 	text   string
 	known  bool // an identifier that means something elsewhere: never swallowed by an open slot
-	both   bool // names a host and a service
+	both   bool // names hosts and a thing that the verb takes
+	reason bool // what stands behind a colon
 	sure   bool // an identifier that the vocabulary names: no misspelling of another word
 	rather bool // the word is rather read another way: as a host or a thing of that name
 }
@@ -293,9 +294,11 @@ func (lx *Lexicon) options(la *lattice, v int, also inflected, at int, buf []tok
 		}
 		if slices.ContainsFunc(m.n.atoms, func(a atomSense) bool { return a.rank == rankName }) {
 			rather(buf[before:], tTerm, tWord)
-			unit := slices.ContainsFunc(m.n.names, func(s nameSense) bool { return s.kind == KindUnit })
+		}
+		if slices.ContainsFunc(m.n.atoms, atomSense.names) {
+			thing := slices.ContainsFunc(m.n.names, func(s nameSense) bool { return vb.kinds[s.kind] })
 			for k := range buf[before:] {
-				buf[before+k].both = unit
+				buf[before+k].both = thing
 			}
 		}
 		if len(buf) > before {
@@ -557,6 +560,8 @@ func (lx *Lexicon) textAfter(la *lattice, v int, t token, to int) (token, bool) 
 	x := t.has(v, roleArg)
 	from := t.to
 	switch {
+	case t.class == tMark:
+		return lx.reasonAfter(la, v, t, to)
 	case t.class != tTerm:
 		return token{}, false
 	case vb.open >= 0 && vb.Args[vb.open].Kind == KindTopic && t.has(v, roleHead) != nil:
@@ -578,6 +583,33 @@ func (lx *Lexicon) textAfter(la *lattice, v int, t token, to int) (token, bool) 
 		end--
 	}
 	return token{class: tQuoted, from: t.to, to: end, text: joinWords(la.words[from:end])}, end > from
+}
+
+// reasonAfter makes what stands behind a colon the reason of a change: pause http
+// on web01 for an hour: load test. What names hosts or services there may be
+// meant otherwise.
+func (lx *Lexicon) reasonAfter(la *lattice, v int, t token, to int) (token, bool) {
+	i, ok := lx.verbs[v].argIdx["reason"]
+	if !ok || lx.verbs[v].Args[i].Kind != KindText || t.value != ":" || t.from < 2 || t.to >= to || len(la.matches[t.from-1]) > 0 && la.matches[t.from-1][0].n.is("polite") {
+		return token{}, false
+	}
+	end := to
+	for end > t.to && la.words[end-1].mark && strings.Contains(".!,", la.words[end-1].text) {
+		end--
+	}
+	for k := t.to; k < end; k++ {
+		w := la.words[k]
+		if w.quoted || w.mark && !strings.Contains(",-()", w.text) || la.shapes[k].class == tAtom ||
+			slices.ContainsFunc(la.matches[k], func(m match) bool {
+				return slices.ContainsFunc(m.n.atoms, func(a atomSense) bool { return a.rank != rankMood }) ||
+					slices.ContainsFunc(m.n.terms, func(x term) bool {
+						return x.role == roleHead && x.b == 0 && lx.verbs[x.verb].Write && m.len == 1 && k == t.to
+					})
+			}) {
+			return token{}, false
+		}
+	}
+	return token{class: tQuoted, from: t.to, to: end, text: joinWords(la.words[t.to:end]), reason: true}, end > t.to
 }
 
 // joinWords puts words back together as they were typed.

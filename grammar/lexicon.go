@@ -287,6 +287,11 @@ func (lx *Lexicon) inflect(piece []string, write bool, t term, put func([]string
 	}
 	t.forms = formIng
 	put(append([]string{ing(first)}, piece[1:]...), t)
+	if len(piece) == 1 { // simulate a restart of ...
+		for _, phrase := range [][]string{{first, "of"}, {"a", first, "of"}, {"the", first, "of"}} {
+			put(phrase, t)
+		}
+	}
 	t.forms = formPast
 	put(append([]string{past(first)}, piece[1:]...), t)
 }

@@ -167,7 +167,7 @@ func TestMutations(t *testing.T) {
 				if m.name == "stray" && (cmd.Args["version"] != nil || cmd.Args["names"] != nil || cmd.Args["name"] != nil || cmd.Args["path"] != nil) {
 					continue // any identifier may be a version or a package, and any path a path
 				}
-				if (strings.Contains(last, "reason:") || strings.Contains(last, "because")) && (m.name == "stray" || m.name == "double") {
+				if (cmd.Args["reason"] != nil || strings.Contains(last, "because")) && (m.name == "stray" || m.name == "double") {
 					continue // a reason is free text
 				}
 				if m.name == "stray" && cmd.Args["id"] != nil {

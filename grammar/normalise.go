@@ -70,7 +70,8 @@ func normalise(line string) keyed {
 		case r == 0x2260:
 			put("!=")
 		case r == 0xFE0F || r == 0xFE0E: // how an emoji is drawn
-		case r != utf8.RuneError && unicode.In(r, unicode.So, unicode.Sk): // an emoji says nothing that may run
+		case r != utf8.RuneError && unicode.In(r, unicode.So, unicode.Sk): // an emoji says nothing, or else nothing that may run
+			k.odd = k.odd || !courteous(r)
 			put(" ")
 		case unicode.In(r, unicode.Cf, unicode.Cc, unicode.Mn, unicode.Co, unicode.Cs), r == utf8.RuneError,
 			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
@@ -83,6 +84,12 @@ func normalise(line string) keyed {
 		}
 	}
 	return k
+}
+
+// courteous reports whether an emoji is what people put beside a request; others
+// may deny it (a cross, a thumb down) or make fun of it.
+func courteous(r rune) bool {
+	return strings.ContainsRune("🙏👍🙂😊😀😃😄☺👋🙋🙇🚀🔧🛠🔄🔁♻🎉💪☕✅✔❤⭐", r) || r >= 0x1F3FB && r <= 0x1F3FF // shades of skin
 }
 
 // latin reports whether r is a letter that cannot be mistaken for an ASCII

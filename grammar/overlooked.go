@@ -60,7 +60,7 @@ func (b *binding) overlooked() int {
 // isHosts reports whether the token was read as a name that the word at i is.
 func (t *token) isHosts(la *lattice, i int) bool {
 	if t.class == tName {
-		return true
+		return slices.ContainsFunc(t.names, func(s nameSense) bool { return s.kind != KindPath })
 	}
 	if t.class != tAtom || len(t.closed) > 0 {
 		return false

@@ -21,6 +21,7 @@ type reader struct {
 	// overlooked is a word that names hosts and was read as another, or -1;
 	// asName is the word to be read as hosts instead, or -1.
 	overlooked, asName int
+	inferred           bool   // the line is about a host that was not named
 	trace              *trace // for Explain
 }
 
@@ -62,6 +63,7 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 
 // read is the whole pipeline after the normaliser.
 func (r *reader) read(words []word, odd bool) Reading {
+	words = r.otherOne(than(words))
 	words, negated := isNot(spokenTimes(r.lx.splitCounts(words), r.now.In(r.lx.zone)))
 	r.la = r.lx.lattice(words, odd)
 	r.la.asName = r.asName
@@ -131,6 +133,64 @@ func isNot(words []word) ([]word, bool) {
 	return words, false
 }
 
+// than reads "older then 24 hours" and "less as 20 percent" as they are meant.
+func than(words []word) []word {
+	for i := 1; i+1 < len(words); i++ {
+		w, before, after := words[i].text, words[i-1].text, words[i+1].text
+		if w != "then" && w != "as" || !(before == "more" || before == "less" || strings.HasSuffix(before, "er")) || words[i].quoted {
+			continue
+		}
+		if isDigit(rune(after[0])) || after == "a" || after == "an" || slices.Contains(hoursInWords, after) {
+			words = slices.Clone(words)
+			words[i].text = "than"
+		}
+	}
+	return words
+}
+
+// otherOne puts the other of two hosts in place of "the other one" behind a line
+// that was about one of them: db1 and db2 are two. Beside a name the words say
+// nothing more. Only questions are answered about a host that nobody named.
+func (r *reader) otherOne(words []word) []word {
+	for i := 0; i+2 < len(words); i++ {
+		if words[i].text != "the" || words[i+1].text != "other" || !slices.Contains([]string{"one", "host", "server", "node", "box", "machine"}, words[i+2].text) {
+			continue
+		}
+		rest := words[i+3:]
+		for len(rest) > 0 && rest[0].text == "," {
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && len(rest[0].text) > 0 {
+			if _, host := r.lx.hostIdx[rest[0].text]; host {
+				return slices.Concat(words[:i], rest)
+			}
+		}
+		if last := r.lastPlan(); last != nil && len(last.Commands) == 1 && len(last.Commands[0].Hosts) == 1 {
+			if other, ok := r.lx.pair(last.Commands[0].Hosts[0]); ok {
+				r.inferred = true
+				return slices.Concat(words[:i], []word{{text: strings.ToLower(other), raw: other, col: words[i].col}}, words[i+3:])
+			}
+		}
+	}
+	return words
+}
+
+// pair is the other host of a name that but for its number only two have.
+func (lx *Lexicon) pair(host string) (string, bool) {
+	stem := strings.TrimRight(strings.ToLower(host), "0123456789")
+	i, _ := slices.BinarySearch(lx.lower, stem)
+	other, n := "", 0
+	for ; i < len(lx.lower) && strings.HasPrefix(lx.lower[i], stem); i++ {
+		if strings.TrimLeft(lx.lower[i][len(stem):], "0123456789") == "" {
+			n++
+			if lx.hosts[i] != host {
+				other = lx.hosts[i]
+			}
+		}
+	}
+	return other, n == 2 && len(stem) < len(host)
+}
+
 // guard applies what the gates of the line say to a complete plan.
 func (r *reader) guard(out Reading) Reading {
 	writes := false
@@ -152,7 +212,7 @@ func (r *reader) guard(out Reading) Reading {
 	}
 	g := r.gates
 	switch {
-	case r.la.odd:
+	case r.la.odd, r.inferred:
 		return r.refuse(Reading{Status: Unknown, Suggestions: []string{out.Canonical}})
 	case g.hypo || g.not || g.said || g.past:
 		return Reading{Status: NotACommand}
@@ -194,7 +254,7 @@ const (
 func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	f, t := r.trim(from, to)
 	follows := f > from && r.marked(from) || r.then
-	fr.lean = follows || r.verbless(from, to)
+	fr.lean = follows || r.verbless(from, to) || r.too(to)
 	outs := r.outcomes(from, to, fr, false)
 	best := choose(outs)
 	if (best.Status == OK || best.Status == Ambiguous) && !(r.fragment(from, best, fr)) {
@@ -301,6 +361,14 @@ func (r *reader) fragment(from int, best choice, fr frame) bool {
 		}
 	}
 	return true
+}
+
+// too reports whether the clause ends in a word that ties it to the line before.
+func (r *reader) too(to int) bool {
+	for to > 0 && r.la.words[to-1].mark {
+		to--
+	}
+	return to > 1 && (slices.Contains([]string{"too", "also"}, r.la.words[to-1].text) || r.la.words[to-1].text == "well" && r.la.words[to-2].text == "as")
 }
 
 // verbless reports whether the words are a bare noun phrase of a question, like

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// phrasesFound gives the phrases of the verb that the words hold, and marks
+// phrasesFound gives the phrases of the verb that the words hold, with the tokens of
+// each, and marks
 // their words. Each word weighs two, a form that was made of it less.
-func (b *binding) phrasesFound() (found []*phrase, words int) {
+func (b *binding) phrasesFound() (found []*phrase, at [][]int, words int) {
 	type hit struct {
 		phrase, piece, at int
 		made              bool // a form that was made, not given
@@ -26,13 +27,13 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 		}
 	}
 	check := func(p *phrase) {
-		at := make([]int, 0, 2)
+		where := make([]int, 0, 2)
 		last, made := -1, 0
 		for j := range p.pieces {
 			ok := false
 			for _, h := range hits {
 				if h.phrase == p.order && h.piece == j && h.at > last {
-					at, last, ok = append(at, h.at), h.at, true
+					where, last, ok = append(where, h.at), h.at, true
 					if h.made {
 						made++
 					}
@@ -48,7 +49,7 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 				return
 			}
 		}
-		found = append(found, p)
+		found, at = append(found, p), append(at, where)
 		words -= made
 		if slices.Contains(p.needs, "kin") {
 			words += 3 // goes on with what was talked about
@@ -59,7 +60,7 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 				b.pron = "them" // install them
 			}
 		}
-		for _, i := range at {
+		for _, i := range where {
 			if !b.used[i] || len(b.toks[i].terms) > 0 {
 				words += 2 * (b.toks[i].to - b.toks[i].from)
 			}
@@ -92,7 +93,7 @@ func (b *binding) phrasesFound() (found []*phrase, words int) {
 			}
 		}
 	}
-	return found, words
+	return found, at, words
 }
 
 // named reports whether what a phrase needs was said.

@@ -16,7 +16,6 @@ import (
 
 // strangersKnown are cases that are read otherwise than wanted, with the reason.
 var strangersKnown = map[string]string{
-	"n-015": "part of a check's name is no name of it",
 	"n-021": "a thing before its verb is a headline: restart cups is offered",
 	"n-028": "a condition said twice, once in words without a number",
 	"n-029": "is it existing",
@@ -32,21 +31,25 @@ var strangersKnown = map[string]string{
 	"i-067": "since how many time",
 	"i-069": "asks for the level first, then sets it",
 	"i-089": "routers is no word for hosts",
-	"u-080": "a restart is no order by its noun: the dry run is offered",
-	"u-086": "memory too asks all hosts, not those of the line before",
-	"u-087": "the other one, scratch2",
 	"b-008": "a place called like a preposition: in at",
 	"b-010": "down is a state of a service that is asked for, no filter",
 	"b-017": "a place called like a preposition: in at",
 	"b-032": "a place called like a preposition: in at",
-	"b-034": "install openssl update: the package inside the verb",
 	"b-036": "what somebody wrote is speech about speech",
 	"b-042": "the host between the app and its level",
 	"b-055": "you can: a permission, not a request",
 	"b-067": "details of a number are those of an answer, not of a job",
-	"b-075": "who stopped a service: the audit has no services",
 	"b-079": "a statement and an order in one breath",
-	"b-082": "a reason behind a colon alone",
+	"h-013": "low on, and say for about",
+	"h-020": "need a restart: services do as well as machines",
+	"t-042": "hosts by the beginning of their names alone",
+	"t-048": "an order behind what it is about",
+	"t-052": "both: the hosts of two lines",
+	"v-033": "who has service",
+	"v-044": "the service between port and listens",
+	"v-048": "this server: of all that was named one is meant",
+	"q-008": "a check called like a result of failover.status",
+	"q-033": "a plain word to look for in a log",
 }
 
 type strangersCase struct {
@@ -62,7 +65,7 @@ type strangersCase struct {
 	} `json:"expect"`
 }
 
-var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12"}
+var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12", "set13", "set14", "set15", "set16"}
 
 // strangers reads a set: the lexicon of its site, and its cases.
 func strangers(t testing.TB, set string) (*Lexicon, []strangersCase) {
@@ -98,7 +101,7 @@ func TestStrangers(t *testing.T) {
 					t.Errorf("%s %q works now: take it from the known failures (%s)", c.ID, c.Turns, why)
 				}
 			}
-			if len(cases) < 100 {
+			if len(cases) < 60 {
 				t.Errorf("only %d cases", len(cases))
 			}
 		})

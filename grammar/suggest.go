@@ -57,8 +57,11 @@ func (r *reader) refuse(out Reading) Reading {
 	if g.not && (r.holdsWrite() || r.forbids()) {
 		return Reading{Status: NotACommand}
 	}
-	if r.statement() && !r.imperative() && !r.asks() {
+	if r.statement() && !r.imperative() && !r.asks() && len(r.unknownWords()) == 0 {
 		return Reading{Status: NotACommand}
+	}
+	if steps, ok := r.inSteps(); ok {
+		return steps
 	}
 	guess, forgiven := r.guess()
 	if forgiven != nil {
@@ -226,7 +229,7 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 		return nil, nil
 	}
 	var found []Reading
-	var meant near // the replacement of the first reading found
+	var meant []near // the replacements of the last reading found
 	try := func(words []word) {
 		if r.stats.Rereads >= maxRereads || len(words) == 0 {
 			return
@@ -258,24 +261,26 @@ func (r *reader) guess() (offers []string, forgiven *Reading) {
 			}
 		}
 		if possible {
+			chosen := make([]near, len(unknown))
 			var walk func(k int, words []word)
 			walk = func(k int, words []word) {
 				if k == len(unknown) {
-					try(words)
+					had := len(found)
+					if try(words); len(found) > had {
+						meant = slices.Clone(chosen)
+					}
 					return
 				}
 				for _, c := range choices[k] {
-					next, had := slices.Clone(words), len(found)
+					next := slices.Clone(words)
 					next[unknown[k]].text, next[unknown[k]].raw = c.text, c.text
+					chosen[k] = c
 					walk(k+1, next)
-					if len(found) > had {
-						meant = c
-					}
 				}
 			}
 			walk(0, slices.Clone(ws))
 		}
-		if len(found) == 1 && meant.ordinary && len(unknown) == 1 && !r.la.odd && slip(ws[unknown[0]].text, meant) {
+		if len(found) == 1 && len(unknown) <= 2 && !r.la.odd && r.slips(unknown, meant) {
 			writes := false
 			for _, c := range found[0].Commands {
 				writes = writes || r.lx.write(c.Method)
@@ -357,6 +362,16 @@ func (r *reader) correction() int {
 		i += n
 	}
 	return 0
+}
+
+// slips reports whether all unknown words are slips of ordinary ones.
+func (r *reader) slips(unknown []int, meant []near) bool {
+	for k, i := range unknown {
+		if !meant[k].ordinary || !slip(r.la.words[i].text, meant[k]) || k > 0 && r.la.words[i].text == r.la.words[unknown[0]].text {
+			return false
+		}
+	}
+	return true
 }
 
 // slip reports whether a word is a slip of the fingers rather than another

@@ -131,7 +131,7 @@ func (b *binding) slot(t *token, at, same int) (int, any, bool) {
 	switch t.class {
 	case tName:
 		for _, s := range t.names {
-			if s.kind == KindUnit {
+			if s.kind == KindUnit || s.alias && b.vb.Write {
 				continue
 			}
 			if i := ofKind(s.kind); i >= 0 && (intro < 0 || intro == i || b.vb.Args[intro].Kind != s.kind) {
@@ -172,6 +172,9 @@ func (b *binding) slot(t *token, at, same int) (int, any, bool) {
 		}
 		return b.openSlot(t, at, intro, free)
 	case tQuoted:
+		if i, ok := b.vb.argIdx["reason"]; ok && t.reason && free(i) {
+			return i, t.text, true
+		}
 		if intro >= 0 && (open(b.vb.Args[intro].Kind) || b.vb.Args[intro].Kind == KindText || b.vb.Args[intro].Kind == KindRegexp) && free(intro) {
 			return intro, t.text, true
 		}
@@ -318,10 +321,19 @@ func (b *binding) nounBefore(arg, at int) bool {
 	return slices.Contains(b.vb.Args[arg].Words, last) || b.fr.last != nil && kin(b.fr.last.Method, b.vb)
 }
 
-// lastPiece reports whether a word of the verb ends one of its phrases, so that
+// lastPiece reports whether a word of the verb only ends phrases of it, so that
 // nothing follows: bring web01 up to date.
 func (b *binding) lastPiece(t *token) bool {
-	return slices.ContainsFunc(t.terms, func(x term) bool { return int(x.verb) == b.v && x.role == roleHead && x.b > 0 })
+	last := false
+	for _, x := range t.terms {
+		if int(x.verb) == b.v && x.role == roleHead {
+			if x.b == 0 && t.to-t.from == 1 {
+				return false // update
+			}
+			last = last || x.b > 0
+		}
+	}
+	return last
 }
 
 // cutLast divides a phrase at its last blank.

@@ -19,7 +19,7 @@ var day = time.Date(2026, 11, 20, 16, 0, 0, 0, time.UTC)
 func entry(i int) Entry {
 	return Entry{
 		At: day.Add(time.Duration(i) * time.Second), ID: fmt.Sprint("c", i), From: "adminbot@example.net",
-		Actor: []string{"alice@example.net", "bob@example.net"}[i%2], Method: "service.restart",
+		Actor: []string{"alice@example.net", "bob@example.net"}[i%2], Method: "service.restart", Unit: []string{"nginx.service", "cron.service", "ssh.service"}[i%3],
 		ArgsDigest: "d", Class: "D", Decision: Allow, Rule: "rule 1 (line 4)", TookMS: int64(i),
 	}
 }
@@ -118,6 +118,7 @@ func TestTail(t *testing.T) {
 		{Query{Limit: 3}, "c37", "c39", 3},
 		{Query{Limit: 30}, "c10", "c39", 30},
 		{Query{Limit: 5, Actor: "bob@example.net"}, "c31", "c39", 5},
+		{Query{Limit: 4, Unit: "cron.service"}, "c28", "c37", 4},
 		{Query{Since: day.Add(36 * time.Second)}, "c36", "c39", 4},
 		{Query{Limit: 500}, "c0", "c39", 40},
 	} {

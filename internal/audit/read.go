@@ -13,6 +13,7 @@ import (
 type Query struct {
 	Since time.Time // entries from then on; zero for all
 	Actor string    // only of this person; empty for all
+	Unit  string    // only about this service; empty for all
 	Limit int       // at most so many, the latest; default 50
 }
 
@@ -60,7 +61,7 @@ func match(name string, q Query) ([]Entry, error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return &Damage{name, n, err.Error()}
 		}
-		if (q.Actor == "" || e.Actor == q.Actor) && !e.At.Before(q.Since) {
+		if (q.Actor == "" || e.Actor == q.Actor) && (q.Unit == "" || e.Unit == q.Unit) && !e.At.Before(q.Since) {
 			out = append(out, e)
 		}
 		return nil

@@ -12,7 +12,7 @@ import (
 // decided.
 func (a *Agent) auditTail(_ context.Context, args agentapi.AuditTailArgs) (agentapi.AuditTailResult, error) {
 	var res agentapi.AuditTailResult
-	entries, found, err := a.cfg.Audit.Tail(audit.Query{Since: args.Since, Actor: args.Actor, Limit: int(args.Limit)})
+	entries, found, err := a.cfg.Audit.Tail(audit.Query{Since: args.Since, Actor: args.Actor, Unit: args.Unit, Limit: int(args.Limit)})
 	if err != nil {
 		return res, rpc.Faultf(rpc.FaultHelper, "the audit log can't be read: %v", err)
 	}
