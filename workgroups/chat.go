@@ -64,7 +64,7 @@ func (v said) changes() bool {
 	return slices.Contains([]string{"take", "ack", "pass", "resolve", "join", "leave"}, v.verb)
 }
 
-var chatSentence = regexp.MustCompile(`(?is)^(take|accept|ack|acknowledge|pass|reject|decline|resolve|close|show|alert|who\s+has|who\s+owns)\b\s*(?:alert\s+)?(?:#?([0-9]{1,9})\b|(?:it|this)\b)?\s*\??\s*(?:[:,])?\s*(.*)$`)
+var chatSentence = regexp.MustCompile(`(?is)^(take|accept|ack|acknowledge|pass|reject|decline|resolve|close|show|alert|room|who\s+has|who\s+owns)\b\s*(?:alert\s+)?(?:#?([0-9]{1,9})\b|(?:it|this)\b)?\s*\??\s*(?:[:,])?\s*(.*)$`)
 
 // readChat reads one line of chat. What it does not know is help.
 func readChat(line string) said {
@@ -95,6 +95,8 @@ func readChat(line string) said {
 		v.verb = "resolve"
 	case "show", "alert":
 		v.verb = "show"
+	case "room":
+		v.verb = "room"
 	default:
 		v.verb = "who"
 	}
@@ -113,7 +115,7 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 	if v.other != 0 {
 		return fmt.Sprintf("That answers a message about alert %[1]d, and says %[2]d. Nothing was done: say %[3]s %[1]d, or %[3]s %[2]d.", v.other, v.id, v.verb)
 	}
-	if v.id == 0 && slices.Contains([]string{"take", "ack", "pass", "resolve", "who", "show"}, v.verb) {
+	if v.id == 0 && slices.Contains([]string{"take", "ack", "pass", "resolve", "who", "show", "room"}, v.verb) {
 		var why string
 		if v.id, why = s.meant(ctx, g, who, v.verb); v.id == 0 {
 			return why
@@ -147,6 +149,12 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 		_, err := s.Resolve(ctx, v.id, who, v.text)
 		if err == nil {
 			return fmt.Sprintf("Alert %d is resolved.", v.id)
+		}
+		return s.sorry(v.id, err)
+	case "room":
+		err := s.Invite(ctx, v.id, who)
+		if err == nil {
+			return fmt.Sprintf("You are invited into the room of alert %d.", v.id)
 		}
 		return s.sorry(v.id, err)
 	case "who", "show":
@@ -308,7 +316,7 @@ func (s *Service) tell(ctx context.Context, g *Workgroup, to jid.JID, text strin
 
 // howTo answers plain chat, as XEP-0142#impl recommends.
 func howTo(g *Workgroup) string {
-	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · ack 17 · who has 17? · show 17 · resolve 17 and what was done\nor answer its message: take, pass, resolve and what was done; or with 👍 (take), 👎 (pass), ✅ (resolve)\nwho is on call?", g.Title)
+	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · ack 17 · who has 17? · show 17 · room 17: be invited into its room · resolve 17 and what was done\nor answer its message: take, pass, resolve and what was done; or with 👍 (take), 👎 (pass), ✅ (resolve)\nwho is on call?", g.Title)
 }
 
 // onCallNow says who is on call, by each of the workgroup's schedules.

@@ -2,6 +2,7 @@ package workgroups
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,4 +77,24 @@ func (s *Service) transfer(ctx context.Context, g *Workgroup, from jid.JID, e *e
 	}
 	_, err = s.Transfer(ctx, parseSession(session.Get("id")), from, to, e.ChildText("reason"))
 	return err
+}
+
+// inviteColleague asks another member, of any workgroup, into the room of an alert.
+func (s *Service) inviteColleague(ctx context.Context, g *Workgroup, e *element.Element) error {
+	session := e.Child(NSJive, "session")
+	if e.Get("type") != "user" || session == nil {
+		return notSupported
+	}
+	who, err := jid.Parse(strings.TrimSpace(e.ChildText("invitee")))
+	if err != nil {
+		return badRequest
+	}
+	if !slices.ContainsFunc(s.cfg.Groups, func(other Workgroup) bool { return other.admits(who) }) {
+		return notAuthorized
+	}
+	id := parseSession(session.Get("id"))
+	if a, _, err := s.Alert(ctx, id); err != nil || a.Workgroup != g.Name {
+		return notFound
+	}
+	return s.Invite(ctx, id, who)
 }

@@ -58,7 +58,7 @@ func protocolError(err error) error {
 		return stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable, Text: map[string]string{"": wrong.Text}}
 	case errors.Is(err, ErrQueued), errors.Is(err, ErrTaken):
 		return conflict
-	case errors.Is(err, ErrNotQueued), errors.Is(err, ErrNoWorkgroup), errors.Is(err, ErrNotFound), errors.Is(err, ErrOver):
+	case errors.Is(err, ErrNotQueued), errors.Is(err, ErrNoWorkgroup), errors.Is(err, ErrNotFound), errors.Is(err, ErrOver), errors.Is(err, ErrNoRoom):
 		return notFound
 	case errors.Is(err, ErrNotMember), errors.Is(err, ErrNotOffered):
 		return notAuthorized
@@ -164,8 +164,11 @@ func (s *Service) askWorkgroup(ctx context.Context, iq stanza.IQ, e *element.Ele
 			return nil, notAuthorized
 		}
 		return nil, s.transfer(ctx, g, iq.From, e)
-	case NS + " invite": // into the alert's room, which there is not
-		return nil, notSupported
+	case NS + " invite":
+		if !set || !g.admits(iq.From) {
+			return nil, notAuthorized
+		}
+		return nil, s.inviteColleague(ctx, g, e)
 	}
 	if e.Name.Space == NSJive {
 		return s.askFastpath(ctx, g, iq, e)

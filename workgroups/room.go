@@ -2,6 +2,8 @@ package workgroups
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +16,26 @@ type Rooms struct {
 	Service jid.JID       // which has the rooms; zero: the first that the server of the component names
 	Bot     jid.JID       // is asked into every room; zero: nobody is
 	Keep    time.Duration // rooms after the end of their alert; 0: 30 days
+}
+
+// ErrNoRoom says that an alert has no room, or none yet.
+var ErrNoRoom = errors.New("workgroups: the alert has no room")
+
+// Invite has somebody asked into the room of an alert that is somebody's. Whether
+// they may come is for the caller to know. The error wraps [ErrNotFound],
+// [ErrOver] or [ErrNoRoom].
+func (s *Service) Invite(ctx context.Context, id int64, who jid.JID) error {
+	return s.do(ctx, func(m *machine, now time.Time) error {
+		a, err := m.live(id)
+		switch {
+		case err != nil:
+			return err
+		case m.rooms == nil || a.State != Assigned || a.Room.Equal(jid.JID{}):
+			return fmt.Errorf("%w: %d", ErrNoRoom, id)
+		}
+		m.openRoom(a, who, now)
+		return nil
+	})
 }
 
 // Times of rooms.

@@ -188,6 +188,15 @@ func TestRoomLife(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants(t, r, madeForAnn)
+		says := func(line string) {
+			body := element.New("jabber:component:accept", "body")
+			body.Text = line
+			s.HandleMessage(t.Context(), stanza.Message{From: jid.MustParse("cleo@example.net/x"), To: jid.MustParse("alerts@workgroup.example.net"), Type: stanza.ChatMessage}, element.TokenReader(body))
+		}
+		says("room 1")
+		wants(t, r, "invite cleo@example.net to alert-1: Alert 1: warning · web01 · disk full")
+		says("room 2")
+		wants(t, r, "")
 		ben := jid.MustParse("ben@example.net/work")
 		if _, err := s.Pass(t.Context(), 1, ann, ""); err != nil {
 			t.Fatal(err)
