@@ -243,7 +243,7 @@ func (m *ServeMux) HandleIQ(ctx context.Context, iq stanza.IQ, r xml.TokenReader
 	if err != nil {
 		return m.fault(ctx, log, err), nil
 	}
-	response := (&MethodResponse{Value: v}).AppendXML(nil)
+	response := (&MethodResponse{Value: v}).AppendXML(make([]byte, 0, 512))
 	if n := len(response); n > m.replyBytes {
 		return m.fault(ctx, log, tooLarge(n, m.replyBytes)), nil
 	}
