@@ -94,20 +94,21 @@ type DiskUsageResult struct {
 }
 
 // Filesystem is one mounted file system. Free space is what an ordinary user can
-// still take, and percentages leave the reserved blocks out, as df does.
+// still take, and percentages leave the reserved blocks out, as df does. Sizes
+// are nil when they are not known: a full disk has 0 bytes free, which is known.
 type Filesystem struct {
-	Mount             string  `rpc:"mount"`
-	Device            string  `rpc:"device"`
-	Type              string  `rpc:"type"`
-	SizeBytes         int64   `rpc:"size_bytes,omitempty" agg:"sum"`
-	UsedBytes         int64   `rpc:"used_bytes,omitempty" agg:"sum"`
-	UsedPercent       float64 `rpc:"used_percent,omitempty" agg:"max,avg"`
-	FreeBytes         int64   `rpc:"free_bytes,omitempty" agg:"min,sum"`
-	FreePercent       float64 `rpc:"free_percent,omitempty" agg:"min,avg"`
-	InodesFreePercent float64 `rpc:"inodes_free_percent,omitempty" agg:"min"`
-	ReadOnly          bool    `rpc:"read_only,omitempty"`
-	Stale             bool    `rpc:"stale,omitempty" help:"it did not answer within 2 s; sizes are absent"`
-	Error             string  `rpc:"error,omitempty" help:"why its sizes are absent"`
+	Mount             string   `rpc:"mount"`
+	Device            string   `rpc:"device"`
+	Type              string   `rpc:"type"`
+	SizeBytes         *int64   `rpc:"size_bytes,omitempty" agg:"sum"`
+	UsedBytes         *int64   `rpc:"used_bytes,omitempty" agg:"sum"`
+	UsedPercent       *float64 `rpc:"used_percent,omitempty" agg:"max,avg"`
+	FreeBytes         *int64   `rpc:"free_bytes,omitempty" agg:"min,sum"`
+	FreePercent       *float64 `rpc:"free_percent,omitempty" agg:"min,avg"`
+	InodesFreePercent *float64 `rpc:"inodes_free_percent,omitempty" agg:"min"`
+	ReadOnly          bool     `rpc:"read_only,omitempty"`
+	Stale             bool     `rpc:"stale,omitempty" help:"it did not answer within 2 s; sizes are absent"`
+	Error             string   `rpc:"error,omitempty" help:"why its sizes are absent"`
 }
 
 type DiskLargestArgs struct {

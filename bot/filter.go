@@ -33,10 +33,11 @@ func (h hit) field(name string) (any, bool) {
 }
 
 // hits applies filters, order and limit to what the hosts answered. matched are
-// the hits that stay, in order; rest are the hosts that answered and have none.
-// Filters on the members of a list look at its rows, and all of them must hold
-// for the same row.
-func hits(results []Result, where []Filter, sortBy string, limit int) (matched []hit, rest []Result) {
+// the hits that stay, in order; rest are the hosts that answered and have none;
+// unsure are what cannot be said to match or not, of those hosts: a file system
+// that does not tell its size. Filters on the members of a list look at its rows,
+// and all of them must hold for the same row.
+func hits(results []Result, where []Filter, sortBy string, limit int) (matched []hit, rest []Result, unsure []hit) {
 	fields := make([]string, 0, len(where)+1)
 	for _, f := range where {
 		fields = append(fields, f.Field)
@@ -49,13 +50,21 @@ func hits(results []Result, where []Filter, sortBy string, limit int) (matched [
 			continue
 		}
 		top, _ := r.Value.(map[string]any)
-		found := false
+		var found, silent []hit
 		for _, h := range candidates(r.Host, top, fields) {
-			if h.satisfies(where) {
-				matched, found = append(matched, h), true
+			switch {
+			case h.satisfies(where):
+				found = append(found, h)
+			case h.lacks(where):
+				silent = append(silent, h)
 			}
 		}
-		if !found {
+		switch {
+		case len(found) > 0:
+			matched = append(matched, found...)
+		case len(silent) > 0:
+			unsure = append(unsure, silent...)
+		default:
 			rest = append(rest, r)
 		}
 	}
@@ -77,7 +86,7 @@ func hits(results []Result, where []Filter, sortBy string, limit int) (matched [
 	if limit > 0 && len(matched) > limit {
 		matched = matched[:limit]
 	}
-	return matched, rest
+	return matched, rest, unsure
 }
 
 func btoi(b bool) int {
@@ -104,16 +113,26 @@ func candidates(host string, top map[string]any, fields []string) []hit {
 	return []hit{{host: host, value: top}}
 }
 
-// rowsWith finds the list of structs whose elements have a member called field.
+// rowsWith finds the list of structs whose elements have a member called field,
+// or, if there is none, one whose elements say why they have no numbers.
 func rowsWith(top map[string]any, field string) (list string, rows []map[string]any) {
-	for _, name := range memberOrder(top) {
-		for _, row := range structs(top[name]) {
-			if _, ok := row[field]; ok {
-				return name, structs(top[name])
+	for _, fits := range []func(map[string]any) bool{
+		func(row map[string]any) bool { _, has := row[field]; return has },
+		unmeasured,
+	} {
+		for _, name := range memberOrder(top) {
+			if all := structs(top[name]); slices.ContainsFunc(all, fits) {
+				return name, all
 			}
 		}
 	}
 	return "", nil
+}
+
+// unmeasured reports whether a row says that it has no numbers.
+func unmeasured(row map[string]any) bool {
+	why, _ := row["error"].(string)
+	return row["stale"] == true || why != ""
 }
 
 // structs is v as a list of structs, or nil when it is something else.
@@ -128,6 +147,14 @@ func structs(v any) []map[string]any {
 		out = append(out, m)
 	}
 	return out
+}
+
+// lacks reports whether the row has no numbers, and one of them is asked for.
+func (h hit) lacks(where []Filter) bool {
+	return unmeasured(h.row) && slices.ContainsFunc(where, func(f Filter) bool {
+		_, has := h.field(f.Field)
+		return !has
+	})
 }
 
 func (h hit) satisfies(where []Filter) bool {

@@ -57,7 +57,7 @@ func (r report) matched() []string {
 	if len(s.Where) == 0 && s.Limit == 0 {
 		return nil
 	}
-	found, _ := hits(r.results[0], s.Where, s.Sort, s.Limit)
+	found, _, _ := hits(r.results[0], s.Where, s.Sort, s.Limit)
 	hosts := []string{}
 	seen := map[string]bool{}
 	for _, h := range found {

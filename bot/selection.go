@@ -11,7 +11,7 @@ import (
 // matched, how many did not, who said nothing (R2).
 func (r report) selection(s Step, f face, results []Result, c Counts) section {
 	all := c.OK
-	matched, rest := hits(results, s.Where, s.Sort, s.Limit)
+	matched, rest, unsure := hits(results, s.Where, s.Sort, s.Limit)
 	sec := section{mark: "✔"}
 	noun := r.noun(f, s, nil)
 	hosts := map[string]bool{}
@@ -66,7 +66,7 @@ func (r report) selection(s Step, f face, results []Result, c Counts) section {
 	default:
 		sec.head = fmt.Sprintf("%d of %d hosts %s", len(hosts), c.Asked, what)
 	}
-	if sec.mark == "✔" && c.OK < c.Asked { // nothing is known of those who did not answer
+	if sec.mark == "✔" && (c.OK < c.Asked || len(unsure) > 0) { // nothing is known of those
 		sec.mark = "⚠"
 	}
 	first := s.Where[0].Field
@@ -76,6 +76,9 @@ func (r report) selection(s Step, f face, results []Result, c Counts) section {
 		sec.lines = r.matches(matched, s.Where[0])
 	}
 	sec.lines = append(sec.lines, r.troubles(s, results, false)...)
+	if len(unsure) > 0 {
+		sec.lines = append(sec.lines, line{text: r.unmeasured(unsure)})
+	}
 	// The others: how many, and how close they are.
 	if c.Asked > 1 && len(rest) > 0 {
 		others := plural(len(rest), "other")
@@ -132,6 +135,15 @@ func nearest(rest []Result, f Filter) (any, bool) {
 		}
 	}
 	return best, best != nil
+}
+
+// unmeasured says which rows have no numbers to be compared.
+func (r report) unmeasured(unsure []hit) string {
+	var places []string
+	for _, h := range unsure {
+		places = append(places, r.place(h))
+	}
+	return fmt.Sprintf("%d not known: %s", len(unsure), foldHosts(places))
 }
 
 // place names a hit: the host, or host:row.

@@ -63,7 +63,7 @@ func (s *sources) vitals(ctx context.Context, quick bool) vitals {
 	}
 	if quick {
 		if used, mount, ok := s.disks.FullestPercent(); ok {
-			v.disks = []agentapi.Filesystem{{Mount: mount, SizeBytes: 1, UsedPercent: used}}
+			v.disks = []agentapi.Filesystem{{Mount: mount, UsedPercent: &used}}
 		}
 		return v
 	}

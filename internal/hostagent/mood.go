@@ -78,12 +78,13 @@ func (f *feelings) feel(v vitals, now time.Time) (changed bool) {
 		}
 	}
 	for _, d := range v.disks {
-		if d.SizeBytes <= 0 || d.ReadOnly || d.Stale || d.Error != "" {
+		if d.UsedPercent == nil || d.ReadOnly || d.Stale || d.Error != "" {
 			continue
 		}
-		judge("disk:"+d.Mount, diskFull, d.UsedPercent, fmt.Sprintf("need more disk (%s %.0f%% full)", d.Mount, d.UsedPercent))
-		if d.InodesFreePercent > 0 {
-			judge("inodes:"+d.Mount, inodesFull, 100-d.InodesFreePercent, fmt.Sprintf("need more inodes (%s %.0f%% used)", d.Mount, 100-d.InodesFreePercent))
+		judge("disk:"+d.Mount, diskFull, *d.UsedPercent, fmt.Sprintf("need more disk (%s %.0f%% full)", d.Mount, *d.UsedPercent))
+		if d.InodesFreePercent != nil {
+			used := 100 - *d.InodesFreePercent
+			judge("inodes:"+d.Mount, inodesFull, used, fmt.Sprintf("need more inodes (%s %.0f%% used)", d.Mount, used))
 		}
 	}
 	if v.memUsedPercent != nil {
@@ -131,9 +132,8 @@ func processors(n int) string {
 func fullest(disks []agentapi.Filesystem) *float64 {
 	var most *float64
 	for _, d := range disks {
-		if d.SizeBytes > 0 && !d.ReadOnly && (most == nil || d.UsedPercent > *most) {
-			used := d.UsedPercent
-			most = &used
+		if d.UsedPercent != nil && !d.ReadOnly && (most == nil || *d.UsedPercent > *most) {
+			most = d.UsedPercent
 		}
 	}
 	return most

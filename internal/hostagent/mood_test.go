@@ -14,7 +14,7 @@ import (
 func disks(percent ...float64) []agentapi.Filesystem {
 	var out []agentapi.Filesystem
 	for i, p := range percent {
-		out = append(out, agentapi.Filesystem{Mount: []string{"/", "/var"}[i], SizeBytes: 100, UsedPercent: p, InodesFreePercent: 50})
+		out = append(out, agentapi.Filesystem{Mount: []string{"/", "/var"}[i], UsedPercent: &p, InodesFreePercent: new(50.0)})
 	}
 	return out
 }
@@ -52,8 +52,9 @@ func TestFeel(t *testing.T) {
 		{"everything at once", vitals{disks: disks(99, 99), memUsedPercent: num(99)}, true, "Sad: need more disk (/ 99% full), need more disk (/var 99% full), need more memory (99% used)", 100},
 		{"nothing is known", vitals{}, true, "Happy", 0},
 		{"read-only and stale disks do not count", vitals{disks: []agentapi.Filesystem{
-			{Mount: "/cd", SizeBytes: 1, UsedPercent: 100, ReadOnly: true}, {Mount: "/nfs", UsedPercent: 100, SizeBytes: 1, Stale: true}}}, false, "Happy", 0},
-		{"inodes", vitals{disks: []agentapi.Filesystem{{Mount: "/mail", SizeBytes: 1, UsedPercent: 10, InodesFreePercent: 3}}}, true, "Sad: need more inodes (/mail 97% used)", 30},
+			{Mount: "/cd", UsedPercent: new(100.0), ReadOnly: true}, {Mount: "/nfs", UsedPercent: new(100.0), Stale: true}}}, false, "Happy", 0},
+		{"inodes", vitals{disks: []agentapi.Filesystem{{Mount: "/mail", UsedPercent: new(10.0), InodesFreePercent: new(3.0)}}}, true, "Sad: need more inodes (/mail 97% used)", 30},
+		{"no inode left", vitals{disks: []agentapi.Filesystem{{Mount: "/mail", UsedPercent: new(10.0), InodesFreePercent: new(0.0)}}}, true, "Sad: need more inodes (/mail 100% used)", 60},
 	} {
 		before := f.mood
 		now = now.Add(time.Minute)

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,25 @@ func fixture(t *testing.T) *Reader {
 	return r
 }
 
+// TestFullDisk: nothing free is a size like any other, for whoever asks for what
+// is nearly full.
+func TestFullDisk(t *testing.T) {
+	var f agentapi.Filesystem
+	measure(&f, unix.Statfs_t{Bsize: 4096, Blocks: 1000, Files: 100})
+	v, err := rpc.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"free_bytes", "free_percent", "inodes_free_percent"} {
+		if got, ok := v.Member(name); !ok || fmt.Sprint(got.Any()) != "0" {
+			t.Errorf("%s is %v, %v in %v", name, got, ok, v)
+		}
+	}
+	if v, err := rpc.Marshal(agentapi.Filesystem{Mount: "/mnt/nas", Stale: true}); err != nil || strings.Contains(v.String(), "percent") {
+		t.Errorf("a stale one has sizes: %v, %v", v, err)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	r := fixture(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -107,13 +127,13 @@ func TestUsage(t *testing.T) {
 		if took := time.Since(began); took != statLimit {
 			t.Errorf("took %v, want %v", took, statLimit)
 		}
-		full := agentapi.Filesystem{SizeBytes: 4096000, UsedBytes: 2867200, UsedPercent: 77.78, FreeBytes: 819200, FreePercent: 22.22, InodesFreePercent: 25}
+		full := agentapi.Filesystem{SizeBytes: new(int64(4096000)), UsedBytes: new(int64(2867200)), UsedPercent: new(77.78), FreeBytes: new(int64(819200)), FreePercent: new(22.22), InodesFreePercent: new(25.0)}
 		with := func(f agentapi.Filesystem, mount, device, fstype string) agentapi.Filesystem {
 			f.Mount, f.Device, f.Type = mount, device, fstype
 			return f
 		}
 		hidden := with(full, "/hidden", "/dev/vdc", "ext4")
-		hidden.InodesFreePercent = 100
+		hidden.InodesFreePercent = new(100.0)
 		want := agentapi.DiskUsageResult{
 			Filesystems: []agentapi.Filesystem{
 				with(full, "/", "/dev/vda1", "ext4"),
@@ -277,7 +297,7 @@ func TestRealMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Filesystems) == 0 || got.Filesystems[0].Mount != "/" || got.Filesystems[0].SizeBytes == 0 || got.Filesystems[0].UsedPercent <= 0 {
+	if len(got.Filesystems) == 0 || got.Filesystems[0].Mount != "/" || got.Filesystems[0].SizeBytes == nil || *got.Filesystems[0].SizeBytes == 0 || *got.Filesystems[0].UsedPercent <= 0 {
 		t.Errorf("%+v", got)
 	}
 	percent, mount, ok := r.FullestPercent()

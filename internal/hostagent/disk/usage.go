@@ -104,7 +104,7 @@ func (r *Reader) Usage(ctx context.Context, args agentapi.DiskUsageArgs) (agenta
 			f = describe(m)
 			f.Stale = true
 		}
-		if args.MinUsedPercent != nil && !f.Stale && f.UsedPercent < *args.MinUsedPercent {
+		if args.MinUsedPercent != nil && !f.Stale && (f.UsedPercent == nil || *f.UsedPercent < *args.MinUsedPercent) {
 			continue
 		}
 		res.Filesystems = append(res.Filesystems, f)
@@ -216,16 +216,15 @@ func measure(f *agentapi.Filesystem, st unix.Statfs_t) {
 	if block == 0 {
 		block = int64(st.Bsize)
 	}
-	f.SizeBytes = int64(st.Blocks) * block
-	f.UsedBytes = int64(st.Blocks-min(st.Bfree, st.Blocks)) * block
-	f.FreeBytes = int64(st.Bavail) * block
-	if all := f.UsedBytes + f.FreeBytes; all > 0 {
-		f.UsedPercent = round(float64(f.UsedBytes) / float64(all) * 100)
-		f.FreePercent = round(100 - f.UsedPercent)
+	used, free := int64(st.Blocks-min(st.Bfree, st.Blocks))*block, int64(st.Bavail)*block
+	f.SizeBytes, f.UsedBytes, f.FreeBytes = new(int64(st.Blocks)*block), &used, &free
+	if all := used + free; all > 0 {
+		percent := round(float64(used) / float64(all) * 100)
+		f.UsedPercent, f.FreePercent = &percent, new(round(100-percent))
 	}
-	f.InodesFreePercent = 100 // file systems that make inodes as they need them say 0 of 0
+	f.InodesFreePercent = new(100.0) // file systems that make inodes as they need them say 0 of 0
 	if st.Files > 0 {
-		f.InodesFreePercent = round(float64(st.Ffree) / float64(st.Files) * 100)
+		f.InodesFreePercent = new(round(float64(st.Ffree) / float64(st.Files) * 100))
 	}
 }
 
@@ -292,8 +291,8 @@ func (r *Reader) FullestPercent() (percent float64, mountPoint string, ok bool) 
 		}
 		var f agentapi.Filesystem
 		measure(&f, st)
-		if !ok || f.UsedPercent > percent {
-			percent, mountPoint, ok = f.UsedPercent, m.point, true
+		if f.UsedPercent != nil && (!ok || *f.UsedPercent > percent) {
+			percent, mountPoint, ok = *f.UsedPercent, m.point, true
 		}
 	}
 	return percent, redact.Clean(mountPoint, 1024), ok
