@@ -9,12 +9,18 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // ErrHeld says that another process has the lock, or this one has it already.
 var ErrHeld = errors.New("is in use by another process")
+
+// patience is how long Take tries. A program that is being started has the open
+// files of its parent until it runs (fork, exec), and with them the locks: what
+// was given back a moment ago may be held for one more.
+const patience = time.Second
 
 // Take takes the lock of the file at path, and makes the file if there is none.
 // Closing the file gives the lock back; the file stays. The error wraps [ErrHeld]
@@ -24,7 +30,12 @@ func Take(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for began := time.Now(); errors.Is(err, unix.EWOULDBLOCK) && time.Since(began) < patience; {
+		time.Sleep(10 * time.Millisecond)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
 		holder := holder(f)
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
