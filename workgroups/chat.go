@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -172,23 +173,11 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 // meant is the alert that somebody speaks of without its number: the only one
 // that is offered to them, or that they own.
 func (s *Service) meant(ctx context.Context, g *Workgroup, who jid.JID, verb string) (id int64, why string) {
-	var offers, owned []int64
-	err := s.look(ctx, func(m *machine, _ time.Time) error {
-		if a := m.groups[g.Name].agents[who.String()]; a != nil {
-			for id := range a.open {
-				offers = append(offers, id)
-			}
-			for id := range a.owned {
-				owned = append(owned, id)
-			}
-		}
-		return nil
-	})
+	offers, owned, err := s.held(ctx, g, who)
 	candidates := offers
 	if verb == "resolve" || verb == "ack" || len(offers) == 0 && verb != "take" {
 		candidates = owned
 	}
-	slices.Sort(candidates)
 	switch {
 	case err != nil:
 		return 0, s.sorry(0, err)
@@ -198,6 +187,18 @@ func (s *Service) meant(ctx context.Context, g *Workgroup, who jid.JID, verb str
 		return 0, "Which alert? Say its number: " + verb + " 17"
 	}
 	return 0, fmt.Sprintf("Which of %v? Say %s and its number.", candidates, verb)
+}
+
+// held are the alerts that are offered to somebody, and those that they own, by
+// number.
+func (s *Service) held(ctx context.Context, g *Workgroup, who jid.JID) (offers, owned []int64, err error) {
+	err = s.look(ctx, func(m *machine, _ time.Time) error {
+		if a := m.groups[g.Name].agents[who.String()]; a != nil {
+			offers, owned = slices.Sorted(maps.Keys(a.open)), slices.Sorted(maps.Keys(a.owned))
+		}
+		return nil
+	})
+	return offers, owned, err
 }
 
 // sorry is an error in words.
@@ -319,12 +320,14 @@ func howTo(g *Workgroup) string {
 	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · ack 17 · who has 17? · show 17 · room 17: be invited into its room · resolve 17 and what was done\nor answer its message: take, pass, resolve and what was done; or with 👍 (take), 👎 (pass), ✅ (resolve)\nwho is on call?", g.Title)
 }
 
+const noSchedule = "There is no schedule here: everybody is asked."
+
 // onCallNow says who is on call, by each of the workgroup's schedules.
 func (s *Service) onCallNow(ctx context.Context, g *Workgroup) string {
 	duties, err := s.OnCall(ctx, g.Name, "", s.cfg.Now())
 	switch {
 	case errors.Is(err, ErrNoSchedule):
-		return "There is no schedule here: everybody is asked."
+		return noSchedule
 	case err != nil:
 		return s.sorry(0, err)
 	}

@@ -81,11 +81,17 @@ func setStage(t *testing.T, form []FormField) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- st.s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	st.run(st.s)
 	return st
+}
+
+// run has the stage be that of a service, until the test ends.
+func (st *stage) run(s *Service) {
+	st.s = s
+	ctx, cancel := context.WithCancel(st.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	st.t.Cleanup(func() { cancel(); <-done })
 }
 
 func (st *stage) read(file string) *element.Element {

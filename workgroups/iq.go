@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"adminbot/internal/xmpp/adhoc"
 	"adminbot/internal/xmpp/disco"
 	"adminbot/internal/xmpp/element"
 	"mellium.im/xmpp/jid"
@@ -70,11 +71,18 @@ func protocolError(err error) error {
 func (s *Service) askService(iq stanza.IQ, e *element.Element) (*element.Element, error) {
 	switch {
 	case e.Name == xml.Name{Space: disco.NSInfo, Local: "query"} && iq.Type == stanza.GetIQ:
-		if e.Get("node") != "" {
-			return nil, notFound
+		switch node := e.Get("node"); node {
+		case "":
+			return s.info("").Element(""), nil
+		case adhoc.NS:
+			info, _ := commandInfo(node)
+			return info.Element(node), nil
 		}
-		return s.info("").Element(""), nil
+		return nil, notFound
 	case e.Name == xml.Name{Space: disco.NSItems, Local: "query"} && iq.Type == stanza.GetIQ:
+		if e.Get("node") == adhoc.NS {
+			return s.commandItems(iq.From, s.cfg.Groups...), nil
+		}
 		var items []disco.Item
 		for i := range s.cfg.Groups {
 			items = append(items, disco.Item{JID: s.Address(s.cfg.Groups[i].Name), Name: s.cfg.Groups[i].Title})
@@ -112,7 +120,7 @@ func (s *Service) info(title string) disco.Info {
 	}
 	return disco.Info{
 		Identities: []disco.Identity{{Category: "collaboration", Type: "workgroup", Name: title}},
-		Features:   append([]string{NS, disco.NSInfo, disco.NSItems, "urn:xmpp:ping"}, s.cfg.Features...),
+		Features:   append([]string{NS, disco.NSInfo, disco.NSItems, adhoc.NS, "urn:xmpp:ping"}, s.cfg.Features...),
 	}
 }
 
@@ -135,12 +143,27 @@ func (s *Service) askWorkgroup(ctx context.Context, iq stanza.IQ, e *element.Ele
 	set := iq.Type == stanza.SetIQ
 	switch e.Name.Space + " " + e.Name.Local {
 	case disco.NSInfo + " query":
-		if set || e.Get("node") != "" {
+		if set {
 			return nil, notFound
+		}
+		if node := e.Get("node"); node != "" {
+			info, ok := commandInfo(node)
+			if !ok {
+				return nil, notFound
+			}
+			return info.Element(node), nil
 		}
 		return s.workgroupInfo(g).Element(""), nil
 	case disco.NSItems + " query":
+		if e.Get("node") == adhoc.NS {
+			return s.commandItems(iq.From, *g), nil
+		}
 		return disco.ItemsElement("", nil), nil
+	case adhoc.NS + " command":
+		if !set {
+			return nil, badRequest
+		}
+		return s.command(ctx, g, iq.From, e)
 	case NS + " join-queue":
 		if !set {
 			return element.New(NS, "join-queue").Add(g.form()), nil

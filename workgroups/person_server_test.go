@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"adminbot/internal/servertest"
 	"adminbot/workgroups"
@@ -49,5 +52,39 @@ func TestPersonReplies(t *testing.T) {
 			t.Errorf("reason %q", a.Reason)
 		}
 		r.wants(two.ID, workgroups.Resolved, "alice@"+srv.Domain)
+	})
+}
+
+// TestPersonCommands: a client that knows ad-hoc commands does everything with
+// them.
+func TestPersonCommands(t *testing.T) {
+	servertest.Each(t, servertest.Options{Accounts: people}, func(t *testing.T, srv *servertest.Server) {
+		r := serve(t, srv, nil)
+		one := r.raise(workgroups.Report{Summary: "first", Host: "web01"})
+		r.raise(workgroups.Report{Summary: "second"})
+		want := `commands ack,join,leave,list,oncall,pass,resolve,show,silence,take,takeover
+take is ('automation', 'command-node')
+take executing complete {'alert': ['1', '2']} 
+take completed  {} Alert 1 is yours.
+resolve executing next {'alert': ['2', '1']} 
+resolve executing complete,prev {'note': []} 
+resolve executing next {'alert': ['2', '1']} 
+resolve executing complete,prev {'note': []} 
+resolve completed  {} Alert 1 is resolved.
+resolve executing next {'alert': ['2']} 
+resolve canceled  {} 
+`
+		got, rest, _ := strings.Cut(r.person("commands"), "silence ")
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("-want +got\n%s", d)
+		}
+		for _, line := range []string{"completed  {} Nobody is asked about host=web01 until ", "oncall completed  {} There is no schedule here", "list completed  {} 2 · warning · second · nobody has it", "reboot item-not-found"} {
+			if !strings.Contains(rest, line) {
+				t.Errorf("no %q in:\n%s", line, rest)
+			}
+		}
+		if a := r.wants(one.ID, workgroups.Resolved, "alice@"+srv.Domain); a.Reason != "disk cleaned" {
+			t.Errorf("reason %q", a.Reason)
+		}
 	})
 }

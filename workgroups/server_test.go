@@ -16,6 +16,7 @@ import (
 	"adminbot/internal/alertstore"
 	"adminbot/internal/link"
 	"adminbot/internal/servertest"
+	"adminbot/internal/xmpp/adhoc"
 	"adminbot/internal/xmpp/disco"
 	"adminbot/internal/xmpp/element"
 	"adminbot/workgroups"
@@ -73,7 +74,7 @@ func (r *running) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, name := range []xml.Name{{Space: workgroups.NS}, {Space: workgroups.NSJive}, {Space: disco.NSInfo, Local: "query"}, {Space: disco.NSItems, Local: "query"}} {
+	for _, name := range []xml.Name{{Space: workgroups.NS}, {Space: workgroups.NSJive}, {Space: adhoc.NS}, {Space: disco.NSInfo, Local: "query"}, {Space: disco.NSItems, Local: "query"}} {
 		session.HandleIQ(name, r.service.HandleIQ)
 	}
 	session.HandlePresence(r.service.HandlePresence)

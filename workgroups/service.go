@@ -29,6 +29,10 @@ type Config struct {
 
 	Rooms *Rooms // where those who look after an alert meet; nil: nowhere
 
+	// May says whether a person may do what changes more than one alert, or says why
+	// not: alert.silence and oncall.override. Nil lets members.
+	May func(who jid.JID, method string) error
+
 	Features []string         // what else the component supports, for disco
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil discards
@@ -44,6 +48,7 @@ type Service struct {
 	sender sender
 	rooms  *rooms // nil: there are none
 	status status
+	begun  begun
 	outage outage
 	point  func(name string) // told of each step between decision, disk and wire; nil but in tests
 }

@@ -20,6 +20,7 @@ import (
 	"adminbot/internal/link"
 	"adminbot/internal/policy"
 	"adminbot/internal/site"
+	"adminbot/internal/xmpp/adhoc"
 	"adminbot/internal/xmpp/disco"
 	"adminbot/internal/xmpp/version"
 	"adminbot/rpc"
@@ -108,6 +109,7 @@ func newWorkgroups(ctx context.Context, s workgroupsSetup) (_ *workgroupsPart, e
 	}()
 	p.service, err = workgroups.New(workgroups.Config{
 		Domain: domain, Groups: groups, Store: p.store, Wire: p.session, Rooms: rooms, Features: []string{rpc.NS}, Log: s.log,
+		May: alertrpc.Permit(rules, serverClock(p.session)),
 	})
 	if err != nil {
 		return nil, exit(exitUsage, err)
@@ -117,7 +119,7 @@ func newWorkgroups(ctx context.Context, s workgroupsSetup) (_ *workgroupsPart, e
 	}
 	calls := alertrpc.Mux(alertrpc.Server{Service: p.service, Policy: func() *policy.Policy { return rules }, Now: serverClock(p.session), Log: s.log})
 	for _, name := range []xml.Name{
-		{Space: workgroups.NS}, {Space: workgroups.NSJive}, {Space: disco.NSInfo, Local: "query"}, {Space: disco.NSItems, Local: "query"},
+		{Space: workgroups.NS}, {Space: workgroups.NSJive}, {Space: adhoc.NS, Local: "command"}, {Space: disco.NSInfo, Local: "query"}, {Space: disco.NSItems, Local: "query"},
 	} {
 		p.session.HandleIQ(name, p.service.HandleIQ)
 	}

@@ -76,10 +76,8 @@ func handle[A, R any](mux *rpc.ServeMux, s *Server, m agentapi.Method[A, R], f f
 		}
 		// A bot has to know where it is needed, whoever is there.
 		if m.Name != Rooms.Name || !rules.Bot(caller) {
-			if d := rules.Decide(policy.Ask{
-				Who: actor, Via: caller, Method: m.Name, Permission: m.Permission, Class: m.Class.String(), At: s.Now(),
-			}); !d.Allow {
-				return rpc.Value{}, rpc.Faultf(rpc.FaultDenied, "%s", d.Reason())
+			if err := permit(rules, m.Spec, actor, caller, s.Now()); err != nil {
+				return rpc.Value{}, rpc.Faultf(rpc.FaultDenied, "%v", err)
 			}
 		}
 		result, err := f(ctx, actor, args)
@@ -88,6 +86,27 @@ func handle[A, R any](mux *rpc.ServeMux, s *Server, m agentapi.Method[A, R], f f
 		}
 		return rpc.Marshal(result)
 	}))
+}
+
+// permit says why a policy does not let actor call a method by way of caller.
+func permit(rules *policy.Policy, m agentapi.Spec, actor, caller jid.JID, now time.Time) error {
+	d := rules.Decide(policy.Ask{Who: actor, Via: caller, Method: m.Name, Permission: m.Permission, Class: m.Class.String(), At: now})
+	if d.Allow {
+		return nil
+	}
+	return errors.New(d.Reason())
+}
+
+// Permit decides by a policy what people do by other ways than these methods, as
+// if they had called the method themselves: for [workgroups.Config].May.
+func Permit(rules *policy.Policy, now func() time.Time) func(who jid.JID, method string) error {
+	return func(who jid.JID, method string) error {
+		m, ok := Lookup(method)
+		if !ok {
+			return fmt.Errorf("there is no method %s", method)
+		}
+		return permit(rules, m, who.Bare(), who.Bare(), now())
+	}
 }
 
 // fault is what a caller is told of an error of the service.

@@ -50,12 +50,64 @@ async def replies(p):
     await p.hears("Alert 2 is resolved")
 
 
+class Run:
+    """A command that is being run."""
+
+    def __init__(self, p, node):
+        self.p, self.node, self.session = p, node, None
+
+    async def step(self, action="execute", **fields):
+        form = None
+        if fields:
+            form = self.p["xep_0004"].make_form(ftype="submit")
+            for name, value in fields.items():
+                form.add_field(var=name, value=value)
+        iq = await self.p["xep_0050"].send_command(WORKGROUP, self.node, action=action, payload=form, sessionid=self.session)
+        command = iq["command"]
+        self.session = command["sessionid"]
+        notes = [text for kind, text in command["notes"]]
+        form = command["form"].get_fields() if command["status"] == "executing" else {}
+        choices = {name: [o["value"] for o in f["options"]] for name, f in form.items()}
+        print(self.node, command["status"], ",".join(sorted(command["actions"])), choices, " ".join(notes), flush=True)
+        return command
+
+
+async def commands(p):
+    """Everything by ad-hoc commands."""
+    items = await p["xep_0050"].get_commands(WORKGROUP)
+    print("commands", ",".join(node for jid, node, name in items["disco_items"]["items"] if jid == WORKGROUP and name) and
+          ",".join(sorted(node for jid, node, name in items["disco_items"]["items"])), flush=True)
+    info = await p["xep_0030"].get_info(jid=WORKGROUP, node="take")
+    print("take is", sorted(info["disco_info"]["identities"])[0][:2], flush=True)
+    take = Run(p, "take")
+    await take.step()
+    await take.step("complete", alert="1")
+    resolve = Run(p, "resolve")
+    await resolve.step()
+    await resolve.step("next", alert="1")
+    await resolve.step("prev")
+    await resolve.step("next", alert="1")
+    await resolve.step("complete", note="disk cleaned")
+    gone = Run(p, "resolve")
+    await gone.step()
+    await gone.step("cancel")
+    silence = Run(p, "silence")
+    await silence.step()
+    await silence.step("complete", **{"host": "web01", "for": "3600"})
+    for node in "oncall", "list":
+        await Run(p, node).step()
+    try:
+        await Run(p, "reboot").step()
+    except slixmpp.exceptions.IqError as e:
+        print("reboot", e.condition, flush=True)
+
+
 async def main():
     p = Person()
     p.connect((HOST, int(PORT)))
     await asyncio.wait_for(p.up, WAIT)
     p.send_presence()
-    await {"replies": replies}[WHAT](p)
+    await {"replies": replies, "commands": commands}[WHAT](p)
     await p.disconnect()
 
 
