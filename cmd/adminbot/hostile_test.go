@@ -87,14 +87,18 @@ func TestHostile(t *testing.T) {
 	servertest.Each(t, groundOptions, func(t *testing.T, srv *servertest.Server) {
 		t.Parallel()
 		site := newGround(t, srv).install(t)
-		t.Run("nothing", site.holds)
-		t.Run("stanzas", func(t *testing.T) { hostileStanzas(t, site) })
-		t.Run("component", func(t *testing.T) { hostileComponent(t, site) })
-		t.Run("floods", func(t *testing.T) { hostileFloods(t, site) })
-		t.Run("hosts", func(t *testing.T) { hostileHosts(t, site) })
-		t.Run("answers", func(t *testing.T) { hostileAnswers(t, site) })
-		t.Run("presence", func(t *testing.T) { hostilePresence(t, site) })
-		t.Run("terminal", func(t *testing.T) { hostileTerminal(t, site) })
-		t.Run("names", func(t *testing.T) { hostileNames(t, site) })
+		for _, part := range []struct {
+			name   string
+			attack func(*testing.T, *installation)
+		}{
+			{"nothing", func(t *testing.T, site *installation) { site.holds(t) }},
+			{"stanzas", hostileStanzas}, {"component", hostileComponent}, {"floods", hostileFloods}, {"hosts", hostileHosts},
+			{"answers", hostileAnswers}, {"presence", hostilePresence}, {"terminal", hostileTerminal}, {"names", hostileNames},
+		} {
+			t.Run(part.name, func(t *testing.T) {
+				part.attack(t, site)
+				site.recordsHold(t)
+			})
+		}
 	})
 }

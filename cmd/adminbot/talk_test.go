@@ -225,6 +225,7 @@ func (p *play) fetch(name string) {
 	s := p.site
 	heard := s.person(name).heard
 	for range 20 {
+		s.knowsHosts() // what it is given before, it can answer now
 		select {
 		case body := <-heard:
 			heard <- body

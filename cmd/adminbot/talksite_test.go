@@ -213,6 +213,7 @@ may = [%s]
 func (s *talkSite) startBot() {
 	s.t.Helper()
 	login := s.login("adminbot", botResource)
+	login.Timing.RetryMax = 200 * time.Millisecond // a session is kept for two seconds only
 	if s.via != "" {
 		login.Addr = s.via
 	}
@@ -330,10 +331,12 @@ func (h *talkHost) flag(service, name, text string) {
 	}
 }
 
-// works ends that.
+// works ends that. An agent would wait for what hangs when it stops.
 func (h *talkHost) works(service string) {
 	for _, name := range []string{"fails", "hangs", "sticks"} {
-		_ = os.Remove(filepath.Join(h.data(service), name))
+		if os.Remove(filepath.Join(h.data(service), name)) == nil && name == "hangs" {
+			killIn(filepath.Join(h.data(service), "hanging.pid"))
+		}
 	}
 }
 
@@ -355,11 +358,16 @@ func (h *talkHost) act(service, action string) {
 func (h *talkHost) killLeft(dir string) {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.pid"))
 	for _, f := range files {
-		text, err := os.ReadFile(f)
-		var pid int
-		if _, scanErr := fmt.Sscan(string(text), &pid); err == nil && scanErr == nil && pid > 1 {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
+		killIn(f)
+	}
+}
+
+// killIn ends the process whose number a file holds.
+func killIn(file string) {
+	text, err := os.ReadFile(file)
+	var pid int
+	if _, scanErr := fmt.Sscan(string(text), &pid); err == nil && scanErr == nil && pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
