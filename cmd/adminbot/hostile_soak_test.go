@@ -42,6 +42,7 @@ const (
 // seconds long unless SOAK says for how long there is traffic worth sending (1h:
 // 72,000 stanzas). SOAK_SEED repeats a run, SOAK_SERVER names another server.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	stanzas, seed := 1500, uint64(time.Now().UnixNano())
 	if s := os.Getenv("SOAK"); s != "" {
 		d, err := time.ParseDuration(s)

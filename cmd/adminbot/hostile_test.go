@@ -84,6 +84,7 @@ func unescapeXML(s string) string { return html.UnescapeString(s) }
 // TestHostile lets intruders into three servers and has them do their worst to
 // an installation.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	servertest.Each(t, groundOptions, func(t *testing.T, srv *servertest.Server) {
 		t.Parallel()
 		site := newGround(t, srv).install(t)

@@ -33,6 +33,7 @@ const profanityWithin = 2 * time.Minute
 // would, on every server: asks, restarts a real nginx, corrects a line, says
 // yes too often.
 func TestProfanity(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"profanity", "tmux"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%v\nhint: apt-get install profanity tmux", err)
@@ -159,6 +160,7 @@ func atProfanity(t *testing.T, dir string, nginx *nginxtest.Nginx) {
 // Profanity that knows nothing yet: the fingerprint that it shows is the one that
 // was told, and the line is answered.
 func TestProfanityFirstLogin(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), profanityWithin, fmt.Errorf("not within %s", profanityWithin))
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "site")

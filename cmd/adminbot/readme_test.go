@@ -17,6 +17,7 @@ import (
 // TestReadme runs what the README shows: its first command with its output, and
 // every adminbot line of its shell snippets.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ func (r *saying) ends(t *testing.T) (code int, said string) {
 // an answer, or before it asks. A session that is resumed has lost nothing; when
 // it is lost, the answer does not say more than is known.
 func TestSayAcrossBreak(t *testing.T) {
+	t.Parallel()
 	hosts := func() []*talkHost {
 		return []*talkHost{{name: "web01", facts: "role=web", services: []string{"postgres"}}}
 	}

@@ -4,11 +4,14 @@ package main
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,11 +22,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// They wait for servers and timers more than they compute; -parallel still decides.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"adminbot": main})
 }
 
 // TestScripts runs the command line as a person would: testdata/*.txt.
-func TestScripts(t *testing.T) { runScripts(t, "testdata", "") }
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	runScripts(t, "testdata", "")
+}
 
 // runScripts runs the scripts of a directory. site is the directory of an
 // installation that runs already, if they need one.

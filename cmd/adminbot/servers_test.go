@@ -19,6 +19,7 @@ import (
 // TestServers runs the bot and host agents as daemons on each server, which
 // knows nothing of AdminBot but accounts and who sees whom: testdata/servers.
 func TestServers(t *testing.T) {
+	t.Parallel()
 	accounts := []servertest.Account{
 		{Name: "admin", Password: "pw-admin", Role: account.Admin},
 		{Name: "adminbot", Password: "pw-adminbot", Role: account.Bot},

@@ -41,6 +41,7 @@ import (
 // of their appearance as 7f3, k2m, q9d and so on, processes as pid 4112, times
 // of day as 14:02, and how long something took is left out.
 func TestTalk(t *testing.T) {
+	t.Parallel()
 	small := func() []*talkHost {
 		hosts := []*talkHost{
 			{name: "web01", facts: "role=web env=staging", services: []string{"real nginx"}},
