@@ -76,9 +76,9 @@ func (r *reader) inSteps() (Reading, bool) {
 	}
 	w := r.la.words[from]
 	out := Reading{Status: Unknown, Problem: &Problem{Column: w.col, Word: w.raw},
-		Question: "I don't run batches by myself. In steps, each after the one before:"}
+		Question: "I don't run batches. In steps, each waits for the one before."}
 	if !whole {
-		out.Question = "I don't run batches by myself, and that is too many steps. The first:"
+		out.Question = "I don't run batches, and that is many steps. This is the first."
 	}
 	s := r.lx.sentence(steps)
 	if again, _ := r.lx.ParseStats(nil, s, r.now); again.Status == OK && again.Canonical == s {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// phrasesFound gives the phrases of the verb that the words hold, with the tokens of
-// each, and marks
-// their words. Each word weighs two, a form that was made of it less.
+// phrasesFound gives the phrases of the verb that the words hold, with the tokens
+// of each, and marks their words. Each word weighs two, a form that was made of
+// it less.
 func (b *binding) phrasesFound() (found []*phrase, at [][]int, words int) {
 	type hit struct {
 		phrase, piece, at int

@@ -63,6 +63,9 @@ func (r *reader) refuse(out Reading) Reading {
 	if steps, ok := r.inSteps(); ok {
 		return steps
 	}
+	if vague, ok := r.vagueAll(); ok {
+		return vague
+	}
 	guess, forgiven := r.guess()
 	if forgiven != nil {
 		return *forgiven
@@ -93,6 +96,28 @@ func (r *reader) refuse(out Reading) Reading {
 		}
 	}
 	return out
+}
+
+// vagueAll tells why "restart nginx on all" is no order: all what? It is never
+// offered for all hosts.
+func (r *reader) vagueAll() (Reading, bool) {
+	if !r.holdsWrite() || r.la.odd {
+		return Reading{}, false
+	}
+	for i, w := range r.la.words {
+		if w.text != "all" && w.text != "everything" {
+			continue
+		}
+		words := slices.Concat(r.la.words[:i], []word{{text: "all", raw: "all", col: w.col}, {text: "hosts", raw: "hosts", col: w.col}}, r.la.words[i+1:])
+		r.stats.Rereads++
+		sub := &reader{lx: r.lx, prev: r.prev, now: r.now, strict: true, overlooked: -1, asName: -1}
+		plan := sub.read(words, false)
+		r.stats.Streams += sub.stats.Streams
+		if plan.Status == OK && r.writes(plan.Commands) {
+			return Reading{Status: Unknown, Problem: &Problem{Column: w.col, Word: w.raw}, Question: "\"" + w.raw + "\" is too vague for a change. Name the hosts, or say all hosts."}, true
+		}
+	}
+	return Reading{}, false
 }
 
 // thanks reports whether the line begins with a thank-you or a greeting.
@@ -214,7 +239,9 @@ func (r *reader) problem() *Problem {
 	w := r.la.words[at]
 	p := &Problem{Column: w.col, Word: w.raw}
 	if near := r.lx.nearest(w.text, 1); len(near) > 0 && near[0].text != w.text {
-		p.Nearest = near[0].text
+		if n := r.lx.root.kids[near[0].text]; len(n.terms)+len(n.names)+len(n.atoms) > 0 {
+			p.Nearest = near[0].text // "for" would be no help for "foo"
+		}
 	}
 	return p
 }
