@@ -38,14 +38,6 @@ type world struct {
 	states map[int64]State           // of all alerts that were ever acknowledged
 }
 
-// belief is what a source knows of what it reports.
-type belief struct {
-	open    bool
-	episode int64
-	starts  time.Time
-	ended   time.Time // if it is not open
-}
-
 var domain = jid.MustParse("workgroup.example.net")
 
 func newWorld(t testing.TB, seed uint64) *world {
@@ -231,10 +223,8 @@ func (w *world) report() {
 		b = &belief{}
 		w.raised[key] = b
 	}
-	if _, known := w.m.recent[thing{group, "src", print}]; !known && !b.open && b.episode > 0 {
-		if ago := w.now.Sub(b.ended); ago <= Remember {
-			w.fail("%s ended %s ago, and is forgotten", key, ago)
-		}
+	if _, known := w.m.recent[thing{group, "src", print}]; !known && !b.open {
+		w.mayForget(b)
 		*b = belief{}
 	}
 	r := Report{
@@ -282,8 +272,7 @@ func (w *world) report() {
 			w.fail("episode %d, want %d", got.Alert.Episode, b.episode)
 		}
 		b.starts = got.Alert.Starts
-		b.open = want != Over
-		b.ended = w.now
+		b.open, b.ended = want != Over, w.now
 		w.states[got.Alert.ID] = got.Alert.State
 	}
 }
