@@ -217,7 +217,7 @@ func (c *race) settle() {
 // settled waits until everything has an owner, and nobody is left hanging.
 func (c *race) settled(p *program) {
 	c.t.Helper()
-	patience := time.After(time.Minute)
+	patience := time.After(4 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -20,6 +20,7 @@ import (
 type ears struct {
 	mu    sync.Mutex
 	heard []*element.Element
+	stuck chan struct{} // until it is closed the server takes nothing; nil: it does
 }
 
 func (w *ears) RoundTripIQ(_ context.Context, iq stanza.IQ, payload xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
@@ -39,7 +40,22 @@ func (w *ears) Send(_ context.Context, r xml.TokenReader) error {
 	return err
 }
 
-func (w *ears) Barrier(context.Context) error { return nil }
+func (w *ears) Barrier(context.Context) error {
+	w.mu.Lock()
+	stuck := w.stuck
+	w.mu.Unlock()
+	if stuck != nil {
+		<-stuck
+	}
+	return nil
+}
+
+// slow has the server take nothing until stuck is closed.
+func (w *ears) slow(stuck chan struct{}) {
+	w.mu.Lock()
+	w.stuck = stuck
+	w.mu.Unlock()
+}
 
 func (w *ears) keep(e *element.Element) {
 	w.mu.Lock()
@@ -266,6 +282,25 @@ func TestDiskFullSent(t *testing.T) {
 		}
 		if img, err := d.Load(t.Context()); err != nil || len(img.Messages) != 0 {
 			t.Errorf("left to be sent: %v, %v", img.Messages, err)
+		}
+	})
+}
+
+// TestSlowServer: an offer that has ended before it could be sent is not sent.
+func TestSlowServer(t *testing.T) {
+	onDisk(t, func(t *testing.T, s *Service, _ *disk, w *ears) {
+		s.shows(t.Context(), "ann@example.net/work", "")
+		synctest.Wait()
+		stuck := make(chan struct{})
+		w.slow(stuck)
+		if _, err := s.Report(t.Context(), Report{Workgroup: "alerts", Summary: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute) // it is offered again and again
+		close(stuck)
+		synctest.Wait()
+		if all := w.offers("ann@example.net/work"); len(all) > 2 {
+			t.Errorf("offered %d times, of which one was not over", len(all))
 		}
 	})
 }

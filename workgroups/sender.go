@@ -182,6 +182,9 @@ func (d *sender) send(ctx context.Context, batch []outgoing) error {
 // deliver sends a batch and returns when the server has taken it.
 func (d *sender) deliver(ctx context.Context, batch []outgoing) error {
 	for i := range batch {
+		if e := batch[i].expires; batch[i].Kind == MessageOffer && !e.IsZero() && !e.After(d.s.cfg.Now()) {
+			continue // it was too long on its way
+		}
 		d.s.at("before send")
 		if err := d.one(ctx, &batch[i]); err != nil {
 			return err

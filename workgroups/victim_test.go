@@ -63,7 +63,7 @@ func (v victim) serve() error {
 	if err != nil {
 		return err
 	}
-	g := workgroups.Workgroup{Name: "alerts", Parallel: len(racers), Timeout: 10 * time.Second, Retry: 200 * time.Millisecond}
+	g := workgroups.Workgroup{Name: "alerts", Parallel: len(racers), Timeout: 30 * time.Second, Retry: 200 * time.Millisecond}
 	for _, name := range racers {
 		g.Members = append(g.Members, workgroups.Member{JID: jid.MustParse(name + "@" + v.Server), Max: 1 << 20})
 	}
