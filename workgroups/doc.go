@@ -37,6 +37,10 @@
 // Timers are columns: [Offer].Expires and [Alert].Wake. Every alert without an
 // owner has a Wake, so none is ever forgotten, whatever happened to the process.
 //
+// With [Config].Rooms each alert that is accepted gets a room (XEP-0045). What is to
+// be done there is in the outbox like everything else, but done by a goroutine of
+// its own: the grant is on the disk before, and waits for no room.
+//
 // Each alert is a user of its own to XEP-0142, alert-17@workgroup.example.net: the
 // protocol knows requests by the address of their user. People may queue as well
 // (join-queue); they are alerts whose user is themselves.

@@ -20,6 +20,7 @@ import (
 const (
 	roomWorkers  = 8                // rooms worked on at a time
 	roomTime     = 30 * time.Second // for one piece of work; a service that is silent for longer is asked again
+	infoTime     = 5 * time.Second  // of it, for a service to say what it is
 	roomRetryMin = time.Second      // after the first failure; doubles
 	roomRetryMax = 5 * time.Minute
 )
@@ -34,11 +35,12 @@ type rooms struct {
 	signal chan struct{} // there is something to do
 	up     chan struct{} // there is a new connection
 
-	mu   sync.Mutex
-	jobs map[int64]*roomJob // by message
-	back map[int64]*roomJob // rooms to enter again, by alert
-	busy map[int64]bool     // alerts whose room is worked on
-	in   map[string]*room   // rooms that the service is in or is about to enter, by address
+	mu    sync.Mutex
+	jobs  map[int64]*roomJob // by message
+	later []*roomJob         // that are not due, the first first: a month of them
+	back  map[int64]*roomJob // rooms to enter again, by alert
+	busy  map[int64]bool     // alerts whose room is worked on
+	in    map[string]*room   // rooms that the service is in or is about to enter, by address
 
 	finding sync.Mutex
 	service jid.JID // once it was found
@@ -75,10 +77,20 @@ func (r *rooms) add(messages []outgoing) {
 	}
 	r.mu.Lock()
 	for _, msg := range messages {
-		r.jobs[msg.ID] = &roomJob{outgoing: msg, at: msg.Due}
+		r.put(&roomJob{outgoing: msg, at: msg.Due})
 	}
 	r.mu.Unlock()
 	r.wake()
+}
+
+// put keeps a job until it is due, and then until it is done. With r.mu held.
+func (r *rooms) put(j *roomJob) {
+	if j.Due.After(r.s.cfg.Now()) {
+		at, _ := slices.BinarySearchFunc(r.later, j, func(a, b *roomJob) int { return a.Due.Compare(b.Due) })
+		r.later = slices.Insert(r.later, at, j)
+		return
+	}
+	r.jobs[j.ID] = j
 }
 
 // restart takes everything that has not been done, instead of what it had. The
@@ -91,13 +103,13 @@ func (r *rooms) restart(m *machine) {
 	defer r.wake()
 	defer r.mu.Unlock()
 	had := r.jobs
-	r.jobs = map[int64]*roomJob{}
+	r.jobs, r.later = map[int64]*roomJob{}, nil
 	for _, msg := range m.outstanding(true) {
 		j := had[msg.ID]
 		if j == nil {
 			j = &roomJob{outgoing: msg, at: msg.Due}
 		}
-		r.jobs[msg.ID] = j
+		r.put(j)
 	}
 }
 
@@ -160,6 +172,13 @@ func (r *rooms) run(ctx context.Context) {
 func (r *rooms) due(now time.Time) (jobs []*roomJob, next time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for len(r.later) > 0 && !r.later[0].Due.After(now) {
+		r.jobs[r.later[0].ID] = r.later[0]
+		r.later = slices.Delete(r.later, 0, 1)
+	}
+	if len(r.later) > 0 {
+		next = r.later[0].Due
+	}
 	first := map[int64]*roomJob{}
 	for _, all := range []map[int64]*roomJob{r.jobs, r.back} {
 		for _, j := range all {
@@ -233,11 +252,11 @@ func (r *rooms) comeBack(ctx context.Context) {
 	if err != nil {
 		r.log.WarnContext(ctx, "rooms are not entered again", "err", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.cfg.Service.Equal(jid.JID{}) {
 		r.forget()
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, rm := range r.in {
 		rm.answer(selfPresence{err: errConnection}) // who waits to enter it waits in vain
 	}

@@ -91,7 +91,9 @@ func (r *rooms) find(ctx context.Context) (jid.JID, error) {
 		if item.JID.Localpart() != "" || item.JID.Equal(r.s.cfg.Domain) {
 			continue
 		}
-		query, err := r.request(ctx, r.s.cfg.Domain, item.JID, stanza.GetIQ, disco.Query(""))
+		infoCtx, cancel := context.WithTimeout(ctx, infoTime) // one that is silent does not hide the others
+		query, err := r.request(infoCtx, r.s.cfg.Domain, item.JID, stanza.GetIQ, disco.Query(""))
+		cancel()
 		if _, refused := answer(err); err != nil {
 			if !refused {
 				silent = err

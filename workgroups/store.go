@@ -140,8 +140,8 @@ const (
 	MessageDepart MessageKind = "depart" // to a person who queued: you are out of the queue
 	MessageNote   MessageKind = "note"   // to an agent: Text
 
-	// About the alert's room, which is made by whichever comes first.
-	MessageRoom    MessageKind = "room"    // asks To in; Text is the reason
+	// About the alert's room.
+	MessageRoom    MessageKind = "room"    // asks To in, and makes it if it is not there; Text is the reason
 	MessageClose   MessageKind = "close"   // to a room: the alert has ended; Text says how
 	MessageLeave   MessageKind = "leave"   // to a room: nobody listens there any more
 	MessageDestroy MessageKind = "destroy" // to a room: it goes
