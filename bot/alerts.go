@@ -145,6 +145,8 @@ func answeredAlert(method string, a alertrpc.Alert) []string {
 		return []string{head + "is yours", alertTitle(a), fmt.Sprintf("resolve %d what was done · pass %d", a.ID, a.ID)}
 	case alertrpc.Reject.Name:
 		return []string{head + "goes to somebody else"}
+	case alertrpc.Transfer.Name:
+		return []string{head + "is offered to whom you named"}
 	}
 	return []string{head + "is resolved"}
 }

@@ -34,6 +34,7 @@ var ownMethods = map[string]agentapi.Class{
 	"alert.reject":     agentapi.Write,
 	"alert.resolve":    agentapi.Write,
 	"alert.ack":        agentapi.Write,
+	"alert.transfer":   agentapi.Write,
 	"alert.silence":    agentapi.Write,
 	"alert.figures":    agentapi.Read,
 	"oncall.who":       agentapi.Read,
@@ -71,7 +72,7 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 		return b.repeat(ctx, t)
 	case "bot.history":
 		return b.history(t, s)
-	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.silence", "alert.figures",
+	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.silence", "alert.figures",
 		"oncall.who", "oncall.override", "workgroup.list", "workgroup.status":
 		return b.askAlerts(ctx, t, s)
 	}

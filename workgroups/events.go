@@ -362,7 +362,7 @@ func (m *machine) transfer(id int64, from, to jid.JID, reason string, now time.T
 	next := g.member(to)
 	switch {
 	case a.State != Assigned || !a.Owner.Bare().Equal(from.Bare()):
-		return *a, ErrNotOffered
+		return *a, fmt.Errorf("%w, and is not yours to give", ErrNotOffered)
 	case next == nil || next.best() == nil || next.bare == from.Bare().String():
 		return *a, fmt.Errorf("%w %s, or not there: %s", ErrNotMember, g.Name, to.Bare())
 	}

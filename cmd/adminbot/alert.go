@@ -29,7 +29,9 @@ type alertCmd struct {
 	Reject  alertRejectCmd  `cmd:"" help:"Decline an alert that is offered, or give one back."`
 	Ack     alertAckCmd     `cmd:"" help:"Say that you are at an alert; it is yours if nobody owns it."`
 	Resolve alertResolveCmd `cmd:"" help:"End an alert."`
-	Figures alertFiguresCmd `cmd:"" help:"How many alerts there were, and how long until they were taken and resolved."`
+
+	Transfer alertTransferCmd `cmd:"" help:"Give an alert that is yours to somebody who is there: they are asked to take it."`
+	Figures  alertFiguresCmd  `cmd:"" help:"How many alerts there were, and how long until they were taken and resolved."`
 
 	Silence  alertSilenceCmd  `cmd:"" help:"Have nobody asked about some alerts for a while."`
 	Silences alertSilencesCmd `cmd:"" help:"The silences that have not ended."`
@@ -84,6 +86,13 @@ type (
 	alertAckCmd     struct{ alertAnswer }
 	alertResolveCmd struct{ alertAnswer }
 )
+
+type alertTransferCmd struct {
+	alertFlags
+	ID     string   `arg:"" help:"The alert's number."`
+	To     string   `arg:"" help:"The address of a member of its workgroup."`
+	Reason []string `arg:"" optional:"" help:"Why."`
+}
 
 func (c alertSendCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	args := alertrpc.SendArgs{
@@ -166,6 +175,13 @@ func (c alertFiguresCmd) Run(ctx context.Context, std streams, log *slog.Logger)
 
 func (c alertAcceptCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	return c.answer(ctx, std, log, alertrpc.Accept, "is yours")
+}
+
+func (c alertTransferCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	args := alertrpc.TransferArgs{ID: c.ID, To: c.To, Reason: strings.Join(c.Reason, " ")}
+	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.Transfer, args, func(r alertrpc.AnswerResult) {
+		fmt.Fprintf(std.out, "alert %d is offered to %s\n", r.Alert.ID, harmless(c.To))
+	})
 }
 
 func (c alertRejectCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {

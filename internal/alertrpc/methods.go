@@ -43,6 +43,10 @@ var (
 		Name: "alert.ack", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Says that one is at an alert: takes it if nobody owns it.",
 	})
+	Transfer = agentapi.Define[TransferArgs, AnswerResult](agentapi.Spec{
+		Name: "alert.transfer", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Gives an alert that one owns to another member, who is asked to take it.",
+	})
 	Rooms = agentapi.Define[RoomsArgs, RoomsResult](agentapi.Spec{
 		Name: "alert.rooms", Permission: "alert.read", Class: agentapi.Read, Timeout: timeout, Wire: true, Built: true,
 		Help: "Lists the rooms of alerts that are open. Bots of the policy may always ask.",
@@ -67,7 +71,7 @@ const timeout = 30 * time.Second
 // Methods returns the table.
 func Methods() []agentapi.Spec {
 	return []agentapi.Spec{
-		Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Ack.Spec, Resolve.Spec, Silence.Spec, Silences.Spec,
+		Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Ack.Spec, Resolve.Spec, Transfer.Spec, Silence.Spec, Silences.Spec,
 		Rooms.Spec, Figures.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
 	}
 }
@@ -125,6 +129,11 @@ type (
 
 	AnswerArgs struct {
 		ID     string `rpc:"id" validate:"required,max=32" help:"the alert's number"`
+		Reason string `rpc:"reason,omitempty" validate:"max=1024"`
+	}
+	TransferArgs struct {
+		ID     string `rpc:"id" validate:"required,max=32" help:"the alert's number"`
+		To     string `rpc:"to" validate:"required,max=3071" help:"the address of a member who is there"`
 		Reason string `rpc:"reason,omitempty" validate:"max=1024"`
 	}
 	AnswerResult struct {

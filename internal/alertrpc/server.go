@@ -44,6 +44,7 @@ func Mux(s Server) *rpc.ServeMux {
 	handle(mux, &s, Reject, s.reject)
 	handle(mux, &s, Ack, s.accept)
 	handle(mux, &s, Resolve, s.resolve)
+	handle(mux, &s, Transfer, s.transfer)
 	handle(mux, &s, Silence, s.silence)
 	handle(mux, &s, Silences, s.silences)
 	handle(mux, &s, OnCallWho, s.onCall)
@@ -219,15 +220,25 @@ func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResul
 }
 
 func (s *Server) accept(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args, func(id int64) (workgroups.Alert, error) { return s.Service.Take(ctx, id, actor) })
+	return answered(args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Take(ctx, id, actor) })
 }
 
 func (s *Server) reject(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args, func(id int64) (workgroups.Alert, error) { return s.Service.Pass(ctx, id, actor, args.Reason) })
+	return answered(args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Pass(ctx, id, actor, args.Reason) })
+}
+
+func (s *Server) transfer(ctx context.Context, actor jid.JID, args *TransferArgs) (AnswerResult, error) {
+	to, err := jid.Parse(args.To)
+	if err != nil {
+		return AnswerResult{}, rpc.Faultf(rpc.FaultParams, "%q is not an address", args.To)
+	}
+	return answered(args.ID, func(id int64) (workgroups.Alert, error) {
+		return s.Service.Transfer(ctx, id, actor, to, args.Reason)
+	})
 }
 
 func (s *Server) resolve(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args, func(id int64) (workgroups.Alert, error) {
+	return answered(args.ID, func(id int64) (workgroups.Alert, error) {
 		a, _, err := s.Service.Alert(ctx, id)
 		if err != nil {
 			return a, fmt.Errorf("%w: %d", err, id)
@@ -254,8 +265,8 @@ func (s *Server) concerns(actor jid.JID, workgroup string) error {
 	return rpc.Faultf(rpc.FaultDenied, "%s is no member of the workgroup %s", actor, workgroup)
 }
 
-func answered(args *AnswerArgs, do func(id int64) (workgroups.Alert, error)) (AnswerResult, error) {
-	id, err := number(args.ID)
+func answered(said string, do func(id int64) (workgroups.Alert, error)) (AnswerResult, error) {
+	id, err := number(said)
 	if err != nil {
 		return AnswerResult{}, err
 	}
