@@ -429,9 +429,15 @@ func (s *Server) shutdown() {
 	s.mu.Lock()
 	s.ending, s.endBy = true, time.Now().Add(giveBackTime)
 	all := make([]*session, 0, len(s.conns))
+	hosts := make([]*session, 0, len(s.hosts))
 	for c := range s.conns {
-		all = append(all, c)
+		if _, host := s.hosts[c]; host {
+			hosts = append(hosts, c)
+		} else {
+			all = append(all, c)
+		}
 	}
+	all = append(all, hosts...) // last: nobody is told that they are gone
 	lost := make(map[string][]*session) // by account
 	for _, c := range s.full {
 		if c.sleeping() {
