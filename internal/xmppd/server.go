@@ -437,7 +437,7 @@ func (s *Server) shutdown() {
 			all = append(all, c)
 		}
 	}
-	all = append(all, hosts...) // last: nobody is told that they are gone
+	all = append(all, hosts...)         // last: nobody is told that they are gone
 	lost := make(map[string][]*session) // by account
 	for _, c := range s.full {
 		if c.sleeping() {
