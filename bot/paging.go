@@ -58,12 +58,15 @@ func Whole(ctx context.Context, spec agentapi.Spec, args, first rpc.Value, atMos
 		in := members(args)
 		in["next"] = rpc.String(next)
 		page, err := ask(ctx, rpc.Struct(in))
-		more, _ := page.Member(f.list)
-		if err != nil || more.Len() == 0 {
+		more, has := page.Member(f.list)
+		if err != nil || !has {
 			break
 		}
 		all = f.fresh(all, more.Elems(), seen)
-		next = nextOf(page)
+		// Behind the end of a list that has become shorter is nothing more.
+		if next = nextOf(page); more.Len() == 0 {
+			break
+		}
 	}
 	out := members(first)
 	out[f.list] = rpc.Array(all...)
