@@ -62,9 +62,20 @@ func serve(t *testing.T, store workgroups.Store) (as func(name string) *alertrpc
 	days := &oncall.Schedule{Name: "days", Layers: []oncall.Layer{{
 		Name: "days", Who: []string{"ann@example.net", "ben@example.net"}, Every: 24 * time.Hour, Start: oncall.Start{Year: 2000, Month: 1, Day: 1, Hour: 12},
 	}}}
-	s, err := workgroups.New(workgroups.Config{Domain: service, Store: store, Wire: quiet{}, Groups: []workgroups.Workgroup{{
+	_, as, stop = start(t, store, workgroups.Workgroup{
 		Name: "alerts", Domains: []string{"example.net"}, Schedules: []*oncall.Schedule{days}, Escalation: workgroups.Escalation{Steps: []workgroups.Step{{OnCall: days}}},
-	}}})
+	}, rules)
+	return as, stop
+}
+
+// ours is a workgroup of all accounts.
+var ours = workgroups.Workgroup{Name: "alerts", Domains: []string{"example.net"}}
+
+// start runs a service with one workgroup until stop is called. The clients are
+// by name.
+func start(t *testing.T, store workgroups.Store, g workgroups.Workgroup, rules string) (s *workgroups.Service, as func(name string) *alertrpc.Client, stop func()) {
+	t.Helper()
+	s, err := workgroups.New(workgroups.Config{Domain: service, Store: store, Wire: quiet{}, Groups: []workgroups.Workgroup{g}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +90,7 @@ func serve(t *testing.T, store workgroups.Store) (as func(name string) *alertrpc
 	as = func(name string) *alertrpc.Client {
 		return &alertrpc.Client{RPC: &rpc.Client{Transport: direct{mux, jid.MustParse(name + "@example.net/x")}}, To: service}
 	}
-	return as, func() { cancel(); <-done }
+	return s, as, func() { cancel(); <-done }
 }
 
 func wantFault(t *testing.T, err error, code int, text string) {

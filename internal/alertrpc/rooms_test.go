@@ -1,7 +1,6 @@
 package alertrpc_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -10,7 +9,6 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/alertrpc"
-	"adminbot/internal/policy"
 	"adminbot/rpc"
 	"adminbot/workgroups"
 )
@@ -39,22 +37,8 @@ func TestRooms(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		s, err := workgroups.New(workgroups.Config{Domain: service, Store: store, Wire: quiet{}, Groups: []workgroups.Workgroup{{Name: "alerts", Domains: []string{"example.net"}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pol, err := policy.Parse([]byte("bots = [\"bot@example.net\"]\ncallers = [\"*@example.net\"]\n[[rule]]\nwho = [\"ann@example.net\"]\nmay = [\"R\"]\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
-		defer func() { cancel(); <-done }()
-		mux := alertrpc.Mux(alertrpc.Server{Service: s, Policy: func() *policy.Policy { return pol }})
-		as := func(name string) *alertrpc.Client {
-			return &alertrpc.Client{RPC: &rpc.Client{Transport: direct{mux, jid.MustParse(name + "@example.net/x")}}, To: service}
-		}
+		_, as, stop := start(t, store, ours, "bots = [\"bot@example.net\"]\ncallers = [\"*@example.net\"]\n[[rule]]\nwho = [\"ann@example.net\"]\nmay = [\"R\"]\n")
+		defer stop()
 		bot := jid.MustParse("bot@example.net")
 
 		got, err := alertrpc.Call(t.Context(), as("bot"), alertrpc.Rooms, bot, alertrpc.RoomsArgs{})

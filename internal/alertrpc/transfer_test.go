@@ -1,7 +1,6 @@
 package alertrpc_test
 
 import (
-	"context"
 	"encoding/xml"
 	"errors"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"mellium.im/xmpp/stanza"
 
 	"adminbot/internal/alertrpc"
-	"adminbot/internal/policy"
 	"adminbot/rpc"
 	"adminbot/workgroups"
 )
@@ -20,22 +18,10 @@ import (
 // An alert goes to a member who is there, from the one who has it.
 func TestTransfer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := workgroups.New(workgroups.Config{Domain: service, Store: &workgroups.Memory{}, Wire: quiet{}, Groups: []workgroups.Workgroup{{Name: "alerts", Domains: []string{"example.net"}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pol, err := policy.Parse([]byte("callers = [\"*@example.net\"]\n[[rule]]\nwho = [\"*@example.net\"]\nmay = [\"R\", \"W\"]\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
-		defer func() { cancel(); <-done }()
-		mux := alertrpc.Mux(alertrpc.Server{Service: s, Policy: func() *policy.Policy { return pol }})
+		s, as, stop := start(t, &workgroups.Memory{}, ours, "callers = [\"*@example.net\"]\n[[rule]]\nwho = [\"*@example.net\"]\nmay = [\"R\", \"W\"]\n")
+		defer stop()
 		transfer := func(from, to string) (alertrpc.AnswerResult, error) {
-			as := &alertrpc.Client{RPC: &rpc.Client{Transport: direct{mux, jid.MustParse(from + "@example.net/x")}}, To: service}
-			return alertrpc.Call(t.Context(), as, alertrpc.Transfer, jid.JID{}, alertrpc.TransferArgs{ID: "1", To: to, Reason: "it is a database"})
+			return alertrpc.Call(t.Context(), as(from), alertrpc.Transfer, jid.JID{}, alertrpc.TransferArgs{ID: "1", To: to, Reason: "it is a database"})
 		}
 		refused := func(what string, err error, code int) {
 			t.Helper()
@@ -49,7 +35,7 @@ func TestTransfer(t *testing.T) {
 		if _, err := s.Take(t.Context(), 1, jid.MustParse("ann@example.net")); err != nil {
 			t.Fatal(err)
 		}
-		_, err = transfer("ann", "ben@example.net")
+		_, err := transfer("ann", "ben@example.net")
 		refused("to somebody who is not there", err, rpc.FaultDenied)
 		_, err = transfer("ann", "@")
 		refused("to no address", err, rpc.FaultParams)
