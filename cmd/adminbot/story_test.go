@@ -134,6 +134,7 @@ func (s *talkSite) agent(name string, show workgroups.Show) *atomic.Int64 {
 	session.HandlePresence(c.HandlePresence)
 	session.HandleMessage(c.HandleMessage)
 	session.OnUp(func(context.Context) { c.Connected() })
+	session.OnDown(c.Disconnected)
 	s.ends = append(s.ends, background(s.root, session.Run))
 	asked := &atomic.Int64{}
 	there := make(chan struct{})

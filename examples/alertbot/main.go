@@ -57,6 +57,7 @@ func main() {
 	session.HandlePresence(agent.HandlePresence)
 	session.HandleMessage(agent.HandleMessage)
 	session.OnUp(func(context.Context) { agent.Connected() })
+	session.OnDown(agent.Disconnected)
 	calls := &rpc.Client{Transport: session}
 	alerts := &alertrpc.Client{RPC: calls, To: group.Domain()}
 

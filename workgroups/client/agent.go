@@ -225,16 +225,14 @@ func (s *service) leave(ctx context.Context) {
 	}
 }
 
-// reconnected begins anew in a new session. What was accepted may be the agent's
-// still.
-func (s *service) reconnected() {
+// disconnected lets go of a session. What was accepted may be the agent's still.
+func (s *service) disconnected() {
 	s.mu.Lock()
 	s.status.Here = false
 	s.mu.Unlock()
 	for _, o := range s.those(func(o *Offer) bool { return o.state != taken }) {
 		o.end("the session was lost")
 	}
-	s.soon(0)
 }
 
 // present takes a presence of the workgroup.

@@ -4,7 +4,7 @@
 //
 // Make a [Client] with [New], hand it the stanzas that arrive
 // ([Client.HandleIQ], [Client.HandlePresence], [Client.HandleMessage]), and tell
-// it of new sessions ([Client.Connected]).
+// it of sessions that come and go ([Client.Connected], [Client.Disconnected]).
 //
 // # Agents
 //
@@ -97,11 +97,20 @@ func beside(workgroup, room jid.JID) bool {
 	return ok && under && domain == rooms && room.Localpart() != ""
 }
 
-// Connected tells the client that its session is a new one: the workgroups have
-// forgotten the agents of the old. Offers that were not taken are over.
+// Connected tells the client that there is a session: the workgroups are told of
+// the agent at once, not at the next try.
 func (c *Client) Connected() {
 	for _, s := range c.all() {
-		s.reconnected()
+		s.soon(0)
+	}
+}
+
+// Disconnected tells the client that its session is gone: the workgroups forget
+// the agent. Offers that were not taken are over. It is called before there is
+// another session.
+func (c *Client) Disconnected(error) {
+	for _, s := range c.all() {
+		s.disconnected()
 	}
 }
 

@@ -359,6 +359,7 @@ func TestReconnect(t *testing.T) {
 		p.mine = again.mine // the wire is the same, over another connection
 		p.mu.Unlock()
 		again.waits = p.waits
+		bob.Disconnected(nil)
 		bob.Connected()
 		synctest.Wait()
 		if err := <-ends; err == nil || !strings.Contains(err.Error(), "two: ") || !strings.Contains(err.Error(), "the session was lost") {
@@ -366,6 +367,29 @@ func TestReconnect(t *testing.T) {
 		}
 		w.wants(1, workgroups.Assigned, "bob@example.com")
 		w.wants(2, workgroups.Offered, "") // anew
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestConnectedLate: a client that hears of its session when it has served in it
+// for a while loses nothing.
+func TestConnectedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		bob, _ := w.client("bob")
+		got := make(chan any, 1)
+		a := accept(got)
+		take := a.Offered
+		a.Offered = func(ctx context.Context, o *client.Offer) { bob.Connected(); take(ctx, o) }
+		stop := w.serve(bob, a)
+		id := w.raise("disk full")
+		answer := <-got
+		if _, ok := answer.(client.Invitation); !ok {
+			t.Errorf("the offer: %v", answer)
+		}
+		w.wants(id, workgroups.Assigned, "bob@example.com")
 		if err := stop(); err != nil {
 			t.Error(err)
 		}

@@ -29,6 +29,7 @@ func logIn(t *testing.T, srv *servertest.Server, name string) (*client.Client, *
 	s.HandlePresence(c.HandlePresence)
 	s.HandleMessage(c.HandleMessage)
 	s.OnUp(func(context.Context) { c.Connected() })
+	s.OnDown(c.Disconnected)
 	run(t, s.Run)
 	<-s.Ready()
 	return c, s
@@ -93,8 +94,9 @@ func TestServers(t *testing.T) {
 		if _, err := service.Report(t.Context(), workgroups.Report{Workgroup: "alerts", Source: "test", Summary: "disk full"}); err != nil {
 			t.Fatal(err)
 		}
-		if inv, ok := (<-got).(client.Invitation); !ok || inv.Grant != 1 || inv.Session != "alert-1" {
-			t.Errorf("invitation %+v", inv)
+		answer := <-got
+		if inv, ok := answer.(client.Invitation); !ok || inv.Grant != 1 || inv.Session != "alert-1" {
+			t.Errorf("invitation %+v", answer)
 		}
 
 		eve, _ := logIn(t, srv, "eve")
@@ -106,8 +108,9 @@ func TestServers(t *testing.T) {
 		if err != nil || !inv.Workgroup.Equal(addr) {
 			t.Errorf("invitation %+v, %v", inv, err)
 		}
-		if inv, ok := (<-got).(client.Invitation); !ok || inv.User.Bare().String() != "eve@"+srv.Domain {
-			t.Errorf("alice's invitation %+v", inv)
+		answer = <-got
+		if inv, ok := answer.(client.Invitation); !ok || inv.User.Bare().String() != "eve@"+srv.Domain {
+			t.Errorf("alice's invitation %+v", answer)
 		}
 	})
 }
