@@ -14,7 +14,7 @@ var (
 	})
 )
 
-func agentMethods() []Spec { return []Spec{AgentInfo.Spec, AgentReload.Spec} }
+func agentMethods() []Spec { return []Spec{Spec(AgentInfo), Spec(AgentReload)} }
 
 type AgentInfoArgs struct {
 	Metrics bool `rpc:"metrics,omitempty" help:"also all counters as Prometheus text"`

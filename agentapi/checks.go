@@ -57,8 +57,8 @@ var (
 )
 
 func checkMethods() []Spec {
-	return []Spec{CheckList.Spec, CheckStatus.Spec, CheckRun.Spec, CheckHistory.Spec, CheckPause.Spec, CheckSubmit.Spec,
-		SLAGet.Spec, FailoverStatus.Spec, FailoverRun.Spec, BackupStatus.Spec, BackupSubmit.Spec}
+	return []Spec{Spec(CheckList), Spec(CheckStatus), Spec(CheckRun), Spec(CheckHistory), Spec(CheckPause), Spec(CheckSubmit),
+		Spec(SLAGet), Spec(FailoverStatus), Spec(FailoverRun), Spec(BackupStatus), Spec(BackupSubmit)}
 }
 
 type CheckListArgs struct {

@@ -28,7 +28,7 @@ var (
 )
 
 func codeMethods() []Spec {
-	return []Spec{AgentUpdate.Spec, CodeList.Spec, CodeSync.Spec, CodeRollback.Spec, AuditTail.Spec}
+	return []Spec{Spec(AgentUpdate), Spec(CodeList), Spec(CodeSync), Spec(CodeRollback), Spec(AuditTail)}
 }
 
 type AgentUpdateArgs struct {

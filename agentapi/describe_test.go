@@ -8,7 +8,7 @@ import (
 
 func TestDescribe(t *testing.T) {
 	n := func(f float64) *float64 { return &f }
-	got := DiskLargest.Describe()
+	got := Spec(DiskLargest).Describe()
 	want := Description{
 		Name: "disk.largest", Class: "R", Permission: "files.list", Since: "1.0", TimeoutSeconds: 70, Built: true,
 		Help: "Finds what takes the most space below a directory, on its one file system.",
@@ -42,11 +42,11 @@ func TestAggregatesAndColumns(t *testing.T) {
 	want := []string{"sum(read_bytes_per_s)", "max(read_bytes_per_s)", "sum(write_bytes_per_s)", "max(write_bytes_per_s)",
 		"sum(size_bytes)", "sum(used_bytes)", "max(used_percent)", "avg(used_percent)", "min(free_bytes)", "sum(free_bytes)",
 		"min(free_percent)", "avg(free_percent)", "min(inodes_free_percent)"}
-	if d := cmp.Diff(want, DiskUsage.Describe().Aggregates); d != "" {
+	if d := cmp.Diff(want, Spec(DiskUsage).Describe().Aggregates); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
 	columns := map[string]string{}
-	for _, f := range DiskUsage.Columns() {
+	for _, f := range Spec(DiskUsage).Columns() {
 		columns[f.Name] = f.Unit
 	}
 	if columns["free_percent"] != "percent" || columns["read_bytes_per_s"] != "bytes_per_s" || columns["mount"] != "" {
@@ -88,11 +88,11 @@ func TestSignature(t *testing.T) {
 		spec Spec
 		want []string
 	}{
-		{SystemListMethods.Spec, []string{"array"}},
-		{SystemMethodHelp.Spec, []string{"string", "string"}},
-		{SystemMulticall.Spec, []string{"array", "array"}},
-		{MemUsage.Spec, []string{"struct"}},
-		{DiskUsage.Spec, []string{"struct", "struct"}},
+		{Spec(SystemListMethods), []string{"array"}},
+		{Spec(SystemMethodHelp), []string{"string", "string"}},
+		{Spec(SystemMulticall), []string{"array", "array"}},
+		{Spec(MemUsage), []string{"struct"}},
+		{Spec(DiskUsage), []string{"struct", "struct"}},
 	} {
 		if d := cmp.Diff(tt.want, tt.spec.Signature()); d != "" {
 			t.Errorf("%s: -want +got:\n%s", tt.spec.Name, d)
@@ -117,7 +117,7 @@ func BenchmarkDescribeAll(b *testing.B) {
 func BenchmarkBind(b *testing.B) {
 	in := map[string]any{"name": "nginx", "limit": 5}
 	for b.Loop() {
-		if _, _, err := ProcList.Bind(in); err != nil {
+		if _, _, err := Spec(ProcList).Bind(in); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -21,10 +21,11 @@ func ExampleSpec_Bind() {
 // A responder decodes over the defaults, checks, and learns what the call needs.
 func ExampleSpec_For() {
 	args := agentapi.ProcListArgs{}
-	agentapi.ProcList.Defaults(&args)
+	list := agentapi.Spec(agentapi.ProcList)
+	list.Defaults(&args)
 	args.Args = true // as the caller sent it
-	fmt.Println(agentapi.ProcList.Check(&args), args.Limit)
-	fmt.Println(agentapi.ProcList.For(&args))
+	fmt.Println(list.Check(&args), args.Limit)
+	fmt.Println(list.For(&args))
 	// Output:
 	// <nil> 20
 	// S proc.args

@@ -26,7 +26,7 @@ var (
 )
 
 func fileMethods() []Spec {
-	return []Spec{FileStat.Spec, FileRead.Spec, WatchList.Spec, WatchSet.Spec}
+	return []Spec{Spec(FileStat), Spec(FileRead), Spec(WatchList), Spec(WatchSet)}
 }
 
 type FileStatArgs struct {

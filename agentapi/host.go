@@ -19,7 +19,7 @@ var (
 	})
 )
 
-func hostMethods() []Spec { return []Spec{HostInfo.Spec, HostFacts.Spec, HostReboot.Spec} }
+func hostMethods() []Spec { return []Spec{Spec(HostInfo), Spec(HostFacts), Spec(HostReboot)} }
 
 type HostInfoResult struct {
 	Common

@@ -40,8 +40,8 @@ var (
 )
 
 func introspectionMethods() []Spec {
-	return []Spec{SystemListMethods.Spec, SystemMethodSignature.Spec, SystemMethodHelp.Spec, SystemMulticall.Spec,
-		RPCDescribe.Spec, RPCCheck.Spec, RPCPing.Spec}
+	return []Spec{Spec(SystemListMethods), Spec(SystemMethodSignature), Spec(SystemMethodHelp), Spec(SystemMulticall),
+		Spec(RPCDescribe), Spec(RPCCheck), Spec(RPCPing)}
 }
 
 // NoArgs is the argument struct of methods that take none.

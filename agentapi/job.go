@@ -19,7 +19,7 @@ var (
 	})
 )
 
-func jobMethods() []Spec { return []Spec{JobList.Spec, JobGet.Spec, JobCancel.Spec} }
+func jobMethods() []Spec { return []Spec{Spec(JobList), Spec(JobGet), Spec(JobCancel)} }
 
 type JobListArgs struct {
 	State string `rpc:"state,omitempty" validate:"oneof=running done failed all" default:"all"`

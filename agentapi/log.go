@@ -32,7 +32,7 @@ var (
 )
 
 func logMethods() []Spec {
-	return []Spec{LogQuery.Spec, LogTail.Spec, LogCount.Spec, LogLevelGet.Spec, LogLevelSet.Spec}
+	return []Spec{Spec(LogQuery), Spec(LogTail), Spec(LogCount), Spec(LogLevelGet), Spec(LogLevelSet)}
 }
 
 type LogQueryArgs struct {

@@ -29,7 +29,7 @@ var (
 )
 
 func metricsMethods() []Spec {
-	return []Spec{CPUUsage.Spec, MemUsage.Spec, DiskUsage.Spec, DiskLargest.Spec, DiskClean.Spec}
+	return []Spec{Spec(CPUUsage), Spec(MemUsage), Spec(DiskUsage), Spec(DiskLargest), Spec(DiskClean)}
 }
 
 type CPUUsageArgs struct {

@@ -19,7 +19,7 @@ var (
 	})
 )
 
-func netMethods() []Spec { return []Spec{NetListeners.Spec, NetDNS.Spec, NetConnect.Spec} }
+func netMethods() []Spec { return []Spec{Spec(NetListeners), Spec(NetDNS), Spec(NetConnect)} }
 
 type NetListenersArgs struct {
 	Proto string `rpc:"proto,omitempty" validate:"oneof=tcp udp all" default:"all"`

@@ -25,7 +25,7 @@ var (
 )
 
 func packageMethods() []Spec {
-	return []Spec{PkgList.Spec, PkgRefresh.Spec, PatchList.Spec, PatchApply.Spec}
+	return []Spec{Spec(PkgList), Spec(PkgRefresh), Spec(PatchList), Spec(PatchApply)}
 }
 
 type PkgListArgs struct {

@@ -14,7 +14,7 @@ var (
 	})
 )
 
-func presenceMethods() []Spec { return []Spec{PresenceGet.Spec, PresenceSet.Spec} }
+func presenceMethods() []Spec { return []Spec{Spec(PresenceGet), Spec(PresenceSet)} }
 
 type PresenceGetResult struct {
 	Common

@@ -15,7 +15,7 @@ var (
 	})
 )
 
-func procMethods() []Spec { return []Spec{ProcList.Spec, ProcSignal.Spec} }
+func procMethods() []Spec { return []Spec{Spec(ProcList), Spec(ProcSignal)} }
 
 type ProcListArgs struct {
 	Name  string `rpc:"name,omitempty" validate:"omitempty,re2" help:"a regular expression over the process's name"`

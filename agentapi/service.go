@@ -36,7 +36,7 @@ var (
 )
 
 func serviceMethods() []Spec {
-	return []Spec{ServiceList.Spec, ServiceStatus.Spec, ServiceStart.Spec, ServiceStop.Spec, ServiceRestart.Spec, ServiceReload.Spec}
+	return []Spec{Spec(ServiceList), Spec(ServiceStatus), Spec(ServiceStart), Spec(ServiceStop), Spec(ServiceRestart), Spec(ServiceReload)}
 }
 
 type ServiceListArgs struct {

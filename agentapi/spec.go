@@ -82,8 +82,9 @@ type Spec struct {
 	Deprecated string
 }
 
-// Method is a Spec whose argument and result types the compiler knows.
-type Method[A, R any] struct{ Spec }
+// Method is a Spec whose argument and result types the compiler knows: Spec(m) is
+// the same without. It has no methods of its own, which every instance would repeat.
+type Method[A, R any] Spec
 
 // Define makes a method of a spec that has everything but the types. The table's
 // are made with it, and so can others be that do not live on hosts.
@@ -92,7 +93,7 @@ func Define[A, R any](s Spec) Method[A, R] {
 	if s.Since == "" {
 		s.Since = "1.0"
 	}
-	return Method[A, R]{s}
+	return Method[A, R](s)
 }
 
 // NewArgs returns a pointer to a new zero argument struct with the defaults set.

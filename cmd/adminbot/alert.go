@@ -205,6 +205,31 @@ func (c alertAnswer) answer(ctx context.Context, std streams, log *slog.Logger, 
 
 // askAlerts calls a method of the alert service and prints what it answers.
 func askAlerts[A, R any](ctx context.Context, std streams, log *slog.Logger, f alertFlags, m agentapi.Method[A, R], args A, show func(R)) error {
+	var result R
+	err := f.connected(ctx, log, m.Timeout, func(ctx context.Context, client *alertrpc.Client) (err error) {
+		result, err = alertrpc.Call(ctx, client, m, jid.JID{}, args)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case f.JSON:
+		return printResult(std, result)
+	}
+	show(result)
+	return nil
+}
+
+func printResult(std streams, result any) error {
+	value, err := rpc.Marshal(result)
+	if err != nil {
+		return err
+	}
+	return printJSON(std, value)
+}
+
+// connected has call ask the alert service over a connection of its own.
+func (f alertFlags) connected(ctx context.Context, log *slog.Logger, timeout time.Duration, call func(context.Context, *alertrpc.Client) error) error {
 	acct, service, err := f.workgroup()
 	if err != nil {
 		return err
@@ -226,19 +251,10 @@ func askAlerts[A, R any](ctx context.Context, std streams, log *slog.Logger, f a
 		return err
 	}
 	defer disconnect()
-	client := &alertrpc.Client{RPC: &rpc.Client{Transport: s, Now: serverClock(s), Timeout: func(string) time.Duration { return m.Timeout }}, To: to}
-	result, err := alertrpc.Call(ctx, client, m, jid.JID{}, args)
+	err = call(ctx, &alertrpc.Client{RPC: &rpc.Client{Transport: s, Now: serverClock(s), Timeout: func(string) time.Duration { return timeout }}, To: to})
 	if err != nil {
 		return alertError(service, err)
 	}
-	if f.JSON {
-		value, err := rpc.Marshal(result)
-		if err != nil {
-			return err
-		}
-		return printJSON(std, value)
-	}
-	show(result)
 	return nil
 }
 

@@ -76,7 +76,7 @@ func TestDocument(t *testing.T) {
 		{{Host: "web01", Outcome: bot.OK, Value: map[string]any{}}, {Host: "web02", Outcome: bot.Unreachable, Why: "offline \u202e"}, {Host: "web03"}},
 	} {
 		var got strings.Builder
-		o := rpcCmd{JSON: true}.output(streams{out: &got}, &directCall{spec: agentapi.DiskUsage.Spec, args: map[string]any{"all": true}})
+		o := rpcCmd{JSON: true}.output(streams{out: &got}, &directCall{spec: agentapi.Spec(agentapi.DiskUsage), args: map[string]any{"all": true}})
 		if err := o.printDocument(results, bot.Count(results)); err != nil {
 			t.Fatal(err)
 		}

@@ -202,7 +202,7 @@ func askHosts(ctx context.Context, client *rpc.Client, f *fleet.Fleet) *grammar.
 			names = append(names, h.Name)
 		}
 	}
-	spec := agentapi.HostFacts.Spec
+	spec := agentapi.Spec(agentapi.HostFacts)
 	call := &directCall{spec: spec, hosts: names, byPresence: true}
 	for _, r := range call.run(ctx, client, f, func(bot.Result) {}) {
 		top, _ := r.Value.(map[string]any)

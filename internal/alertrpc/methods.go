@@ -71,8 +71,8 @@ const timeout = 30 * time.Second
 // Methods returns the table.
 func Methods() []agentapi.Spec {
 	return []agentapi.Spec{
-		Send.Spec, List.Spec, Show.Spec, Accept.Spec, Reject.Spec, Ack.Spec, Resolve.Spec, Transfer.Spec, Silence.Spec, Silences.Spec,
-		Rooms.Spec, Figures.Spec, WorkgroupList.Spec, WorkgroupStatus.Spec, OnCallWho.Spec, OnCallShifts.Spec, OnCallOverride.Spec,
+		agentapi.Spec(Send), agentapi.Spec(List), agentapi.Spec(Show), agentapi.Spec(Accept), agentapi.Spec(Reject), agentapi.Spec(Ack), agentapi.Spec(Resolve), agentapi.Spec(Transfer), agentapi.Spec(Silence), agentapi.Spec(Silences),
+		agentapi.Spec(Rooms), agentapi.Spec(Figures), agentapi.Spec(WorkgroupList), agentapi.Spec(WorkgroupStatus), agentapi.Spec(OnCallWho), agentapi.Spec(OnCallShifts), agentapi.Spec(OnCallOverride),
 	}
 }
 

@@ -59,6 +59,12 @@ func Mux(s Server) *rpc.ServeMux {
 
 // handle puts a typed function behind the policy and on the mux.
 func handle[A, R any](mux *rpc.ServeMux, s *Server, m agentapi.Method[A, R], f func(ctx context.Context, actor jid.JID, args *A) (R, error)) {
+	s.handle(mux, agentapi.Spec(m), func(ctx context.Context, actor jid.JID, args any) (any, error) {
+		return f(ctx, actor, args.(*A))
+	})
+}
+
+func (s *Server) handle(mux *rpc.ServeMux, m agentapi.Spec, f func(ctx context.Context, actor jid.JID, args any) (any, error)) {
 	mux.HandleMethod(m.Name, rpc.Descriptor{
 		Help: m.Help, Signatures: [][]string{m.Signature()}, Multicall: !m.Class.Changes(),
 	}, rpc.HandlerFunc(func(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
@@ -68,7 +74,7 @@ func handle[A, R any](mux *rpc.ServeMux, s *Server, m agentapi.Method[A, R], f f
 		if named := r.Envelope.Actor.Bare(); rules.Bot(caller) && !named.Equal(jid.JID{}) {
 			actor = named
 		}
-		args := m.NewArgs().(*A)
+		args := m.NewArgs()
 		if err := r.Bind(args); err != nil {
 			return rpc.Value{}, err
 		}
@@ -77,7 +83,7 @@ func handle[A, R any](mux *rpc.ServeMux, s *Server, m agentapi.Method[A, R], f f
 		}
 		// A bot has to know where it is needed, whoever is there.
 		if m.Name != Rooms.Name || !rules.Bot(caller) {
-			if err := permit(rules, m.Spec, actor, caller, s.Now()); err != nil {
+			if err := permit(rules, m, actor, caller, s.Now()); err != nil {
 				return rpc.Value{}, rpc.Faultf(rpc.FaultDenied, "%v", err)
 			}
 		}

@@ -25,7 +25,7 @@ func LetsIn(p *policy.Policy, caller jid.JID, at time.Time) error {
 	if !p.Listed(who) {
 		return fmt.Errorf("hostagent: the policy lets %s not in\nhint: bots = [%q]", who, who)
 	}
-	spec := agentapi.HostFacts.Spec
+	spec := agentapi.Spec(agentapi.HostFacts)
 	d := p.Decide(policy.Ask{Who: who, Via: who, Method: spec.Name, Permission: spec.Permission, Class: spec.Class.String(), At: at})
 	if !d.Allow {
 		return fmt.Errorf("hostagent: no rule of the policy lets %s call %s: %s", who, spec.Name, d.Reason())

@@ -10,10 +10,23 @@ import (
 	"adminbot/rpc"
 )
 
-// register puts a typed function behind the guard and on the mux.
+// register puts a typed function behind the guard and on the mux. What is done
+// with every method alike is not here, where each would have it once more.
 func register[A, R any](mux *rpc.ServeMux, g *guard, m agentapi.Method[A, R], f func(context.Context, A) (R, error)) {
-	mux.HandleMethod(m.Name, describe(m.Spec), rpc.HandlerFunc(func(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
-		return g.serve(ctx, m.Spec, r, typed(g, m, f))
+	serve(mux, g, agentapi.Spec(m), func(ctx context.Context, args any) (any, error) {
+		result, err := f(ctx, *args.(*A))
+		return &result, err
+	})
+}
+
+// serve puts a function, which takes a pointer to the argument struct and returns
+// one to the result, behind the guard and on the mux.
+func serve(mux *rpc.ServeMux, g *guard, s agentapi.Spec, f func(context.Context, any) (any, error)) {
+	mux.HandleMethod(s.Name, describe(s), rpc.HandlerFunc(func(ctx context.Context, r *rpc.Request) (rpc.Value, error) {
+		return g.serve(ctx, s, r, work{
+			bind: func(r *rpc.Request) (any, error) { return bind(s, r) },
+			run:  func(ctx context.Context, args any) (rpc.Value, error) { return g.answer(ctx, args, f) },
+		})
 	}))
 }
 
@@ -33,24 +46,19 @@ func describe(s agentapi.Spec) rpc.Descriptor {
 	return d
 }
 
-// typed is the work of a method: its result is stamped and cut to what an
+// answer is the work of a method: its result is stamped and cut to what an
 // answer may hold.
-func typed[A, R any](g *guard, m agentapi.Method[A, R], f func(context.Context, A) (R, error)) work {
-	return work{
-		bind: func(r *rpc.Request) (any, error) { return bind(m.Spec, r) },
-		run: func(ctx context.Context, args any) (rpc.Value, error) {
-			began := g.now()
-			result, err := f(ctx, *args.(*A))
-			if err != nil {
-				return rpc.Value{}, err
-			}
-			if s, ok := any(&result).(agentapi.Stamper); ok {
-				now := g.now()
-				s.Stamp(now, now.Sub(began))
-			}
-			return page(&result, args, g.limits.ReplyBytes)
-		},
+func (g *guard) answer(ctx context.Context, args any, f func(context.Context, any) (any, error)) (rpc.Value, error) {
+	began := g.now()
+	result, err := f(ctx, args)
+	if err != nil {
+		return rpc.Value{}, err
 	}
+	if s, ok := result.(agentapi.Stamper); ok {
+		now := g.now()
+		s.Stamp(now, now.Sub(began))
+	}
+	return page(result, args, g.limits.ReplyBytes)
 }
 
 // bind makes checked arguments of a request: a pointer to the method's

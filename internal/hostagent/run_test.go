@@ -60,7 +60,7 @@ func TestReadsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.Limits.Concurrent = 2 })
 		hold := make(chan struct{})
-		spec := agentapi.RPCPing.Spec
+		spec := agentapi.Spec(agentapi.RPCPing)
 		w := work{run: func(context.Context, any) (rpc.Value, error) { <-hold; return rpc.Bool(true), nil }}
 		req := &rpc.Request{From: ci, Method: spec.Name, Received: time.Now()}
 		var wg sync.WaitGroup
@@ -104,7 +104,7 @@ func TestTimeout(t *testing.T) {
 		wantFault(t, err, 408, "started "+began.UTC().Format(time.RFC3339))
 
 		// Work that does not look at its context holds nobody up for ever.
-		spec := agentapi.ServiceRestart.Spec
+		spec := agentapi.Spec(agentapi.ServiceRestart)
 		hold := make(chan struct{})
 		w := work{run: func(context.Context, any) (rpc.Value, error) { <-hold; return rpc.Bool(true), nil }}
 		req := &rpc.Request{From: bot, Method: spec.Name, Received: time.Now(), Envelope: rpc.Envelope{Created: time.Now(), TTL: time.Minute, Actor: alice, Key: "deaf"}}
