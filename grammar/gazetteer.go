@@ -55,7 +55,7 @@ func (lx *Lexicon) addInventory(said spokenNames) {
 			n := lx.root.kid(name)
 			n.noNoun()
 			n.atoms = append(n.atoms, atomSense{sel: &selNode{op: selName, text: name}, set: lx.all[id : id+1 : id+1], rank: rankName})
-			if stem := stemOf(name); stem != "" {
+			for _, stem := range stemsOf(name) {
 				lx.stems[stem] = true
 			}
 		}
@@ -83,16 +83,27 @@ func (lx *Lexicon) isClosed(word string) bool {
 	return n != nil && slices.ContainsFunc(n.closed, func(c closed) bool { return c.class != "noun" })
 }
 
-// stemOf is the letters a host name begins with: runner for runner-a1, web for web01.
-func stemOf(name string) string {
+// stemsOf is the letters a host name begins with, and those with the hyphens
+// between them: runner for runner-a1, ceph and ceph-mon for ceph-mon-b.
+func stemsOf(name string) []string {
 	i := 0
 	for i < len(name) && isLetter(name[i]) {
 		i++
 	}
 	if i < 2 || i == len(name) || name[i] == '.' {
-		return ""
+		return nil
 	}
-	return name[:i]
+	k := i
+	for k < len(name) && (isLetter(name[k]) || name[k] == '-') {
+		k++
+	}
+	if k == len(name) {
+		k = strings.LastIndexByte(name, '-') // its last part is what tells it from the others
+	}
+	if joint := strings.TrimRight(name[:k], "-"); len(joint) > i {
+		return []string{name[:i], joint}
+	}
+	return []string{name[:i]}
 }
 
 func (lx *Lexicon) addAtom(words string, a atomSense) {
@@ -160,9 +171,17 @@ func (lx *Lexicon) addSets(said spokenNames) {
 			b := a
 			b.noun = true
 			if isLetter(v[len(v)-1]) && len(v) > 1 {
-				lx.addAtom(plural(v), b)
+				for _, w := range spokenForms(plural(v)) {
+					lx.addAtom(w, b)
+				}
 			}
 			b.rank = rankSynonym
+			if first, last, ok := compound(v, said["part"]["role"]); ok {
+				lx.addAtom(first+" "+plural(last), b)
+				one := b
+				one.one = true
+				lx.addAtom(first+" "+last, one)
+			}
 			for _, w := range said["role"][v] {
 				b.one = !strings.HasSuffix(w, "s")
 				lx.addAtom(w, b)
@@ -198,10 +217,34 @@ func (lx *Lexicon) addSets(said spokenNames) {
 	for stem := range lx.stems {
 		set := lx.withPrefix(stem)
 		a := atomSense{sel: &selNode{op: selGlob, text: stem + "*"}, set: set, rank: rankStem, noun: true}
-		lx.addAtom(plural(stem), a)
+		for _, w := range lx.unlessClosed(spokenForms(plural(stem))) {
+			lx.addAtom(w, a)
+		}
 		a.noun = false
-		lx.addAtom(stem, a)
+		for _, w := range lx.unlessClosed(spokenForms(stem)) {
+			lx.addAtom(w, a)
+		}
 	}
+}
+
+// unlessClosed leaves out the spoken forms of a name that end like a phrase of
+// English: "mx in", for mx-in.
+func (lx *Lexicon) unlessClosed(forms []string) []string {
+	return slices.DeleteFunc(forms, func(w string) bool {
+		rest, last, _ := cutLast(w)
+		return rest != "" && (len(last) < 2 || lx.root.kids[last] != nil && len(lx.root.kids[last].closed)+len(lx.root.kids[last].terms) > 0)
+	})
+}
+
+// compound cuts a role that is written as one word before the noun it ends in:
+// file server, for fileserver.
+func compound(role string, nouns []string) (first, last string, ok bool) {
+	for _, n := range nouns {
+		if first, ok := strings.CutSuffix(role, n); ok && len(first) > 1 && isLetter(first[len(first)-1]) {
+			return first, n, true
+		}
+	}
+	return "", "", false
 }
 
 // speaksOfHosts reports whether a fact's value can be an adjective by itself.
