@@ -11,13 +11,16 @@ import (
 // are typed: half past three is 3:30, May 20th is 2026-05-20.
 func spokenTimes(words []word, now time.Time) []word {
 	if !slices.ContainsFunc(words, func(w word) bool {
-		return w.text == "past" || w.text == "to" || months[w.text] > 0 || w.text == "o'clock"
+		return w.text == "past" || w.text == "to" || months[w.text] > 0 || oclock(w.text) || clockLeads[w.text]
 	}) {
 		return words
 	}
 	var out []word
 	for i := 0; i < len(words); {
 		text, n := clockInWords(words[i:])
+		if n == 0 && i > 0 && clockLeads[words[i-1].text] {
+			text, n = clockInDigits(words[i:])
+		}
 		if n == 0 {
 			text, n = dateInWords(words[i:], now)
 		}
@@ -82,10 +85,50 @@ func clockInWords(words []word) (text string, n int) {
 		}
 		return fmt.Sprintf("%d:%02d", h, minutes), i + 3
 	}
-	if h, ok := hour(0); ok && at(1) == "o'clock" {
+	if h, ok := hour(0); ok && oclock(at(1)) {
 		return fmt.Sprintf("%d:00", h), 2
 	}
 	return "", 0
+}
+
+func oclock(w string) bool { return w == "o'clock" || w == "oclock" }
+
+// clockLeads are the words behind which digits that are a time elsewhere are one
+// here too. What follows "since" and "for" is rather a length of time.
+var clockLeads = map[string]bool{"at": true, "@": true, "until": true, "till": true, "til": true, "by": true}
+
+// clockInDigits reads the ways to type a time of day that are a number or a length
+// of time in other places: 18h, 18h30, 18.30, 0630, 6.30pm, 18:30 h.
+func clockInDigits(words []word) (text string, n int) {
+	s := words[0].text
+	if words[0].quoted || s == "" || !isDigit(rune(s[0])) {
+		return "", 0
+	}
+	mer := ""
+	for _, m := range []string{"am", "pm"} {
+		if base, ok := strings.CutSuffix(s, m); ok {
+			s, mer = base, m
+		}
+	}
+	hour, minute := s, ""
+	if i := strings.IndexAny(s, "h.:"); i >= 0 {
+		hour, minute = s[:i], strings.TrimSuffix(s[i+1:], "h")
+	} else if len(s) == 4 && mer == "" {
+		hour, minute = s[:2], s[2:]
+	}
+	n = 1
+	if len(words) > 1 && mer == "" && (words[1].text == "h" || words[1].text == "hrs" || words[1].text == "hours") {
+		n = 2 // 18:30 h
+	}
+	if minute == "" && (strings.HasSuffix(s, "h") || n == 2 && words[1].text == "h") {
+		minute = "00"
+	}
+	h, ok1 := digits(hour)
+	m, ok2 := digits(minute)
+	if !ok1 || !ok2 || len(hour) > 2 || len(minute) != 2 || h > 23 || m > 59 || mer != "" && (h > 12 || h == 0) {
+		return "", 0
+	}
+	return fmt.Sprintf("%d:%02d%s", h, m, mer), n
 }
 
 var months = map[string]time.Month{
