@@ -94,6 +94,9 @@ func (b *binding) finish() *outcome {
 		if b.toks[i].both && !b.vb.Write {
 			b.soft += b.unlikely(i)
 		}
+		if i > 0 && b.toks[i].class == tName && b.toks[i-1].class == tWord && b.toks[i-1].value == "by" {
+			b.soft++ // hosts by load: a measure, before a check of that name
+		}
 	}
 	b.inherit()
 	o.soft = b.soft
