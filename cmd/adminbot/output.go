@@ -98,6 +98,25 @@ func hostJSON(r bot.Result) hostResult {
 	return hostResult{r.Host, string(status), r.Value, r.Code, r.Why, r.Took.Milliseconds(), r.Key}
 }
 
+// members are the members of r as JSON has them.
+func (r hostResult) members() []field {
+	all := append(make([]field, 0, 7), field{"host", r.Host}, field{"status", r.Status})
+	if r.Result != nil {
+		all = append(all, field{"result", r.Result})
+	}
+	if r.Code != 0 {
+		all = append(all, field{"code", int64(r.Code)})
+	}
+	if r.Error != "" {
+		all = append(all, field{"error", r.Error})
+	}
+	all = append(all, field{"took_ms", r.TookMS})
+	if r.Key != "" {
+		all = append(all, field{"key", r.Key})
+	}
+	return all
+}
+
 // printDocument prints all results as one document. They are encoded beside each
 // other: of thousands of hosts that is much of a command's work.
 func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
@@ -107,7 +126,7 @@ func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
 	for first := range workers {
 		encoders.Go(func() (err error) {
 			for i := first; i < len(results) && err == nil; i += workers {
-				parts[i], err = json.MarshalIndent(hostJSON(results[i]), "    ", "  ")
+				parts[i], err = appendIndented(make([]byte, 0, 1<<10), hostJSON(results[i]).members(), 2)
 			}
 			return err
 		})
