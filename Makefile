@@ -43,7 +43,7 @@ fuzz: ## every fuzz target, FUZZTIME each
 	  done; done
 
 crash: needs ## the alert service is killed CRASHES times on each server, 300 if not said
-	CRASHES=$(or $(CRASHES),300) $(GO) test -count 1 -run '^TestCrash$$' -v -timeout 2h ./workgroups
+	CRASHES=$(or $(CRASHES),300) $(GO) test -count 1 -run '^TestCrash' -v -timeout 2h ./workgroups
 
 soak: ## an hour's worth of random hostile traffic; SOAK=10m for less, SOAK_SEED=N to repeat, SOAK_SERVER=prosody or ejabberd
 	SOAK=$(or $(SOAK),1h) $(GO) test -count 1 -run '^TestSoak$$' -v -timeout 2h ./cmd/adminbot

@@ -182,6 +182,7 @@ func (c *race) kill(v victim, life time.Duration) {
 	p := v.start(c.t)
 	defer p.in.Close()
 	var timer *time.Timer
+	come := v.Point == ""
 	for word, rest := p.read(); word != ""; word, rest = p.read() {
 		switch word {
 		case "ready":
@@ -189,9 +190,14 @@ func (c *race) kill(v victim, life time.Duration) {
 			timer = time.AfterFunc(life, func() { p.Process.Kill() })
 		case "acked":
 			c.ack(rest)
+		case "at":
+			come = true
 		case "refused":
 			c.t.Fatalf("the store fails: %s", rest)
 		}
+	}
+	if !come {
+		c.t.Fatalf("the service did not come to the point %q %d times", v.Point, v.Hits)
 	}
 	if err := p.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		c.t.Fatalf("the service was not killed: %v", err)
@@ -200,6 +206,27 @@ func (c *race) kill(v victim, life time.Duration) {
 		timer.Stop()
 	}
 	c.kills++
+}
+
+// killAt has services killed at each of these points, and at random moments.
+func (c *race) killAt(points []string) {
+	random, hits := 12, []int{1, 4}
+	if c.srv.Kind != "embedded" { // each takes longer to come back
+		random, hits = 4, []int{2}
+	}
+	if n, err := strconv.Atoi(os.Getenv("CRASHES")); err == nil {
+		random = n
+	}
+	for _, point := range points {
+		for _, n := range hits {
+			v := c.victim
+			v.Point, v.Hits = point, n
+			c.kill(v, time.Minute)
+		}
+	}
+	for range random {
+		c.kill(c.victim, time.Duration(rand.Int64N(int64(150*time.Millisecond))))
+	}
 }
 
 // settle runs a service until everything has an owner, and nobody is left hanging.
@@ -282,24 +309,8 @@ func (c *race) check() {
 // number of random kills.
 func TestCrash(t *testing.T) {
 	servertest.Each(t, servertest.Options{Accounts: racerAccounts(), Limits: servertest.Unlimited}, func(t *testing.T, srv *servertest.Server) {
-		random, hits := 12, []int{1, 4}
-		if srv.Kind != "embedded" { // each takes longer to come back
-			random, hits = 4, []int{2}
-		}
-		if n, err := strconv.Atoi(os.Getenv("CRASHES")); err == nil {
-			random = n
-		}
 		c := startRace(t, srv)
-		for _, point := range workgroups.Points {
-			for _, n := range hits {
-				v := c.victim
-				v.Point, v.Hits = point, n
-				c.kill(v, 10*time.Second)
-			}
-		}
-		for range random {
-			c.kill(c.victim, time.Duration(rand.Int64N(int64(150*time.Millisecond))))
-		}
+		c.killAt(workgroups.Points)
 		c.settle()
 		c.check()
 		if len(c.acked) < len(workgroups.Points) {

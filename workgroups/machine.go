@@ -37,7 +37,6 @@ type machine struct {
 	lastID    int64               // of alerts
 	lastSent  int64               // of messages
 	rooms     *Rooms              // nil: alerts have none
-	opening   map[int64]int       // messages of kind room that have not arrived, by alert
 	asked     int64               // offers made, to tell who was not asked for the longest time
 	changes   []Change            // of this step
 	fresh     []Message           // of this step
@@ -77,7 +76,7 @@ func newMachine(domain jid.JID, groups []Workgroup, img Image, now time.Time) (*
 		domain: domain, groups: map[string]*group{}, alerts: map[int64]*Alert{}, offers: map[int64][]*Offer{},
 		firing: map[thing]*Alert{}, users: map[userKey]*Alert{}, recent: map[thing]past{}, messages: map[int64]Message{},
 		lastID: img.LastID, lastSent: img.LastSent,
-		opening: map[int64]int{}, touched: map[int64]*Alert{}, dirty: map[string]struct{}{}, told: map[string]struct{}{},
+		touched: map[int64]*Alert{}, dirty: map[string]struct{}{}, told: map[string]struct{}{},
 	}
 	for _, w := range groups {
 		w.setDefaults()
@@ -139,9 +138,6 @@ func (m *machine) load(img Image, now time.Time) {
 		msg.Repeat = true
 		m.messages[msg.ID] = msg
 		m.lastSent = max(m.lastSent, msg.ID)
-		if msg.Kind == MessageRoom {
-			m.opening[msg.Alert]++
-		}
 	}
 	for name := range m.groups {
 		m.dirty[name] = struct{}{}
@@ -184,9 +180,6 @@ func (m *machine) send(msg Message, now time.Time) {
 	m.messages[msg.ID] = msg
 	m.changes = append(m.changes, PutMessage{msg})
 	m.fresh = append(m.fresh, msg)
-	if msg.Kind == MessageRoom {
-		m.opening[msg.Alert]++
-	}
 }
 
 func (m *machine) sendAbout(kind MessageKind, a *Alert, to jid.JID, text string, now time.Time) {
@@ -196,17 +189,9 @@ func (m *machine) sendAbout(kind MessageKind, a *Alert, to jid.JID, text string,
 // arrived forgets messages that the server, or the receiver, has taken.
 func (m *machine) arrived(ids []int64) {
 	for _, id := range ids {
-		msg, there := m.messages[id]
-		if !there {
-			continue
-		}
-		delete(m.messages, id)
-		m.changes = append(m.changes, DropMessage{id})
-		if msg.Kind == MessageRoom {
-			m.opening[msg.Alert]--
-		}
-		if m.opening[msg.Alert] == 0 {
-			delete(m.opening, msg.Alert)
+		if _, there := m.messages[id]; there {
+			delete(m.messages, id)
+			m.changes = append(m.changes, DropMessage{id})
 		}
 	}
 }

@@ -35,6 +35,7 @@ type world struct {
 	grants map[int64]int64           // alert: highest fencing number seen
 	owners map[int64]string          // alert and number: who was told that it is theirs
 	raised map[string]*belief        // by workgroup and fingerprint: what the source believes
+	house  *house                    // where the rooms are
 	states map[int64]State           // of all alerts that were ever acknowledged
 }
 
@@ -72,6 +73,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 			{Who: []jid.JID{members[4].JID, members[5].JID}, Wait: 40 * time.Second, Parallel: 1}, {Everybody: true, Wait: 25 * time.Second},
 		}},
 	})
+	w.house = w.newHouse()
 	w.restart()
 	return w
 }
@@ -87,6 +89,7 @@ func (w *world) restart() {
 		w.t.Fatal(err)
 	}
 	w.m = m
+	w.house.restart()
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -152,6 +155,8 @@ func (w *world) step() {
 		w.undelivered(id, to, gone)
 	case n < 87:
 		w.user()
+	case n < 90:
+		w.invite()
 	case n < 97:
 		d := time.Duration(w.rnd.Int64N(int64(12 * time.Second)))
 		w.now = w.now.Add(d)
@@ -166,6 +171,11 @@ func (w *world) step() {
 	}
 	if w.rnd.IntN(3) > 0 { // else several events in one commit
 		w.flush()
+	}
+	for range w.rnd.IntN(4) { // each is an event that is waited for
+		w.house.step()
+		w.commit()
+		w.house.check()
 	}
 }
 
@@ -397,6 +407,15 @@ func (w *world) reject() {
 	}
 }
 
+// invite is somebody who asks to come into the room of an alert.
+func (w *world) invite() {
+	who, id := w.anybody(), w.alert()
+	if a := w.m.alerts[id]; a != nil && a.State == Assigned {
+		w.did("room %d for %s", id, who)
+		w.m.openRoom(a, who, w.now)
+	}
+}
+
 // user is a person who queues, or leaves.
 func (w *world) user() {
 	who := jid.MustParse(fmt.Sprintf("user%d@example.org/home", w.rnd.IntN(5)))
@@ -417,8 +436,15 @@ func (w *world) user() {
 	}
 }
 
-// flush ends a step as the service does, and checks everything.
+// flush ends a step, and checks everything.
 func (w *world) flush() {
+	w.commit()
+	w.check()
+	w.house.check()
+}
+
+// commit ends a step as the service does.
+func (w *world) commit() {
 	w.m.settle(w.now)
 	step := w.m.flush()
 	if err := w.store.Commit(w.t.Context(), step.changes); err != nil {
@@ -427,10 +453,10 @@ func (w *world) flush() {
 	for _, msg := range step.messages {
 		w.told(msg)
 	}
+	w.house.queue.add(step.rooms)
 	if w.rnd.IntN(2) == 0 { // the server has taken them
-		w.m.arrived(slices.Sorted(maps.Keys(w.m.messages)))
+		w.m.arrived(slices.DeleteFunc(slices.Sorted(maps.Keys(w.m.messages)), func(id int64) bool { return w.m.messages[id].Kind.room() }))
 	}
-	w.check()
 }
 
 // told is what a message makes its receiver believe.
@@ -687,6 +713,7 @@ func TestModel(t *testing.T) {
 				}
 			}
 			w.same()
+			w.house.finish()
 		})
 	}
 }

@@ -3,8 +3,11 @@ package workgroups
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -58,9 +61,9 @@ func (m *machine) openRoom(a *Alert, who jid.JID, now time.Time) {
 }
 
 // opened notes that an alert has a room, and that somebody is about to be asked
-// in: whoever comes may ask the service which alert the room is of. It is false,
-// and the room goes again, if the alert has ended meanwhile. Without first it is
-// tried once more.
+// in: whoever comes may ask the service which alert the room is of. It is false if
+// nobody is to be asked in any more; if the alert has ended meanwhile the room goes
+// again. Without first it is tried once more.
 func (m *machine) opened(msg Message, room jid.JID, first bool, now time.Time) bool {
 	a := m.alerts[msg.Alert]
 	if a == nil {
@@ -71,6 +74,10 @@ func (m *machine) opened(msg Message, room jid.JID, first bool, now time.Time) b
 	if !a.Room.Equal(room) {
 		a.Room = room
 		m.note(a, now, "room", "", room.String())
+	}
+	if !m.current(msg) {
+		m.arrived([]int64{msg.ID})
+		return false
 	}
 	if first {
 		m.note(a, now, "invited", msg.To.Bare().String(), "")
@@ -83,6 +90,19 @@ func (m *machine) joined(id int64, who jid.JID, now time.Time) {
 	if a := m.alerts[id]; a != nil {
 		m.note(a, now, "joined", who.Bare().String(), "")
 	}
+}
+
+// roomNames are the names that the room of an alert may have: the second if the first
+// cannot be had. They are always the same, so that a room that was made and not noted
+// is found again; nobody can guess the second.
+func (a *Alert) roomNames() [2]string {
+	sum := sha256.Sum256(strconv.AppendInt(nil, a.Raised.UnixNano(), 10))
+	return [2]string{a.Session(), a.Session() + "-" + hex.EncodeToString(sum[:4])}
+}
+
+// roomMark tells the room of an alert from one of an alert that had the same number.
+func (a *Alert) roomMark() string {
+	return fmt.Sprintf("Alert %d, raised %s", a.ID, a.Raised.UTC().Format(time.RFC3339Nano))
 }
 
 // closeRoom has everybody in the room told that the alert has ended, and the room
@@ -99,9 +119,10 @@ func (m *machine) closeRoom(a *Alert, now time.Time) {
 			text += ": " + a.Reason
 		}
 		m.sendAbout(MessageClose, a, a.Room, text, now)
-		m.sendLater(MessageLeave, a, now.Add(listenOn), now)
-		m.sendLater(MessageDestroy, a, now.Add(cmp.Or(m.rooms.Keep, defaultKeep)), now)
-	case m.opening[a.ID] > 0: // it may be there already
+		keep := cmp.Or(m.rooms.Keep, defaultKeep)
+		m.sendLater(MessageLeave, a, now.Add(min(listenOn, keep)), now)
+		m.sendLater(MessageDestroy, a, now.Add(keep), now)
+	case a.Grant > 0: // it may be there, and not be noted yet
 		m.sendLater(MessageDestroy, a, now, now)
 	}
 }

@@ -3,12 +3,10 @@ package workgroups
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -343,9 +341,11 @@ func (r *rooms) open(ctx context.Context, j *roomJob) error {
 	return r.invite(ctx, rm, j, j.To, j.Text)
 }
 
-// invite asks somebody into a room, and the bot if the room is new.
+// invite asks somebody into a room, and the bot if it was not.
 func (r *rooms) invite(ctx context.Context, rm *room, j *roomJob, who jid.JID, reason string) error {
-	if rm.fresh && !r.cfg.Bot.Equal(jid.JID{}) {
+	r.s.at("before invite")
+	bot := !r.cfg.Bot.Equal(jid.JID{}) && r.lacks(rm, r.cfg.Bot)
+	if bot {
 		if err := r.ask(ctx, rm, j, r.cfg.Bot, sessionID(j.Alert)); err != nil {
 			return err
 		}
@@ -356,7 +356,8 @@ func (r *rooms) invite(ctx context.Context, rm *room, j *roomJob, who jid.JID, r
 	if err := r.s.cfg.Wire.Barrier(ctx); err != nil {
 		return err
 	}
-	rm.fresh = false
+	rm.fresh, rm.bot = false, rm.bot || bot
+	r.s.at("after invite")
 	return r.done(ctx, j)
 }
 
@@ -369,9 +370,10 @@ func (r *rooms) ready(ctx context.Context, j *roomJob) (*room, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := j.alert.Session()
+		names := j.alert.roomNames()
+		name := names[0]
 		if j.other {
-			name += "-" + strings.ToLower(rand.Text()[:6])
+			name = names[1]
 		}
 		if addr, err = jid.New(name, service.Domainpart(), ""); err != nil {
 			return nil, err
@@ -380,32 +382,46 @@ func (r *rooms) ready(ctx context.Context, j *roomJob) (*room, error) {
 	if rm := r.inside(addr); rm != nil {
 		return rm, nil
 	}
+	if !made {
+		r.s.at("before make")
+	}
 	rm, created, err := r.enter(ctx, addr, j)
-	switch {
-	case err != nil:
-		j.other = !made && (errors.Is(err, stanza.Error{Condition: stanza.RegistrationRequired}) || errors.Is(err, notAuthorized))
+	if err == nil && rm.owner && !created && !made && !r.isOf(ctx, rm, &j.alert) {
+		// Of another alert of that number, long ago: those who were in it have no
+		// business here.
+		if err = r.end(ctx, rm.from, addr, "a new alert has its number"); err == nil {
+			rm, created, err = r.enter(ctx, addr, j)
+		}
+	}
+	if err != nil {
+		j.other = !made && cannotBeHad(err)
 		return nil, err
-	case !rm.owner:
+	}
+	if !rm.owner {
 		j.other = !made
 		if err := r.leave(ctx, j.Workgroup, addr); err != nil {
 			return nil, err
 		}
 		return nil, fmt.Errorf("workgroups: %s belongs to somebody else", addr)
-	case !created && !made: // of another alert of that number, long ago: those who were in it have no business here
-		if err := r.end(ctx, rm.from, addr, "a new alert has its number"); err != nil {
-			return nil, err
-		}
-		if rm, created, err = r.enter(ctx, addr, j); err != nil {
-			return nil, err
-		}
 	}
 	if created {
+		r.s.at("after make")
+	}
+	if created || !made {
 		if err := r.furnish(ctx, rm, j); err != nil {
 			return nil, err
 		}
+		r.s.at("after furnish")
 	}
 	rm.entered()
 	return rm, nil
+}
+
+// cannotBeHad reports whether a room of that name is not the service's to enter: it is
+// somebody's, or was destroyed and the server keeps the name from being used again.
+func cannotBeHad(err error) bool {
+	return errors.Is(err, stanza.Error{Condition: stanza.RegistrationRequired}) || errors.Is(err, notAuthorized) ||
+		errors.Is(err, stanza.Error{Condition: stanza.Gone})
 }
 
 // reenter enters a room that there was before the connection was lost. If it is no

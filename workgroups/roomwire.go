@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type room struct {
 	alert int64
 	owner bool
 	fresh bool // it was made just now, and nobody was asked in yet
+	bot   bool // was asked in since the service is in it
 
 	self chan selfPresence // holds one: what came of entering
 	done chan struct{}     // closed when it is entered
@@ -215,6 +217,14 @@ func (r *rooms) hear(ctx context.Context, p stanza.Presence, children []*element
 	return true
 }
 
+// lacks reports whether the bot is to be asked in: it was not, as far as is known. A
+// room that is found again may have been made by a process that did not get further.
+func (r *rooms) lacks(rm *room, bot jid.JID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return rm.fresh || !rm.bot && !rm.seen[bot.Bare().String()]
+}
+
 func (rm *room) answer(s selfPresence) {
 	select {
 	case rm.self <- s:
@@ -235,6 +245,24 @@ func errorOf(children []*element.Element) error {
 	return errors.New("refused")
 }
 
+// isOf reports whether a room that is there is of this alert: then it was made by a
+// process that was killed before it had noted that.
+func (r *rooms) isOf(ctx context.Context, rm *room, a *Alert) bool {
+	if rm.addr.Localpart() == a.roomNames()[1] {
+		return true
+	}
+	query, err := r.request(ctx, rm.from, rm.addr, stanza.GetIQ, disco.Query(""))
+	if err != nil {
+		return false
+	}
+	info, err := disco.Parse(query)
+	return err == nil && slices.ContainsFunc(info.Forms, func(f disco.Form) bool {
+		return slices.ContainsFunc(f.Fields, func(d disco.Field) bool {
+			return d.Var == "muc#roominfo_description" && slices.Contains(d.Values, a.roomMark())
+		})
+	})
+}
+
 // furnish makes a new room what it is to be, and says what it is for.
 func (r *rooms) furnish(ctx context.Context, rm *room, j *roomJob) error {
 	title := fmt.Sprintf("Alert %d · %s", j.Alert, j.alert.title())
@@ -245,6 +273,7 @@ func (r *rooms) furnish(ctx context.Context, rm *room, j *roomJob) error {
 	// What a server calls otherwise, or does not have, is left out.
 	config := muc.Configure(form, map[string]string{
 		"muc#roomconfig_roomname":        cut(title, 200),
+		"muc#roomconfig_roomdesc":        j.alert.roomMark(),
 		"muc#roomconfig_membersonly":     "1",
 		"muc#roomconfig_whois":           "anyone",
 		"muc#roomconfig_persistentroom":  "1",
@@ -312,13 +341,18 @@ func (r *rooms) announce(ctx context.Context, j *roomJob) error {
 	if err != nil || rm == nil {
 		return err
 	}
+	r.s.at("before close")
 	if err := r.say(ctx, rm, "subject", j.Text); err != nil {
 		return err
 	}
 	if err := r.say(ctx, rm, "body", j.Text); err != nil {
 		return err
 	}
-	return r.s.cfg.Wire.Barrier(ctx)
+	if err := r.s.cfg.Wire.Barrier(ctx); err != nil {
+		return err
+	}
+	r.s.at("after close")
+	return nil
 }
 
 // leaveLast leaves the room of an alert that has ended; whoever is there sees it.
@@ -341,10 +375,11 @@ func (r *rooms) leave(ctx context.Context, workgroup string, addr jid.JID) error
 	return r.s.cfg.Wire.Barrier(ctx)
 }
 
-// destroy destroys the room of an alert that has ended.
+// destroy destroys the room of an alert that has ended, or whatever was made for one
+// that has no room.
 func (r *rooms) destroy(ctx context.Context, j *roomJob) error {
-	addr := j.To
-	if addr.Equal(jid.JID{}) {
+	all := []jid.JID{j.To}
+	if j.To.Equal(jid.JID{}) {
 		service, err := r.find(ctx)
 		if errors.Is(err, errNoRooms) {
 			return nil
@@ -352,11 +387,27 @@ func (r *rooms) destroy(ctx context.Context, j *roomJob) error {
 		if err != nil {
 			return err
 		}
-		if addr, err = jid.New(sessionID(j.Alert), service.Domainpart(), ""); err != nil {
+		a, _, err := r.s.Alert(ctx, j.Alert)
+		if err != nil {
+			return err
+		}
+		all = nil
+		for _, name := range a.roomNames() {
+			addr, err := jid.New(name, service.Domainpart(), "")
+			if err != nil {
+				return err
+			}
+			all = append(all, addr)
+		}
+	}
+	r.s.at("before destroy")
+	for _, addr := range all {
+		if err := r.end(ctx, r.s.Address(j.Workgroup), addr, "the alert has ended"); err != nil {
 			return err
 		}
 	}
-	return r.end(ctx, r.s.Address(j.Workgroup), addr, "the alert has ended")
+	r.s.at("after destroy")
+	return nil
 }
 
 // end destroys a room. If it is not there, or not the service's, that is as well.

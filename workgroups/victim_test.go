@@ -34,6 +34,15 @@ type victim struct {
 	Raise                                    int    // so many alerts, four at a time; -1: until it ends
 	Point                                    string // kills itself here
 	Hits                                     int    // when it comes here the so manieth time
+	Rooms                                    bool   // alerts have rooms, and most of them end
+}
+
+// roomsKept is how long the rooms of a victim are kept after their alerts.
+const roomsKept = time.Second
+
+// ends reports whether somebody resolves an alert once it has an owner, or a room.
+func (v victim) ends(a workgroups.Alert) bool {
+	return v.Rooms && a.ID%8 != 0 && a.State == workgroups.Assigned && (a.ID%8 < 3 || a.Room.String() != "")
 }
 
 func TestMain(m *testing.M) {
@@ -71,7 +80,11 @@ func (v victim) serve() error {
 		JID: jid.MustParse(v.Domain), Addr: v.Component, Component: &link.Component{Secret: func() (string, error) { return v.Secret, nil }},
 		Timing: link.Timing{RetryMin: 10 * time.Millisecond, RetryFatal: 20 * time.Millisecond}, // the one that was killed may still be there
 	})
-	s, err := workgroups.New(workgroups.Config{Domain: jid.MustParse(v.Domain), Groups: []workgroups.Workgroup{g}, Store: store, Wire: session})
+	cfg := workgroups.Config{Domain: jid.MustParse(v.Domain), Groups: []workgroups.Workgroup{g}, Store: store, Wire: session}
+	if v.Rooms {
+		cfg.Rooms = &workgroups.Rooms{Bot: v.bot(), Keep: roomsKept}
+	}
+	s, err := workgroups.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -82,6 +95,7 @@ func (v victim) serve() error {
 		defer mu.Unlock()
 		if name == v.Point {
 			if left--; left == 0 {
+				fmt.Println("at", name)
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {}
 			}
@@ -113,6 +127,7 @@ func (v victim) serve() error {
 			}
 		})
 	}
+	wg.Go(func() { v.resolve(ctx, s) })
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		if lines.Text() == "enough" {
 			enough()
@@ -124,7 +139,7 @@ func (v victim) serve() error {
 		}
 		waiting := 0
 		for _, a := range img.Alerts {
-			if a.State != workgroups.Assigned {
+			if a.State != workgroups.Assigned || v.ends(a) {
 				waiting++
 			}
 		}
@@ -133,6 +148,31 @@ func (v victim) serve() error {
 	cancel()
 	wg.Wait()
 	return store.Close()
+}
+
+// bot is who is asked into every room.
+func (v victim) bot() jid.JID { return jid.MustParse(racers[0] + "@" + v.Server) }
+
+// resolve ends alerts, some before they have a room and some after.
+func (v victim) resolve(ctx context.Context, s *workgroups.Service) {
+	if !v.Rooms {
+		return
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		all, _ := s.Alerts(ctx, "alerts") // or later
+		for _, a := range all {
+			if v.ends(a) {
+				s.Resolve(ctx, a.ID, a.Owner, "done")
+			}
+		}
+	}
 }
 
 // A program is a victim at work.
