@@ -88,6 +88,36 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
+// BenchmarkWithAliases is what one person's own words cost on a new snapshot, and
+// on a line.
+func BenchmarkWithAliases(b *testing.B) {
+	aliases := map[string]string{"frobnicate": "restart"}
+	for i := range 19 {
+		aliases["zq"+string(rune('a'+i))+" round"] = "disk on all hosts over 80%"
+	}
+	for _, hosts := range []int{200, 10000} {
+		lx := benchLexicon(b, hosts)
+		b.Run(fmt.Sprintf("hosts=%d/compile", hosts), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := lx.WithAliases(aliases); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		mine, err := lx.WithAliases(aliases)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("hosts=%d/parse", hosts), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				mine.Parse(nil, "frobnicate nginx on web00001 and web00002", lx.Inventory().Now)
+			}
+		})
+	}
+}
+
 // BenchmarkMemory reports what a compiled lexicon keeps.
 func BenchmarkMemory(b *testing.B) {
 	language := testLanguage(b)

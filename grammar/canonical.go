@@ -28,6 +28,9 @@ func (lx *Lexicon) one(c *Command) string {
 	if c.Method == methodConfirm && len(c.Args) == 0 {
 		return c.Method // a bare yes needs its conversation; the method's name does not
 	}
+	if text, ok := lx.form(c); ok {
+		return text
+	}
 	var b strings.Builder
 	if c.DryRun {
 		b.WriteString("dry run: ")

@@ -88,6 +88,7 @@ type Reading struct {
 	Options     []string  `json:"options,omitempty"`     // canonical sentences, best first
 	Suggestions []string  `json:"suggestions,omitempty"` // canonical sentences the grammar accepts, at most three
 	Question    string    `json:"question,omitempty"`
+	Aliases     []string  `json:"aliases,omitempty"` // that were said in place of other words
 	// Problem is the first word that was not understood, if one was.
 	Problem *Problem `json:"problem,omitempty"`
 

@@ -23,7 +23,7 @@ var classNames = func() map[int]string {
 // for people who extend the vocabulary; its form is not stable.
 func (lx *Lexicon) Explain(w io.Writer, prev []Reading, line string, now time.Time) error {
 	k := normalise(line)
-	words := lx.replace(scan(k))
+	words, _ := lx.replace(scan(k))
 	if len(line) > MaxLine || len(words) > maxWords {
 		_, err := fmt.Fprintf(w, "%d bytes, %d words: too long, not read\n", len(line), len(words))
 		return err

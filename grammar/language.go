@@ -13,6 +13,8 @@ type Language struct {
 	verbs   []verb
 	byName  map[string]int
 	root    *node // nothing below it is written to; lexicons copy what they add to
+	means   map[string]bool
+	forms   []form
 	syntax  *syntax
 	said    spokenNames
 	aliases map[string]string
@@ -57,7 +59,7 @@ func newLanguage(verbs []Verb) (*Language, error) {
 	}
 	lx.root.abbreviate(shorts)
 	lx.root.share()
-	return &Language{verbs: lx.verbs, byName: lx.byName, root: lx.root, syntax: syntax, said: said}, nil
+	return &Language{verbs: lx.verbs, byName: lx.byName, root: lx.root, means: lx.root.meanings(), forms: lx.forms, syntax: syntax, said: said}, nil
 }
 
 // Compile makes the lexicon of one inventory snapshot. The lexicon keeps the
@@ -69,7 +71,7 @@ func (l *Language) Compile(inv *Inventory) (*Lexicon, error) {
 	if len(inv.Hosts) > maxHosts {
 		return nil, fmt.Errorf("grammar: %d hosts, at most %d", len(inv.Hosts), maxHosts)
 	}
-	lx := &Lexicon{inv: inv, zone: inv.zone(), verbs: l.verbs, byName: l.byName, root: l.root.own(), syntax: l.syntax}
+	lx := &Lexicon{inv: inv, zone: inv.zone(), verbs: l.verbs, byName: l.byName, root: l.root.own(), means: l.means, forms: l.forms, syntax: l.syntax}
 	lx.addInventory(l.said)
 	if len(l.aliases) == 0 {
 		return lx, nil

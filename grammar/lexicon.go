@@ -15,6 +15,8 @@ type Lexicon struct {
 	verbs  []verb
 	byName map[string]int
 	root   *node
+	means  map[string]bool // every word that the vocabulary has a use for
+	forms  []form
 	// aliases are sorted by their first word, longer ones first.
 	aliases map[string][]alias
 	syntax  *syntax
@@ -230,7 +232,17 @@ func (lx *Lexicon) addVerb(src Verb) error {
 			}
 		}
 	}
-	words := append(slices.Clone(src.Words), strings.ReplaceAll(src.Method, ".", " "), src.Method)
+	for _, pattern := range src.Forms {
+		forms, err := parseForms(pattern, &v)
+		if err != nil {
+			return fmt.Errorf("%w (method %s)", err, src.Method)
+		}
+		lx.forms = append(lx.forms, forms...)
+	}
+	words := slices.Clone(src.Words)
+	if len(src.Forms) == 0 {
+		words = append(words, strings.ReplaceAll(src.Method, ".", " "), src.Method)
+	}
 	for e, entry := range words {
 		ps, err := parsePhrases(entry)
 		if err != nil {

@@ -51,12 +51,16 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 		return Reading{Status: Unknown, Question: "That line is too long. Can you say it in fewer words?"}, Stats{Refused: true}
 	}
 	k := normalise(line)
-	words := lx.replace(scan(k))
+	if c, ok := lx.formed(k); ok {
+		return Reading{Status: OK, Commands: []Command{c}, Canonical: lx.one(&c)}, Stats{}
+	}
+	words, aliases := lx.replace(scan(k))
 	if len(words) > maxWords {
 		return Reading{Status: Unknown, Question: "That is too much for one line. Can you say it in fewer words?"}, Stats{Words: len(words), Refused: true}
 	}
 	r := &reader{lx: lx, prev: prev, now: now, overlooked: -1, asName: -1}
 	out := r.read(words, k.odd)
+	out.Aliases = aliases
 	r.stats.Words = len(words)
 	return out, r.stats
 }

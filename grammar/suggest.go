@@ -20,7 +20,7 @@ func (r *reader) refuse(out Reading) Reading {
 		}
 		return out
 	}
-	if r.overlooked >= 0 && out.Status == Unknown {
+	if r.overlooked >= 0 && out.Status == Unknown && r.lx.means[r.la.words[r.overlooked].text] {
 		return r.askName()
 	}
 	switch out.Status {

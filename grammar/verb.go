@@ -54,7 +54,11 @@ type Verb struct {
 	Hosts bool `json:"hosts,omitempty"`
 	// Words are the phrases people say for the method, most usual first
 	// (the first is used in canonical sentences). See [Phrase] for the notation.
-	Words  []string `json:"words"`
+	Words []string `json:"words"`
+	// Forms are whole lines with places for words that are taken as they are
+	// said, whatever they mean: "alias {name} = {sentence}". A method with forms
+	// is said by these and its Words, and not by its name.
+	Forms  []string `json:"forms,omitempty"`
 	Args   []Arg    `json:"args,omitempty"`
 	Fields []Field  `json:"fields,omitempty"`
 	// Help is one sentence about the method.

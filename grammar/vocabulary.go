@@ -33,6 +33,11 @@ type Vocabulary struct {
 //	more: fuller than        comparatives and superlatives of the field above:
 //	                         more, less, most, least
 //
+//	method bot.alias write
+//	form alias {name} = {sentence}   a whole line; what stands in its places is
+//	arg name text required           taken as it is said
+//	arg sentence text required
+//
 //	alias frobnicate = restart
 //
 // A line is one entry; "#" begins a comment line. [Verb] says what the entries
@@ -72,6 +77,7 @@ func (v Vocabulary) With(more Vocabulary) (Vocabulary, error) {
 			return Vocabulary{}, fmt.Errorf("grammar: %s is there already: only words can be added to it", add.Method)
 		}
 		old.Words = append(slices.Clone(old.Words), add.Words...)
+		old.Forms = append(slices.Clone(old.Forms), add.Forms...)
 	}
 	return out, nil
 }
@@ -96,6 +102,9 @@ func (r *vocabularyReader) entry(key, rest string) error {
 	switch key {
 	case "say":
 		v.Words = append(v.Words, rest)
+		return nil
+	case "form":
+		v.Forms = append(v.Forms, rest)
 		return nil
 	case "help":
 		v.Help = rest
