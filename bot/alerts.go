@@ -76,6 +76,9 @@ func (b *Bot) askAlerts(ctx context.Context, t *turn, s *Step) error {
 	if err != nil {
 		return t.say(tell(ExitMixed, "✖ The alert service's answer can't be read."), err)
 	}
+	if s.Changes() && t.aliased { // nothing asked for a yes: this is what the words stood for
+		text = append(text, "= "+clean(s.Sentence, 200))
+	}
 	return t.say(tell(ExitOK, text...))
 }
 

@@ -113,12 +113,13 @@ func (b *Bot) parse(ctx context.Context, t *turn) grammar.Reading {
 		t.muted = t.muted && !b.means(t, reading)
 		return reading
 	}
-	reading := t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
+	reading := t.lexicon().Parse(t.before.readings, t.line, t.now)
 	if reading.Status != grammar.OK && !t.muted && t.refresh(ctx) {
-		reading = t.fleet.Lexicon.Parse(t.before.readings, t.line, t.now)
+		reading = t.lexicon().Parse(t.before.readings, t.line, t.now)
 	}
 	reading = t.here(t.narrow(reading))
 	reading.Options = buildable(reading.Options, t.fleet.Lexicon)
+	t.aliased = len(reading.Aliases) > 0
 	t.muted = t.muted && !b.means(t, reading)
 	t.read(reading)
 	return reading

@@ -46,6 +46,7 @@ type Config struct {
 	Policy    func() *policy.Policy // the one in force now
 	Audit     Audit
 	Alerts    Alerts                               // nil: there is no alert service
+	Aliases   Aliases                              // nil: what people say in place of other words is forgotten at the end
 	Room      func(room jid.JID) (AlertRoom, bool) // what a room is for; nil: no room is for anything
 	Version   string
 
@@ -79,6 +80,7 @@ type Bot struct {
 	queues  queues
 	refused *audit.Refusals
 	said    said
+	words   personalWords
 	flight  chan struct{} // one token for each call in flight
 	known   known
 	heard   atomic.Uint64
@@ -113,6 +115,9 @@ func New(cfg Config) (*Bot, error) {
 	if cfg.Notify == nil {
 		cfg.Notify = func(context.Context, Reply) {}
 	}
+	if cfg.Aliases == nil {
+		cfg.Aliases = &memoryAliases{}
+	}
 	b := &Bot{
 		cfg: cfg, flight: make(chan struct{}, cfg.Flight), cancel: map[*call]context.CancelFunc{},
 		// Who waits is bounded by execute; the call itself is kept for a late answer.
@@ -123,6 +128,7 @@ func New(cfg Config) (*Bot, error) {
 	b.cards = newCards(cfg.Random, cfg.Now, b.answers.has)
 	b.talks.now = cfg.Now
 	b.said.now = cfg.Now
+	b.words.store = cfg.Aliases
 	return b, nil
 }
 

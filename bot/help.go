@@ -101,6 +101,9 @@ func about(v grammar.Verb, topic string) bool {
 	if resource == topic || v.Method == topic || resource+"s" == topic {
 		return true
 	}
+	if slices.ContainsFunc(v.Forms, func(form string) bool { return strings.Contains(" "+form, " "+topic+" {") }) {
+		return true
+	}
 	for _, entry := range v.Words {
 		words, _, _ := strings.Cut(entry, "|")
 		for w := range strings.SplitSeq(words, ",") {
@@ -115,7 +118,8 @@ func about(v grammar.Verb, topic string) bool {
 // firstWords is how a verb is usually said.
 func firstWords(v grammar.Verb) string {
 	if len(v.Words) == 0 {
-		return v.Method
+		first, _, _ := strings.Cut(first(v.Forms), " {")
+		return first
 	}
 	words, _, _ := strings.Cut(v.Words[0], "|")
 	first, _, _ := strings.Cut(words, ",")
@@ -192,6 +196,8 @@ func example(v grammar.Verb, host string, services []string, inv *grammar.Invent
 			}
 		case grammar.KindRegexp:
 			value = "timeout"
+		case grammar.KindText:
+			value = map[string]any{"name": "frobnicate", "sentence": "restart"}[a.Name]
 		case grammar.KindInt:
 			value = int64(8841)
 		case grammar.KindName:

@@ -203,7 +203,7 @@ func writeVerb(b *strings.Builder, v grammar.Verb) {
 		b.WriteString(" **Not yet**: it is understood, and answered with \"I can't do it yet\".")
 	}
 	b.WriteString("\n\n")
-	for _, entry := range v.Words {
+	for _, entry := range append(slices.Clone(v.Forms), v.Words...) {
 		fmt.Fprintf(b, "- `%s`\n", entry)
 	}
 	said := func(words []string) string {

@@ -26,7 +26,7 @@ func (t *turn) narrow(r grammar.Reading) grammar.Reading {
 	}
 	if len(matched) > 0 {
 		for _, before := range t.asThoughOf(matched) {
-			again := t.fleet.Lexicon.Parse(before, t.line, t.now)
+			again := t.lexicon().Parse(before, t.line, t.now)
 			if again.Status == grammar.OK && within(again.Commands, matched) {
 				return again
 			}
@@ -119,7 +119,7 @@ func (t *turn) pointsBack() bool {
 	}) {
 		return false
 	}
-	alone := t.fleet.Lexicon.Parse(nil, t.line, t.now)
+	alone := t.lexicon().Parse(nil, t.line, t.now)
 	return alone.Status != grammar.OK || everywhere(alone)
 }
 

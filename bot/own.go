@@ -27,6 +27,9 @@ var ownMethods = map[string]agentapi.Class{
 	"bot.retry":   agentapi.Read,
 	"bot.repeat":  agentapi.Read,
 	"bot.history": agentapi.Read,
+	"bot.alias":   agentapi.Write,
+	"bot.unalias": agentapi.Write,
+	"bot.aliases": agentapi.Read,
 
 	"alert.list":       agentapi.Read,
 	"alert.show":       agentapi.Read,
@@ -72,6 +75,8 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 		return b.repeat(ctx, t)
 	case "bot.history":
 		return b.history(t, s)
+	case "bot.alias", "bot.unalias", "bot.aliases":
+		return b.answerAlias(ctx, t, s)
 	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.silence", "alert.figures",
 		"oncall.who", "oncall.override", "workgroup.list", "workgroup.status":
 		return b.askAlerts(ctx, t, s)

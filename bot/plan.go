@@ -59,6 +59,7 @@ func plan(r grammar.Reading, line string, lex *grammar.Lexicon) (p Plan, problem
 var ownWords = map[string]string{
 	"fleet.hosts": "the list of hosts", "bot.help": "help", "bot.confirm": "a yes", "bot.cancel": "a no", "bot.approve": "an approval",
 	"bot.decline": "a refusal", "bot.details": "details", "bot.more": "more", "bot.retry": "retry", "bot.repeat": "again", "bot.history": "history",
+	"bot.alias": "an alias", "bot.unalias": "forgetting an alias", "bot.aliases": "the list of aliases",
 }
 
 // bind makes a step of a command.
@@ -217,7 +218,11 @@ func unknown(r grammar.Reading, line string, lex *grammar.Lexicon) []string {
 			}
 		}
 		if service {
-			return append(append(text, "For a service: restart, reload, start, stop, status"), suggested(harmless)...)
+			text = append(text, "For a service: restart, reload, start, stop, status")
+			if offer := aliasOffer(p.Word, "restart", lex); offer != "" {
+				text = append(text, offer)
+			}
+			return append(text, suggested(harmless)...)
 		}
 	}
 	return append(text, instead(r.Suggestions)...)

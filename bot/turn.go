@@ -31,6 +31,8 @@ type turn struct {
 	before talk
 	w      when
 
+	aliased bool // the line has words that stand for others
+
 	muted bool // nobody has said that the line is for the bot, and it is not known to be
 
 	mu   sync.Mutex // emit is called by one goroutine at a time

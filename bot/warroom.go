@@ -23,7 +23,7 @@ func (t *turn) here(r grammar.Reading) grammar.Reading {
 		return r
 	}
 	// Said as a sentence, it is echoed and confirmed as one.
-	again := t.fleet.Lexicon.Parse(t.before.readings, strings.TrimRight(t.line, " .?!")+" on "+host, t.now)
+	again := t.lexicon().Parse(t.before.readings, strings.TrimRight(t.line, " .?!")+" on "+host, t.now)
 	switch {
 	case again.Status != grammar.OK || !within(again.Commands, []string{host}):
 		return r
@@ -78,6 +78,8 @@ func (b *Bot) means(t *turn, r grammar.Reading) bool {
 	}
 	for _, c := range r.Commands {
 		switch c.Method {
+		case "bot.alias", "bot.unalias":
+			return false // a line for somebody's shell
 		case "bot.confirm", "bot.cancel", "bot.approve", "bot.decline":
 			if id, _ := c.Args["id"].(string); len(b.waiting(t)) == 0 && !b.knownID(id) {
 				return false

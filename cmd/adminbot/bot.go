@@ -17,6 +17,7 @@ import (
 	"adminbot/bot"
 	"adminbot/grammar"
 	"adminbot/internal/alertrpc"
+	"adminbot/internal/aliasstore"
 	"adminbot/internal/audit"
 	"adminbot/internal/config"
 	"adminbot/internal/fleet"
@@ -45,7 +46,7 @@ func (c botCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	lc.OnState = reportState(std, lc.JID)
 	lc.Timing.RetryMax = 30 * time.Second // people wait for it, and it is alone
 	var part *botPart
-	part, err = newBot(botSetup{
+	part, err = newBot(ctx, botSetup{
 		login: lc, state: filepath.Join(conf.State, "bot"), policy: conf.Bot.Policy, conf: conf.Bot, alerts: conf.Workgroups.Domain, log: log,
 		seen: func() { fmt.Fprintf(std.err, "%s sees %s\n", lc.JID.Bare(), plural(part.fleet.Len(), "host")) },
 	})
@@ -74,9 +75,10 @@ type botPart struct {
 	fleet   *fleet.Fleet
 	session *link.Session
 	audit   *audit.Log
+	aliases *aliasstore.Store
 }
 
-func newBot(s botSetup) (*botPart, error) {
+func newBot(ctx context.Context, s botSetup) (*botPart, error) {
 	rules, err := loadBotPolicy(s.policy)
 	if err != nil {
 		return nil, exit(exitUsage, err)
@@ -86,6 +88,9 @@ func newBot(s botSetup) (*botPart, error) {
 	}
 	p := &botPart{}
 	if p.audit, err = audit.Open(filepath.Join(s.state, "audit.jsonl")); err != nil {
+		return nil, err
+	}
+	if p.aliases, err = aliasstore.Open(ctx, filepath.Join(s.state, "aliases.db")); err != nil {
 		return nil, err
 	}
 	self := agentapi.BotIdentity()
@@ -114,7 +119,7 @@ func newBot(s botSetup) (*botPart, error) {
 	}
 	conf := bot.Config{
 		JID: s.login.JID, Fleet: p.fleet, Transport: p.session, Policy: func() *policy.Policy { return rules },
-		Audit: p.audit, Version: buildVersion, Now: client.Now, Log: s.log,
+		Audit: p.audit, Aliases: p.aliases, Version: buildVersion, Now: client.Now, Log: s.log,
 		Notify: func(ctx context.Context, r bot.Reply) { p.chat.Notify(ctx, r) },
 	}
 	if s.alerts != "" {
@@ -182,6 +187,7 @@ func methodTimeout(method string) time.Duration {
 // Run answers people and programs until ctx is done.
 func (p *botPart) Run(ctx context.Context) error {
 	defer p.audit.Close()
+	defer p.aliases.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, run := range []func(context.Context) error{p.session.Run, p.fleet.Run, p.bot.Run, p.chat.Run} {
 		g.Go(func() error {

@@ -222,7 +222,7 @@ func (in *installation) startBot() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.bot, err = newBot(botSetup{
+	in.bot, err = newBot(t.Context(), botSetup{
 		login: lc, state: filepath.Join(in.state, "bot"), policy: in.file("bot.policy.toml", siegeBotPolicy),
 		conf: config.Default().Bot, log: quiet(t),
 	})

@@ -217,7 +217,7 @@ func (s *talkSite) startBot() {
 	if s.via != "" {
 		login.Addr = s.via
 	}
-	part, err := newBot(botSetup{
+	part, err := newBot(s.t.Context(), botSetup{
 		login: login, state: filepath.Join(s.dir, "bot"), policy: s.write("bot-policy.toml", s.policy),
 		conf: config.Default().Bot, alerts: s.alerts, log: slog.New(slog.DiscardHandler), tune: s.tune,
 	})

@@ -180,7 +180,7 @@ func (u *upSite) assemble(ctx context.Context, listenOn string) (err error) {
 	if err := u.newAlerts(ctx, ports.http, ports.mail); err != nil {
 		return err
 	}
-	return u.newBot()
+	return u.newBot(ctx)
 }
 
 // workgroup is the domain of the alert service.
@@ -265,13 +265,13 @@ func (u *upSite) newAgent(h upHost) (*agentPart, error) {
 	return newAgent(lc, hc)
 }
 
-func (u *upSite) newBot() (err error) {
+func (u *upSite) newBot(ctx context.Context) (err error) {
 	lc, err := linkConfig(u.login(botName), botResource, u.log)
 	if err != nil {
 		return err
 	}
 	conf := config.Default().Bot
-	u.bot, err = newBot(botSetup{
+	u.bot, err = newBot(ctx, botSetup{
 		login: lc, state: u.site.Path(site.BotState), policy: u.site.Path(site.BotPolicy), conf: conf, alerts: u.workgroup(), log: u.log,
 	})
 	return err
