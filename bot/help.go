@@ -10,19 +10,58 @@ import (
 	"adminbot/grammar"
 )
 
-// topics group methods for people, by the first word of their names.
-var topics = []struct{ name, resources, about string }{
-	{"hosts", "fleet host rpc presence", "who is there, and how they feel"},
-	{"usage", "cpu mem disk", "processors, memory, disks"},
-	{"services", "service", "start, stop, restart, status"},
-	{"processes", "proc job", "what runs"},
-	{"logs", "log", "lines of logs and journals"},
-	{"packages", "pkg patch", "software and updates"},
-	{"files", "file watch", "files and changes to them"},
-	{"network", "net", "ports, names, connections"},
-	{"checks", "check sla backup failover", "checks, service levels, backups"},
-	{"agents", "agent code audit", "the host agents themselves"},
-	{"me", "bot", "cards, answers, this help"},
+// A topic is a part of what can be said, as help and the page about it have it.
+type topic struct {
+	name    string
+	words   string // other names of it
+	methods string // methods, or the first words of their names
+	about   string
+	// also is what is said beside the vocabulary; {host} and {unit} are some that
+	// are there.
+	also  []string
+	notes []string
+}
+
+var topics = []topic{
+	{name: "hosts", methods: "fleet host rpc presence", about: "who is there, and how they feel"},
+	{name: "usage", methods: "cpu mem disk", about: "processors, memory, disks"},
+	{name: "services", methods: "service", about: "start, stop, restart, status"},
+	{name: "processes", methods: "proc job", about: "what runs"},
+	{name: "logs", methods: "log", about: "lines of logs and journals"},
+	{name: "packages", methods: "pkg patch", about: "software and updates"},
+	{name: "files", methods: "file watch", about: "files and changes to them"},
+	{name: "network", methods: "net", about: "ports, names, connections"},
+	{name: "checks", methods: "check sla backup failover", about: "checks, service levels, backups"},
+	{name: "agents", methods: "agent code audit", about: "the host agents themselves"},
+	{name: "alerts", words: "silences", methods: "alert", about: "what is open, taking it, silences",
+		also: []string{"take 17", "pass 17 I am on a train", "resolve 17 disk was full", "who has alert 17", "timeline of 17", "mttr last week"}},
+	{name: "oncall", words: "call takeovers overrides", methods: "oncall workgroup", about: "who is on call, workgroups, takeovers",
+		also: []string{"I take over until 6pm", "end the override"}},
+	{name: "answers", words: "pages tables", methods: "bot.details bot.more bot.csv bot.json bot.retry bot.repeat bot.history", about: "the rest of one, as a table, again"},
+	{name: "changes", words: "cards batches steps", methods: "bot.confirm bot.cancel bot.approve bot.decline", about: "yes and no, dry runs, steps",
+		also: []string{"dry run: restart {unit} on {host}", "what would rebooting {host} do?", "restart {unit} on {host}, then disk there"},
+		notes: []string{
+			"A change is a card first: yes runs it, no drops it, both with its id.",
+			"Say in batches of 2, or one at a time, and I offer the steps.",
+		}},
+	{name: "rooms", about: "talking to me among others",
+		notes: []string{
+			"In a room, begin with my name. Only who asked can say yes.",
+			"In the room of an alert its host is meant where none is named.",
+			"Help and what is secret come to you alone.",
+		}},
+	{name: "me", methods: "bot.help bot.alias bot.unalias bot.aliases", about: "words of your own, this help"},
+}
+
+// has reports whether a method belongs to the topic.
+func (t topic) has(method string) bool {
+	resource, _, _ := strings.Cut(method, ".")
+	return slices.ContainsFunc(strings.Fields(t.methods), func(m string) bool { return m == resource || m == method })
+}
+
+// called reports whether a word is the name of the topic.
+func (t topic) called(word string) bool {
+	return slices.ContainsFunc(strings.Fields(t.name+" "+t.words), func(name string) bool { return name == word || name == word+"s" })
 }
 
 // help answers "help" and "help disk" out of the vocabulary. Every example is a
@@ -64,50 +103,83 @@ func (b *Bot) firstHelp(t *turn, verbs []grammar.Verb) []string {
 }
 
 // topicHelp lists the methods of a topic, or of anything a word stands for.
-func (b *Bot) topicHelp(t *turn, topic string, verbs []grammar.Verb) []string {
-	topic = strings.ToLower(topic)
+func (b *Bot) topicHelp(t *turn, word string, verbs []grammar.Verb) []string {
+	word = strings.ToLower(word)
 	var found []grammar.Verb
 	for _, v := range verbs {
-		if about(v, topic) {
+		if about(v, word) {
 			found = append(found, v)
 		}
 	}
-	if len(found) == 0 {
-		names := make([]string, len(topics))
-		for i, topic := range topics {
-			names[i] = topic.name
-		}
-		return []string{"✖ I have no help about \"" + clean(topic, 30) + "\".", "Topics: " + strings.Join(names, ", ")}
-	}
-	lines := []string{fmt.Sprintf("Help: %s", clean(topic, 40))}
+	lines := []string{"Help: " + clean(word, 40)}
 	for _, v := range found[:min(len(found), 10)] {
+		if !can(v.Method) {
+			lines = append(lines, firstWords(v)+": "+v.Help+" (not yet)")
+			continue
+		}
 		lines = append(lines, firstWords(v)+": "+v.Help)
 		if s := t.sayable(exampleOf(t, v)); s != "" {
 			lines = append(lines, "  "+s)
 		}
 	}
+	for _, topic := range topics {
+		if !topic.called(word) {
+			continue
+		}
+		lines = append(lines, topic.notes...)
+		if also := t.filled(topic.also); len(also) > 0 {
+			lines = append(lines, "Also:")
+			for _, s := range also {
+				lines = append(lines, "  "+s)
+			}
+		}
+	}
+	if len(lines) == 1 {
+		names := make([]string, len(topics))
+		for i, topic := range topics {
+			names[i] = topic.name
+		}
+		return []string{"✖ I have no help about \"" + clean(word, 30) + "\".", "Topics: " + strings.Join(names, ", ")}
+	}
 	return lines
+}
+
+// filled are sentences with a host that is there, and a service of it.
+func (t *turn) filled(sentences []string) []string {
+	host := exampleHost(t)
+	h, _ := t.fleet.Host(host)
+	return filled(sentences, host, h.Facts.Services)
+}
+
+func filled(sentences []string, host string, services []string) []string {
+	fill := strings.NewReplacer("{host}", host, "{unit}", first(services))
+	var out []string
+	for _, s := range sentences {
+		if host == "" && strings.Contains(s, "{host}") || len(services) == 0 && strings.Contains(s, "{unit}") {
+			continue
+		}
+		out = append(out, fill.Replace(s))
+	}
+	return out
 }
 
 // about reports whether a verb belongs to a topic: by its group, its name or its
 // words.
-func about(v grammar.Verb, topic string) bool {
+func about(v grammar.Verb, word string) bool {
 	resource, _, _ := strings.Cut(v.Method, ".")
-	for _, t := range topics {
-		if (t.name == topic || t.name == topic+"s") && slices.Contains(strings.Fields(t.resources), resource) {
-			return true
-		}
-	}
-	if resource == topic || v.Method == topic || resource+"s" == topic {
+	if slices.ContainsFunc(topics, func(t topic) bool { return t.called(word) && t.has(v.Method) }) {
 		return true
 	}
-	if slices.ContainsFunc(v.Forms, func(form string) bool { return strings.Contains(" "+form, " "+topic+" {") }) {
+	if resource == word || v.Method == word || resource+"s" == word {
+		return true
+	}
+	if slices.ContainsFunc(v.Forms, func(form string) bool { return strings.Contains(" "+form, " "+word+" {") }) {
 		return true
 	}
 	for _, entry := range v.Words {
 		words, _, _ := strings.Cut(entry, "|")
 		for w := range strings.SplitSeq(words, ",") {
-			if strings.TrimSpace(w) == topic {
+			if strings.TrimSpace(w) == word {
 				return true
 			}
 		}

@@ -39,7 +39,8 @@ func TestHelp(t *testing.T) {
 					continue
 				}
 				examples++
-				if got := snap.Lexicon.Parse(nil, said, w.bot.cfg.Now()); got.Status != grammar.OK {
+				turn := w.bot.begin(Utterance{From: jid.MustParse("alice@example.net"), Text: said, Once: true}, func(Reply) {})
+				if got := w.bot.parse(t.Context(), turn); got.Status != grammar.OK {
 					t.Errorf("help %s: %q is read as %s", topic, said, got.Status)
 				}
 			}

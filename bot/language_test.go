@@ -149,12 +149,9 @@ func languageTable(t *testing.T, lx *grammar.Lexicon) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("\n## All methods\n\nWhat is marked *(not yet)* is understood, but neither hosts nor the bot do it in this version: nothing runs, and the answer names the nearest question that can be answered, if there is one.\n\n| method | | for example |\n|---|---|---|\n")
-	sections := append(slices.Clone(topics), topics[0])
-	last := &sections[len(sections)-1]
-	last.name, last.resources, last.about = "alerts", "alert workgroup oncall", "alerts, and who takes them"
 	listed := 0
-	for _, topic := range sections {
-		for _, v := range verbsOf(lx, topic.resources) {
+	for _, topic := range topics {
+		for _, v := range verbsOf(lx, topic) {
 			listed++
 			mark := ""
 			if !can(v.Method) {
@@ -166,20 +163,23 @@ func languageTable(t *testing.T, lx *grammar.Lexicon) string {
 	if n := len(lx.Verbs()); listed != n {
 		t.Errorf("the page has %d of %d methods", listed, n)
 	}
-	for _, topic := range sections {
+	for _, topic := range topics {
 		fmt.Fprintf(&b, "\n## %s: %s\n", strings.ToUpper(topic.name[:1])+topic.name[1:], topic.about)
-		for _, v := range verbsOf(lx, topic.resources) {
+		for _, note := range topic.notes {
+			fmt.Fprintf(&b, "\n%s\n", note)
+		}
+		if host := lx.Inventory().Hosts[0]; len(topic.also) > 0 {
+			fmt.Fprintf(&b, "\nAlso: `%s`\n", strings.Join(filled(topic.also, host.Name, host.Services), "`, `"))
+		}
+		for _, v := range verbsOf(lx, topic) {
 			writeVerb(&b, v)
 		}
 	}
 	return b.String()
 }
 
-func verbsOf(lx *grammar.Lexicon, resources string) []grammar.Verb {
-	return slices.DeleteFunc(lx.Verbs(), func(v grammar.Verb) bool {
-		resource, _, _ := strings.Cut(v.Method, ".")
-		return !slices.Contains(strings.Fields(resources), resource)
-	})
+func verbsOf(lx *grammar.Lexicon, t topic) []grammar.Verb {
+	return slices.DeleteFunc(lx.Verbs(), func(v grammar.Verb) bool { return !t.has(v.Method) })
 }
 
 // sentenceFor is an example that reads back as the method.
