@@ -197,11 +197,11 @@ func (r *Rooms) HandlePresence(ctx context.Context, p stanza.Presence, t xml.Tok
 		return true
 	}
 	user, _ := muc.ParseUser(children)
-	again, gone := r.note(room, nick, p.Type, user)
+	again, over := r.note(room, nick, p.Type, user)
 	switch {
 	case again != "":
 		r.join(ctx, room, again)
-	case gone.Domain().Equal(r.cfg.Service.Domain()): // nothing to be done there any more, or it comes back
+	case over:
 		handling.Yield(ctx)
 		if all, err := r.ask(ctx, room.String()); err == nil && len(all) == 0 {
 			r.leave(ctx, room)
@@ -211,8 +211,9 @@ func (r *Rooms) HandlePresence(ctx context.Context, p stanza.Presence, t xml.Tok
 }
 
 // note notes who is in a room. It returns a nickname to try, if that of the bot is
-// taken, and who has left.
-func (r *Rooms) note(room jid.JID, nick string, typ stanza.PresenceType, user muc.User) (again string, gone jid.JID) {
+// taken, and whether there may be nothing to be done there any more: the alert service
+// has left, which may come back, or the bot may not speak.
+func (r *Rooms) note(room jid.JID, nick string, typ stanza.PresenceType, user muc.User) (again string, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rm := r.in[room.String()]
@@ -221,19 +222,20 @@ func (r *Rooms) note(room jid.JID, nick string, typ stanza.PresenceType, user mu
 	case typ == stanza.ErrorPresence && nick == rm.nick:
 		if rm.nick == r.cfg.Nick { // perhaps somebody else is called that
 			rm.nick += "_"
-			return rm.nick, jid.JID{}
+			return rm.nick, false
 		}
 		delete(r.in, room.String())
 	case typ == stanza.UnavailablePresence:
-		gone = rm.occupants[nick]
+		over = rm.occupants[nick].Domain().Equal(r.cfg.Service.Domain())
 		delete(rm.occupants, nick)
 		if nick == rm.nick && user.Is(muc.StatusSelf) || user.Destroyed { // put out
 			delete(r.in, room.String())
 		}
 	case typ == stanza.AvailablePresence && user.JID.String() != "" && len(rm.occupants) < maxOccupants:
 		rm.occupants[nick] = user.JID
+		over = nick == rm.nick && user.Role == "visitor"
 	}
-	return "", gone
+	return "", over
 }
 
 // leave leaves a room.

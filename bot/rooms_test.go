@@ -142,6 +142,28 @@ func TestOccupants(t *testing.T) {
 	}
 }
 
+// The bot stays where it may speak, and where the alert is open.
+func TestSilenced(t *testing.T) {
+	w := newRoomWorld()
+	w.service.set(false, alertrpc.Room{JID: room17, Alert: 17})
+	w.Connected(t.Context())
+	w.took()
+	is := func(nick, role string) {
+		w.presence(t, room17+"/"+nick, stanza.AvailablePresence, userOpen+"<item jid='"+nick+"@example.net/x' role='"+role+"'/></x>")
+	}
+	is("adminbot", "visitor") // somebody's whim
+	w.service.set(false)      // the alert has ended
+	is("adminbot", "participant")
+	is("carol", "visitor")
+	if got := w.took(); got != "" {
+		t.Errorf("sent %q", got)
+	}
+	is("adminbot", "visitor")
+	if got := w.took(); got != "unavailable "+room17+"/adminbot" {
+		t.Errorf("without a voice: %q", got)
+	}
+}
+
 // A bot that comes before the alert service asks until it is there.
 func TestConnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

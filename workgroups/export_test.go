@@ -6,7 +6,7 @@ var Points = []string{"before commit", "after commit", "after answers", "before 
 // RoomPoints are those in the life of a room.
 var RoomPoints = []string{
 	"before make", "after make", "after furnish", "before invite", "after invite",
-	"before close", "after close", "before destroy", "after destroy",
+	"before close", "after close", "before seal", "after seal", "before destroy", "after destroy",
 }
 
 // OnPoint has f called at each named point. It is called before Run.

@@ -18,7 +18,8 @@ import (
 type Rooms struct {
 	Service jid.JID       // which has the rooms; zero: the first that the server of the component names
 	Bot     jid.JID       // is asked into every room; zero: nobody is
-	Keep    time.Duration // rooms after the end of their alert; 0: 30 days
+	Open    time.Duration // after the end of their alert rooms can be written in for so long; 0: 1 hour
+	Keep    time.Duration // rooms after the end of their alert, to be read; 0: 30 days
 }
 
 // ErrNoRoom says that an alert has no room, or none yet.
@@ -41,10 +42,10 @@ func (s *Service) Invite(ctx context.Context, id int64, who jid.JID) error {
 	})
 }
 
-// Times of rooms.
+// Times of rooms after the end of their alert.
 const (
+	defaultOpen = time.Hour
 	defaultKeep = 30 * 24 * time.Hour
-	listenOn    = time.Hour // after the end of the alert the service and the bot stay for so long
 )
 
 // openRoom has somebody asked into the room of an alert, which is made if there is
@@ -105,26 +106,37 @@ func (a *Alert) roomMark() string {
 	return fmt.Sprintf("Alert %d, raised %s", a.ID, a.Raised.UTC().Format(time.RFC3339Nano))
 }
 
-// closeRoom has everybody in the room told that the alert has ended, and the room
-// destroyed in the end.
+// closeRoom has everybody in the room told that the alert has ended, the room sealed
+// when they have had time to say what is left to say, and destroyed in the end.
 func (m *machine) closeRoom(a *Alert, now time.Time) {
 	switch {
 	case m.rooms == nil:
 	case !a.Room.Equal(jid.JID{}):
-		text := fmt.Sprintf("Alert %d is %s", a.ID, a.State)
-		if a.EndedBy != "" {
-			text += " by " + a.EndedBy
-		}
-		if a.Reason != "" {
-			text += ": " + a.Reason
-		}
-		m.sendAbout(MessageClose, a, a.Room, text, now)
-		keep := cmp.Or(m.rooms.Keep, defaultKeep)
-		m.sendLater(MessageLeave, a, now.Add(min(listenOn, keep)), now)
-		m.sendLater(MessageDestroy, a, now.Add(keep), now)
+		m.sendAbout(MessageClose, a, a.Room, a.outcome(), now)
+		open, end := m.rooms.ends(a)
+		m.sendLater(MessageSeal, a, open, now)
+		m.sendLater(MessageDestroy, a, end, now)
 	case a.Grant > 0: // it may be there, and not be noted yet
 		m.sendLater(MessageDestroy, a, now, now)
 	}
+}
+
+// outcome is how an alert has ended.
+func (a *Alert) outcome() string {
+	text := fmt.Sprintf("Alert %d is %s", a.ID, a.State)
+	if a.EndedBy != "" {
+		text += " by " + a.EndedBy
+	}
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	return text
+}
+
+// ends is until when the room of an alert that has ended can be written in, and read.
+func (r *Rooms) ends(a *Alert) (open, end time.Time) {
+	keep := cmp.Or(r.Keep, defaultKeep)
+	return a.Ended.Add(min(cmp.Or(r.Open, defaultOpen), keep)), a.Ended.Add(keep)
 }
 
 // sendLater queues a message to the room of an alert.

@@ -110,8 +110,7 @@ func (c *race) isThere(owner *link.Session, room jid.JID) bool {
 // members are those who may enter a room.
 func (c *race) members(owner *link.Session, room jid.JID) map[string]bool {
 	c.t.Helper()
-	const nsAdmin = muc.NS + "#admin"
-	query := element.New(nsAdmin, "query").Add(element.New(nsAdmin, "item", "affiliation", "member"))
+	query := element.New(muc.NSAdmin, "query").Add(element.New(muc.NSAdmin, "item", "affiliation", "member"))
 	_, r, err := owner.RoundTripIQ(c.t.Context(), c.get(room), query.TokenReader())
 	if err != nil {
 		c.t.Fatalf("members of %s: %v", room, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -102,4 +103,47 @@ func testRoom(t *testing.T, srv *servertest.Server) {
 	if got := r.timeline(a.ID); got != want {
 		t.Errorf("timeline:\n%s\nwant\n%s", got, want)
 	}
+}
+
+// TestRoomSealed: some time after the end of its alert a room can only be read, by
+// those who are there and by those who come, and a new service sees to that too.
+func TestRoomSealed(t *testing.T) {
+	servertest.Each(t, servertest.Options{Accounts: people}, func(t *testing.T, srv *servertest.Server) {
+		r := serve(t, srv, nil)
+		r.stop()
+		r.rooms = &workgroups.Rooms{Open: 200 * time.Millisecond}
+		r.start()
+		carol := srv.Raw(t, "carol", "pw", "phone")
+		carol.Send("<presence/>")
+		r.raise(workgroups.Report{Summary: "disk full"})
+		r.says(carol, "take 1")
+		room, _ := invited(carol)
+		enters(carol, room, "carol")
+		r.says(carol, "resolve 1 cleaned up")
+		const closed = "resolved by carol@localhost: cleaned up\nThis room is closed: it can be read until "
+		isClosed := func(e *element.Element) bool { return strings.Contains(e.ChildText("body"), closed) }
+		carol.Next("the end", isClosed)
+		silenced(carol, room)
+
+		carol.Send("<presence to='%s/carol' type='unavailable'/>", room)
+		enters(carol, room, "carol")
+		carol.Next("what was said", isClosed)
+		silenced(carol, room)
+
+		carol.Send("<presence to='%s/carol' type='unavailable'/>", room)
+		r.stop()
+		r.start()
+		enters(carol, room, "carol")
+		silenced(carol, room)
+	})
+}
+
+// silenced waits until a client has lost its voice, and checks that it has.
+func silenced(c *servertest.Raw, room string) {
+	c.Next("that it lost its voice", func(e *element.Element) bool {
+		u, ok := muc.ParseUser(e.Children)
+		return ok && e.Get("from") == room+"/carol" && u.Role == "visitor"
+	})
+	c.Send("<message to='%s' type='groupchat' id='loud'><body>hello?</body></message>", room)
+	c.Next("a refusal", func(e *element.Element) bool { return e.Get("id") == "loud" && e.Get("type") == "error" })
 }

@@ -15,6 +15,7 @@ import (
 
 	"adminbot/internal/xmpp/disco"
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/form"
 	"adminbot/internal/xmpp/muc"
 )
 
@@ -62,12 +63,18 @@ func (r *roomServer) Send(_ context.Context, t xml.TokenReader) error {
 	defer r.mu.Unlock()
 	switch {
 	case r.silent:
+	case e.Name.Local == "iq":
+		item := e.Child(muc.NSAdmin, "query").Child("", "item")
+		r.note("%s in %s: %s", item.Get("role"), to.Localpart(), item.Get("nick"))
 	case e.Name.Local == "presence" && e.Get("type") == "unavailable":
 		r.note("leave %s", to.Localpart())
 	case e.Name.Local == "presence":
 		r.join(e.Get("from"), to)
 	case e.ChildText("subject") != "":
 		r.note("subject %s: %s", to.Localpart(), e.ChildText("subject"))
+	case e.Get("type") == "groupchat":
+		lines := strings.Split(e.ChildText("body"), "\n")
+		r.note("say %s: %s", to.Localpart(), lines[len(lines)-1])
 	default:
 		if x := e.Child(muc.NSUser, "x"); x != nil {
 			r.note("invite %s to %s: %s", x.Child("", "invite").Get("to"), to.Localpart(), x.Child("", "invite").ChildText("reason"))
@@ -127,8 +134,26 @@ func (r *roomServer) RoundTripIQ(ctx context.Context, iq stanza.IQ, t xml.TokenR
 		}
 		delete(r.rooms, iq.To.Localpart())
 		r.note("destroy %s", iq.To.Localpart())
+	case iq.Type == stanza.GetIQ:
+		return result(element.New(muc.NSOwner, "query").Add(form.Form{
+			Type: "form", Fields: []form.Field{{Var: moderated, Type: "boolean", Values: []string{"0"}}},
+		}.Element()))
+	default:
+		if f, _ := form.Find(e.Children); f.Get(moderated) == "1" {
+			r.note("moderate %s", iq.To.Localpart())
+		}
 	}
 	return result(element.New(muc.NSOwner, "query"))
+}
+
+const moderated = "muc#roomconfig_moderatedroom"
+
+// comes has somebody come into a room, with a role.
+func (r *roomServer) comes(room, who, role string) {
+	real := jid.MustParse(who)
+	user := element.New(muc.NSUser, "x").Add(element.New(muc.NSUser, "item", "affiliation", "member", "role", role, "jid", who))
+	from := jid.MustParse(room + "@conference.example.net/" + real.Localpart())
+	r.s.HandlePresence(context.Background(), stanza.Presence{From: from, To: jid.MustParse("alerts@workgroup.example.net")}, element.TokenReader(user))
 }
 
 // inRooms runs a service with rooms, and one alert, in a bubble of time.
@@ -177,11 +202,12 @@ func wants(t *testing.T, r *roomServer, want string) {
 
 const madeForAnn = `make alert-1
 subject alert-1: Alert 1 · warning · web01 · disk full
+say alert-1: ann@example.net has it. When it is over: resolve 1 and what was done.
 invite adminbot@example.net to alert-1: alert-1
 invite ann@example.net to alert-1: Alert 1: warning · web01 · disk full`
 
-// The life of a room: it outlives its alert, is left an hour later, and goes after
-// a month.
+// The life of a room: it outlives its alert, can only be read an hour later, whoever
+// comes, and goes after a month.
 func TestRoomLife(t *testing.T) {
 	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
 		if _, err := s.Take(t.Context(), 1, ann); err != nil {
@@ -205,12 +231,27 @@ func TestRoomLife(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants(t, r, "invite ben@example.net/work to alert-1: alert-1") // as clients of Fastpath want it
+		r.comes("alert-1", "ben@example.net/work", "participant")
+		r.comes("alert-1", "root@example.net/work", "moderator")
 		if _, err := s.Resolve(t.Context(), 1, ben, "cleaned up"); err != nil {
 			t.Fatal(err)
 		}
-		wants(t, r, "subject alert-1: Alert 1 is resolved by ben@example.net: cleaned up")
+		wants(t, r, `subject alert-1: Alert 1 is resolved by ben@example.net: cleaned up
+say alert-1: You can write here until 2000-01-01 01:00 UTC, and read until 2000-01-31.`)
+		r.comes("alert-1", "cleo@example.net/work", "participant")
 		time.Sleep(time.Hour + time.Second)
-		wants(t, r, "leave alert-1")
+		wants(t, r, `moderate alert-1
+say alert-1: This room is closed: it can be read until 2000-01-31.
+visitor in alert-1: ben
+visitor in alert-1: cleo`)
+		r.comes("alert-1", "cleo@example.net/work", "visitor")
+		wants(t, r, "")
+		r.comes("alert-1", "ann@example.net/work", "participant")
+		wants(t, r, "visitor in alert-1: ann")
+		s.Connected() // the connection was lost: it is in no room
+		wants(t, r, "enter alert-1")
+		r.comes("alert-1", "ann@example.net/work", "participant")
+		wants(t, r, "visitor in alert-1: ann")
 		time.Sleep(29 * 24 * time.Hour)
 		wants(t, r, "")
 		time.Sleep(24 * time.Hour)
@@ -308,7 +349,7 @@ func TestRoomRestart(t *testing.T) {
 		r.took()
 		time.Sleep(40 * 24 * time.Hour)
 		stop = serveRooms(t, r, store)
-		wants(t, r, "enter alert-1\nleave alert-1\ndestroy alert-1")
+		wants(t, r, "enter alert-1\nmoderate alert-1\nsay alert-1: This room is closed: it can be read until 2000-01-31.\ndestroy alert-1")
 		stop()
 	})
 }

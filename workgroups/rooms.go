@@ -54,9 +54,11 @@ type roomJob struct {
 	other bool // the room of its name is somebody else's: another name
 }
 
-// MessageReturn is not in the store: after a new connection the service enters its
-// rooms again.
-const messageReturn MessageKind = "return"
+// Not in the store: after a new connection the service enters its rooms again.
+const (
+	messageReturn MessageKind = "return" // of alerts that are somebody's
+	messageGuard  MessageKind = "guard"  // that are sealed
+)
 
 func newRooms(s *Service) *rooms {
 	if s.cfg.Rooms == nil {
@@ -268,6 +270,11 @@ func (r *rooms) comeBack(ctx context.Context) {
 			r.back[a.ID] = &roomJob{outgoing: outgoing{Message: msg, alert: a}}
 		}
 	}
+	for _, j := range r.sealed() {
+		msg := j.Message
+		msg.Kind, msg.Due = messageGuard, time.Time{}
+		r.back[j.Alert] = &roomJob{outgoing: outgoing{Message: msg}}
+	}
 }
 
 // do does one thing for a room.
@@ -280,8 +287,10 @@ func (r *rooms) do(ctx context.Context, j *roomJob) error {
 		return r.reenter(ctx, j)
 	case MessageClose:
 		err = r.announce(ctx, j)
-	case MessageLeave:
-		err = r.leaveLast(ctx, j)
+	case MessageSeal:
+		err = r.seal(ctx, j)
+	case messageGuard:
+		err = r.guard(ctx, j)
 	case MessageDestroy:
 		err = r.destroy(ctx, j)
 	}
@@ -289,7 +298,7 @@ func (r *rooms) do(ctx context.Context, j *roomJob) error {
 		r.log.InfoContext(ctx, "a room is left as it is", "room", j.To, "what", string(j.Kind), "err", se)
 		err = nil
 	}
-	if err != nil {
+	if err != nil || j.Kind == messageGuard {
 		return err
 	}
 	return r.done(ctx, j)

@@ -32,7 +32,10 @@ type room struct {
 	self chan selfPresence // holds one: what came of entering
 	done chan struct{}     // closed when it is entered
 
-	seen map[string]bool // who has come in before; under rooms.mu
+	// Under rooms.mu.
+	seen   map[string]bool // who has come in before
+	voices map[string]bool // nicknames of participants: those who can be silenced
+	sealed bool
 }
 
 // selfPresence is a room's answer to who enters.
@@ -143,7 +146,7 @@ func (r *rooms) enter(ctx context.Context, addr jid.JID, j *roomJob) (rm *room, 
 	}
 	rm = &room{
 		addr: addr, from: r.s.Address(j.Workgroup), nick: j.Workgroup, alert: j.Alert,
-		self: make(chan selfPresence, 1), done: make(chan struct{}), seen: map[string]bool{},
+		self: make(chan selfPresence, 1), done: make(chan struct{}), seen: map[string]bool{}, voices: map[string]bool{},
 	}
 	for _, e := range entries {
 		if e.What == "joined" {
@@ -191,10 +194,14 @@ func (r *rooms) hear(ctx context.Context, p stanza.Presence, children []*element
 	if comes {
 		rm.seen[user.JID.Bare().String()] = true
 	}
+	speaks := rm != nil && !mine && rm.speaks(p, user)
 	if mine && p.Type == stanza.UnavailablePresence {
 		delete(r.in, p.From.Bare().String())
 	}
 	r.mu.Unlock()
+	if speaks {
+		r.hush(ctx, rm, p.From.Resourcepart())
+	}
 	switch {
 	case rm == nil:
 		return ok // of a room that it has left
@@ -341,11 +348,15 @@ func (r *rooms) announce(ctx context.Context, j *roomJob) error {
 	if err != nil || rm == nil {
 		return err
 	}
+	a, _, err := r.s.Alert(ctx, j.Alert)
+	if err != nil {
+		return err
+	}
 	r.s.at("before close")
 	if err := r.say(ctx, rm, "subject", j.Text); err != nil {
 		return err
 	}
-	if err := r.say(ctx, rm, "body", j.Text); err != nil {
+	if err := r.say(ctx, rm, "body", j.Text+"\n"+r.cfg.notice(&a)); err != nil {
 		return err
 	}
 	if err := r.s.cfg.Wire.Barrier(ctx); err != nil {
@@ -353,14 +364,6 @@ func (r *rooms) announce(ctx context.Context, j *roomJob) error {
 	}
 	r.s.at("after close")
 	return nil
-}
-
-// leaveLast leaves the room of an alert that has ended; whoever is there sees it.
-func (r *rooms) leaveLast(ctx context.Context, j *roomJob) error {
-	if _, err := r.last(ctx, j); err != nil {
-		return err
-	}
-	return r.leave(ctx, j.Workgroup, j.To)
 }
 
 // leave has a workgroup leave a room.

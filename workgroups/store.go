@@ -129,7 +129,7 @@ type MessageKind string
 
 // room reports whether a message is for the rooms to do.
 func (k MessageKind) room() bool {
-	return k == MessageRoom || k == MessageClose || k == MessageLeave || k == MessageDestroy
+	return k == MessageRoom || k == MessageClose || k == MessageSeal || k == MessageDestroy
 }
 
 // Kinds of messages.
@@ -143,6 +143,6 @@ const (
 	// About the alert's room.
 	MessageRoom    MessageKind = "room"    // asks To in, and makes it if it is not there; Text is the reason
 	MessageClose   MessageKind = "close"   // to a room: the alert has ended; Text says how
-	MessageLeave   MessageKind = "leave"   // to a room: nobody listens there any more
+	MessageSeal    MessageKind = "seal"    // to a room: it can only be read from now on
 	MessageDestroy MessageKind = "destroy" // to a room: it goes
 )

@@ -37,8 +37,11 @@ type victim struct {
 	Rooms                                    bool   // alerts have rooms, and most of them end
 }
 
-// roomsKept is how long the rooms of a victim are kept after their alerts.
-const roomsKept = time.Second
+// How long the rooms of a victim can be written in, and are kept, after their alerts.
+const (
+	roomsOpen = 300 * time.Millisecond
+	roomsKept = time.Second
+)
 
 // ends reports whether somebody resolves an alert once it has an owner, or a room.
 func (v victim) ends(a workgroups.Alert) bool {
@@ -82,7 +85,7 @@ func (v victim) serve() error {
 	})
 	cfg := workgroups.Config{Domain: jid.MustParse(v.Domain), Groups: []workgroups.Workgroup{g}, Store: store, Wire: session}
 	if v.Rooms {
-		cfg.Rooms = &workgroups.Rooms{Bot: v.bot(), Keep: roomsKept}
+		cfg.Rooms = &workgroups.Rooms{Bot: v.bot(), Open: roomsOpen, Keep: roomsKept}
 	}
 	s, err := workgroups.New(cfg)
 	if err != nil {

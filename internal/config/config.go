@@ -199,7 +199,7 @@ func Describe(w io.Writer) error {
 	c.Server.Component = "127.0.0.1:5347"
 	c.Server.Rooms = "conference.example.net"
 	c.Server.Certificate, c.Server.Key = "server.pem", "server.key"
-	c.Workgroups = Workgroups{Domain: "workgroup.example.net", Component: "127.0.0.1:5347", SecretFile: "secrets/workgroup", Policy: "policy-workgroup.toml", RoomDays: 30, Bot: "adminbot@example.net"}
+	c.Workgroups = Workgroups{Domain: "workgroup.example.net", Component: "127.0.0.1:5347", SecretFile: "secrets/workgroup", Policy: "policy-workgroup.toml", RoomMinutes: 60, RoomDays: 30, Bot: "adminbot@example.net"}
 	c.Workgroups.Group = []Workgroup{{Name: "alerts", Title: "On call", Members: []Member{{JID: "alice@example.net"}, {JID: "bob@example.net", Max: 5, Skills: []string{"role=db"}}}}}
 	c.Workgroups.Group[0].setDefaults()
 	c.Intake = Intake{Listen: "127.0.0.1:8642", Mail: "127.0.0.1:2525", MailDomains: []string{"alerts.example.net"}}

@@ -18,6 +18,7 @@ type Workgroups struct {
 	SecretFile  string        `toml:"secret_file" comment:"A file with the component's secret alone (0600)."`
 	Policy      string        `toml:"policy" comment:"Who may raise, see and end alerts (TOML). Without it nobody may; workgroups still offer them to their members."`
 	Rooms       string        `toml:"rooms" comment:"The service of rooms (XEP-0045): each alert that is taken gets one.\nEmpty: the one that the server names. \"none\": no rooms."`
+	RoomMinutes int           `toml:"room_minutes" comment:"For how long a room can be written in after its alert has ended; then it can only be read."`
 	RoomDays    int           `toml:"room_days" comment:"How long a room is kept after its alert has ended."`
 	Bot         string        `toml:"bot" comment:"The bot, which is asked into every room: people ask hosts there."`
 	Schedule    []Schedule    `toml:"schedule" comment:"Who is on call, and when."`
@@ -68,10 +69,10 @@ func (c *Workgroups) RoomSetup() (*workgroups.Rooms, error) {
 	if c.Rooms == "none" {
 		return nil, nil
 	}
-	if c.RoomDays < 0 {
-		return nil, errors.New("workgroups.room_days is negative")
+	if c.RoomDays < 0 || c.RoomMinutes < 0 {
+		return nil, errors.New("workgroups.room_days or room_minutes is negative")
 	}
-	r := workgroups.Rooms{Keep: time.Duration(c.RoomDays) * 24 * time.Hour}
+	r := workgroups.Rooms{Open: time.Duration(c.RoomMinutes) * time.Minute, Keep: time.Duration(c.RoomDays) * 24 * time.Hour}
 	var err error
 	if c.Rooms != "" {
 		if r.Service, err = jid.Parse(c.Rooms); err != nil || r.Service.Localpart() != "" || r.Service.Resourcepart() != "" {

@@ -16,7 +16,7 @@ import (
 func (r *room) administer(ctx context.Context, p Peer, st *Stanza, q *element.Element) *stanzaError {
 	var items []*element.Element
 	for _, c := range q.Children {
-		if c.Name.Space == nsAdmin && c.Name.Local == "item" {
+		if c.Name.Space == muc.NSAdmin && c.Name.Local == "item" {
 			items = append(items, c)
 		}
 	}
@@ -256,7 +256,7 @@ func (r *room) tellAffiliation(who string, is Affiliation) {
 // list tells who has an affiliation or a role.
 func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 	by := r.administrator(st.From)
-	q := element.New(nsAdmin, "query")
+	q := element.New(muc.NSAdmin, "query")
 	if name := item.Get("affiliation"); name != "" {
 		want, ok := parseAffiliation(name)
 		switch {
@@ -267,10 +267,10 @@ func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 		}
 		for _, who := range slices.Sorted(maps.Keys(r.affiliations)) {
 			if r.affiliations[who] == want {
-				item := element.New(nsAdmin, "item", "affiliation", name, "jid", who)
+				item := element.New(muc.NSAdmin, "item", "affiliation", name, "jid", who)
 				if i := slices.IndexFunc(r.occupants, func(o *occupant) bool { return o.bare == who }); i >= 0 {
 					o := r.occupants[i]
-					item = element.New(nsAdmin, "item", "affiliation", name, "jid", who, "nick", o.nick, "role", o.role.String())
+					item = element.New(muc.NSAdmin, "item", "affiliation", name, "jid", who, "nick", o.nick, "role", o.role.String())
 				}
 				q.Add(item)
 			}
@@ -287,7 +287,7 @@ func (r *room) list(p Peer, st *Stanza, item *element.Element) *stanzaError {
 	}
 	for _, o := range r.occupants {
 		if o.role == want {
-			q.Add(element.New(nsAdmin, "item", "affiliation", o.affiliation(r).String(), "role", want.String(), "nick", o.nick, "jid", o.who().String()))
+			q.Add(element.New(muc.NSAdmin, "item", "affiliation", o.affiliation(r).String(), "role", want.String(), "nick", o.nick, "jid", o.who().String()))
 		}
 	}
 	r.s.result(p, st, q)

@@ -74,7 +74,7 @@ func (r *room) request(ctx context.Context, p Peer, st *Stanza, q *element.Eleme
 		return errNotFound
 	case space == muc.NSOwner:
 		return r.own(ctx, p, st, q)
-	case space == nsAdmin:
+	case space == muc.NSAdmin:
 		return r.administer(ctx, p, st, q)
 	case space == disco.NSInfo && get:
 		return r.info(p, st, q)

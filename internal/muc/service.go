@@ -28,7 +28,6 @@ import (
 
 // Namespaces.
 const (
-	nsAdmin   = muc.NS + "#admin"
 	nsConfig  = muc.NS + "#roomconfig"
 	nsInfo    = muc.NS + "#roominfo"
 	nsDirect  = "jabber:x:conference" // XEP-0249

@@ -17,6 +17,7 @@ const (
 	NS      = "http://jabber.org/protocol/muc"
 	NSUser  = NS + "#user"
 	NSOwner = NS + "#owner"
+	NSAdmin = NS + "#admin"
 
 	nsData   = "jabber:x:data" // XEP-0004
 	formType = NS + "#roomconfig"
@@ -117,6 +118,12 @@ func Configure(query *element.Element, want map[string]string) *element.Element 
 
 func field(name, value string) *element.Element {
 	return element.New(nsData, "field", "var", name).Add(&element.Element{Name: element.New(nsData, "value").Name, Text: value})
+}
+
+// RevokeVoice takes from somebody the right to speak in a moderated room
+// (XEP-0045#revokevoice). Only moderators can do that.
+func RevokeVoice(nick string) *element.Element {
+	return element.New(NSAdmin, "query").Add(element.New(NSAdmin, "item", "nick", nick, "role", "visitor"))
 }
 
 // Destroy ends a room for everybody (XEP-0045#destroyroom).
