@@ -83,7 +83,7 @@ func (r *room) info(p Peer, st *Stanza, q *element.Element) *stanzaError {
 	info := disco.Info{
 		Identities: []disco.Identity{{Category: "conference", Type: "text", Name: r.name()}},
 		Features: []string{
-			muc.NS, disco.NSInfo, disco.NSItems, nsStanzaID, "http://jabber.org/protocol/muc#stable_id", "http://jabber.org/protocol/muc#self-ping-optimization",
+			muc.NS, disco.NSInfo, disco.NSItems, nsRequest, nsStanzaID, "http://jabber.org/protocol/muc#stable_id", "http://jabber.org/protocol/muc#self-ping-optimization",
 			either(c.Public, "muc_public", "muc_hidden"),
 			either(c.Persistent, "muc_persistent", "muc_temporary"),
 			either(c.MembersOnly, "muc_membersonly", "muc_open"),

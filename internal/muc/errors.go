@@ -28,6 +28,7 @@ var (
 	errTooFast       = &stanzaError{"wait", "policy-violation", "too much at a time"}
 	errTooLong       = &stanzaError{"modify", "policy-violation", "too long"}
 	errNotIn         = &stanzaError{"modify", "not-acceptable", "only who is in the room may do that"}
+	errNoModerator   = &stanzaError{"wait", "recipient-unavailable", "nobody who moderates is there"}
 	errNotAcceptable = &stanzaError{"modify", "not-acceptable", ""}
 	errInternal      = &stanzaError{"wait", "internal-server-error", ""}
 )

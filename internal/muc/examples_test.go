@@ -27,6 +27,7 @@ import (
 //	expect N     those whom it is to have got it, and maybe more
 //	> XML        sent as well
 //	none JID     that client has got nothing
+//	end          the service shuts down
 //	clear        what all have got until now is not looked at again
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/examples/*.txt")
@@ -127,6 +128,8 @@ func playExamples(t *testing.T, file string) {
 			for _, s := range exampleOf(t, rest) {
 				c.send(t, s)
 			}
+		case "end":
+			c.End(t.Context())
 		case "clear":
 			look()
 			clear(got)

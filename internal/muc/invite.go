@@ -10,8 +10,12 @@ import (
 	"adminbot/internal/xmpp/muc"
 )
 
-// mediate passes invitations and their refusals on (XEP-0045#invite-mediated).
+// mediate passes invitations and their refusals on (XEP-0045#invite-mediated), and
+// requests for voice.
 func (r *room) mediate(ctx context.Context, st *Stanza) *stanzaError {
+	if f, ok := st.form(); ok && f.Get(formType) == nsRequest {
+		return r.voice(st, f)
+	}
 	k := st.kid(muc.NSUser, "x")
 	if k == nil {
 		return errNotAcceptable

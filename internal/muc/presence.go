@@ -22,6 +22,7 @@ const (
 	statusKicked       = 307
 	statusNotMember    = 321
 	statusMembersOnly  = 322
+	statusShutdown     = 332
 	statusFailed       = 333
 )
 

@@ -98,7 +98,7 @@ func (w *world) step(a, b byte) {
 	}
 	one := b & 1
 	var stanza string
-	switch b % 23 {
+	switch b % 24 {
 	case 0, 1, 2, 3, 4:
 		stanza = fmt.Sprintf("<presence from='%s' to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>", p.who, room, nick)
 	case 5, 6:
@@ -141,6 +141,9 @@ func (w *world) step(a, b byte) {
 	case 22:
 		stanza = fmt.Sprintf("<message from='%s' to='%s/x' type='error'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>", p.who, room)
 	}
+	if b%24 == 23 {
+		stanza = w.voice(p, other, room, b)
+	}
 	if stanza == "" {
 		return
 	}
@@ -148,6 +151,15 @@ func (w *world) step(a, b byte) {
 	w.send(w.t, stanza)
 	w.look(p)
 	w.agree()
+}
+
+// voice is a request for voice, or the answer to what another would have asked.
+func (w *world) voice(p, other *person, room string, b byte) string {
+	answer := ""
+	if v := other.rooms[room]; v != nil && b > 128 {
+		answer = fmt.Sprintf("<field var='muc#jid'><value>%s</value></field><field var='muc#roomnick'><value>%s</value></field><field var='muc#request_allow'><value>true</value></field>", other.who, v.nick)
+	}
+	return fmt.Sprintf("<message from='%s' to='%s' id='%d'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#role'><value>participant</value></field>%s</x></message>", p.who, room, w.n, answer)
 }
 
 // look has everybody look at what came; p is who did the last thing.

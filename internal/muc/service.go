@@ -4,7 +4,7 @@
 //
 // Make a service with [New], read the rooms that were kept with [Service.Load],
 // hand it all stanzas for its domain, and tell it with [Service.Gone] when a
-// connection has ended. Each room has a lock, held while one stanza is handled:
+// connection has ended, and with [Service.End] when all are about to. Each room has a lock, held while one stanza is handled:
 // so all who are in a room see everything in one order. Nothing waits for those
 // who read slowly, but a room whose archive (XEP-0313) is on waits for the
 // store before anybody sees a message.
@@ -17,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ import (
 const (
 	nsConfig  = muc.NS + "#roomconfig"
 	nsInfo    = muc.NS + "#roominfo"
+	nsRequest = muc.NS + "#request"
 	nsDirect  = "jabber:x:conference" // XEP-0249
 	nsDelay   = "urn:xmpp:delay"
 	nsHints   = "urn:xmpp:hints"
@@ -141,6 +143,23 @@ func (s *Service) Gone(ctx context.Context, p Peer) {
 		s.in(ctx, r, func() {
 			for _, v := range r.visitsOf(p) {
 				r.leave(v, gone{})
+			}
+		})
+	}
+}
+
+// End tells everybody who is in a room that the service shuts down
+// (XEP-0045#service-shutdown-kick). Nobody is in one after it, unless they come again.
+func (s *Service) End(ctx context.Context) {
+	s.mu.Lock()
+	rooms := slices.Collect(maps.Values(s.rooms))
+	s.mu.Unlock()
+	for _, r := range rooms {
+		s.in(ctx, r, func() {
+			for _, o := range slices.Clone(r.occupants) {
+				for len(o.visits) > 0 {
+					r.part(o.visits[0], gone{change: change{status: []int{statusShutdown}}})
+				}
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"adminbot/internal/xmpp/element"
+	"adminbot/internal/xmpp/form"
 	"adminbot/internal/xmpp/muc"
 )
 
@@ -62,6 +63,19 @@ func (st *Stanza) read(k *Kid) (*element.Element, error) {
 		return nil, err
 	}
 	return element.Read(d)
+}
+
+// form decodes the form that is beside other children (XEP-0004).
+func (st *Stanza) form() (form.Form, bool) {
+	k := st.kid(form.NS, "x")
+	if k == nil {
+		return form.Form{}, false
+	}
+	e, err := st.read(k)
+	if err != nil {
+		return form.Form{}, false
+	}
+	return form.Parse(e)
 }
 
 // payload decodes the only child of an IQ, nil if there is none.

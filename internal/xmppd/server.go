@@ -445,6 +445,9 @@ func (s *Server) shutdown() {
 		}
 	}
 	s.mu.Unlock()
+	if s.rooms != nil {
+		s.rooms.End(context.Background())
+	}
 	for _, c := range all {
 		c.end(&streamError{condition: "system-shutdown"})
 	}

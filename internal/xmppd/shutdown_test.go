@@ -46,3 +46,34 @@ func TestShutdown(t *testing.T) {
 		}
 	}
 }
+
+// TestShutdownRooms: who is in a room is told that it is over because the server ends
+// (XEP-0045#service-shutdown-kick), and of nobody else.
+func TestShutdownRooms(t *testing.T) {
+	st := newStage(t, nil)
+	var all []*peer
+	for _, name := range []string{"ann", "ben"} {
+		st.store.quick(t, name, account.User)
+		c := st.login(t, name, "x")
+		c.send(t, "<presence to='ops@conference.example.org/"+name+"'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+		if name == "ann" {
+			c.send(t, "<iq type='set' id='c' to='ops@conference.example.org'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>")
+		}
+		c.settle(t)
+		all = append(all, c)
+	}
+	go st.stop()
+	for i, c := range all {
+		told := 0
+		for s := c.next(t); !strings.Contains(s, "system-shutdown"); s = c.next(t) {
+			if strings.Contains(s, "unavailable") {
+				if told++; !strings.Contains(s, "code='332'") || !strings.Contains(s, "code='110'") || !strings.Contains(s, "ops@conference.example.org/"+[]string{"ann", "ben"}[i]) {
+					t.Errorf("told: %s", s)
+				}
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+	}
+}
