@@ -28,28 +28,56 @@ const (
 )
 
 // alertTalk reads the few sentences that people on call say, whatever the
-// vocabulary: what follows the number is their own words.
-func alertTalk(line string) (grammar.Command, bool) {
-	m := alertSentence.FindStringSubmatch(strings.TrimSpace(line))
-	if m == nil {
+// vocabulary: what follows the number, or a colon, is their own words.
+func (t *turn) alertTalk() (grammar.Command, bool) {
+	line := strings.TrimSpace(t.line)
+	if m := alertShown.FindStringSubmatch(line); m != nil {
+		return grammar.Command{Method: alertrpc.Show.Name, Args: map[string]any{"id": m[1] + m[2]}}, true
+	}
+	verb, id, words := "", "", ""
+	if m := alertNumber.FindStringSubmatch(line); m != nil {
+		verb, id, words = m[1], m[2], m[3]
+	} else if m := alertAlone.FindStringSubmatch(line); m != nil && t.u.Room.Equal(jid.JID{}) {
+		verb, id, words = m[1], t.alertBefore(), m[2]
+	}
+	args := map[string]any{}
+	if id != "" { // else the alert service knows which is theirs
+		args["id"] = id
+	}
+	words = strings.TrimSpace(words)
+	switch verb = strings.ToLower(verb); {
+	case verb == "", verb == "take" && words != "", verb == "note" && words == "":
 		return grammar.Command{}, false
+	case verb == "note":
+		args["text"] = words
+	case words != "":
+		args["reason"] = words
 	}
-	method := map[string]string{"take": "alert.accept", "pass": "alert.reject", "resolve": "alert.resolve"}[strings.ToLower(m[1])]
-	if m[1] == "" {
-		method = "alert.show"
-		m[2] = m[4]
-	}
-	c := grammar.Command{Method: method, Args: map[string]any{"id": m[2]}}
-	if reason := strings.TrimSpace(m[3]); reason != "" {
-		if method == "alert.accept" {
-			return c, false
-		}
-		c.Args["reason"] = reason
-	}
-	return c, true
+	return grammar.Command{Method: alertVerbs[verb], Args: args}, true
 }
 
-var alertSentence = regexp.MustCompile(`(?i)^(?:(take|pass|resolve) +#?([1-9][0-9]{0,8})(?:[:,]? +(.{1,900}))?|(?:who +(?:has|owns)|timeline +(?:of|for)) +(?:alert +)?#?([1-9][0-9]{0,8}) *\??)$`)
+var (
+	alertVerbs = map[string]string{
+		"take": alertrpc.Accept.Name, "pass": alertrpc.Reject.Name, "ack": alertrpc.Ack.Name,
+		"resolve": alertrpc.Resolve.Name, "note": alertrpc.Note.Name,
+	}
+	alertNumber = regexp.MustCompile(`(?i)^(take|pass|ack|resolve|note) +#?([1-9][0-9]{0,8})(?:[:,]? +(.{1,900}))?$`)
+	alertAlone  = regexp.MustCompile(`(?i)^(take|pass|ack|resolve|note)(?: +(?:it|this))?[.!]?(?:[:,] *(.{1,900}))?$`)
+	alertShown  = regexp.MustCompile(`(?i)^(?:(?:who +(?:has|owns)|(?:timeline|history|story) +(?:of|for)) +(?:alert +)?#?([1-9][0-9]{0,8})|what(?:'s| +is| +has)? +(?:happen(?:ed|ing)|going +on|up|new) +(?:to|with|on) +alert +#?([1-9][0-9]{0,8})) *\??$`)
+)
+
+// alertBefore is the number of the alert that the line before was about; "" if it
+// was about something else.
+func (t *turn) alertBefore() string {
+	if n := len(t.before.readings); n > 0 {
+		for _, c := range t.before.readings[n-1].Commands {
+			if id, ok := c.Args["id"].(string); ok && strings.HasPrefix(c.Method, "alert.") {
+				return id
+			}
+		}
+	}
+	return ""
+}
 
 // askAlerts has the alert service do what a person says, if the bot's policy lets
 // them.
@@ -123,6 +151,8 @@ func alertText(method string, v rpc.Value, w when) ([]string, error) {
 		})
 	case alertrpc.Silence.Name:
 		return decoded(v, func(r alertrpc.SilenceResult) []string { return silenced(r, w) })
+	case alertrpc.Silences.Name:
+		return decoded(v, func(r alertrpc.SilencesResult) []string { return listedSilences(r, w) })
 	case alertrpc.WorkgroupList.Name:
 		return decoded(v, listedWorkgroups)
 	case alertrpc.WorkgroupStatus.Name:
@@ -148,6 +178,8 @@ func answeredAlert(method string, a alertrpc.Alert) []string {
 		return []string{head + "is yours", alertTitle(a), fmt.Sprintf("resolve %d what was done · pass %d", a.ID, a.ID)}
 	case alertrpc.Reject.Name:
 		return []string{head + "goes to somebody else"}
+	case alertrpc.Note.Name:
+		return []string{head + "has your note"}
 	case alertrpc.Transfer.Name:
 		return []string{head + "is offered to whom you named"}
 	}

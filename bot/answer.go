@@ -14,6 +14,7 @@ package bot
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -111,6 +112,9 @@ func (b *Bot) parse(ctx context.Context, t *turn) grammar.Reading {
 	if c, ok := b.exact(t); ok {
 		reading := grammar.Reading{Status: grammar.OK, Canonical: t.line, Commands: []grammar.Command{c}}
 		t.muted = t.muted && !b.means(t, reading)
+		if strings.HasPrefix(c.Method, "alert.") { // "it" is that alert from now on
+			t.read(reading)
+		}
 		return reading
 	}
 	reading := t.lexicon().Parse(t.before.readings, t.line, t.now)
@@ -131,7 +135,7 @@ func (b *Bot) exact(t *turn) (grammar.Command, bool) {
 	if c, ok := control(t.line, b.knownID); ok {
 		return c, true
 	}
-	if c, ok := alertTalk(t.line); ok {
+	if c, ok := t.alertTalk(); ok {
 		return c, true
 	}
 	if c, ok := t.figures(); ok {

@@ -68,6 +68,9 @@ func (t *turn) someone(word string) (address string, ok bool) {
 
 // onCall says who is on call. The first schedule is the first line.
 func onCall(r alertrpc.OnCallResult, w when) []string {
+	if len(r.OnCall) == 0 {
+		return []string{"✔ " + r.Workgroup + " has no schedule: everybody there is asked"}
+	}
 	var lines []string
 	for i, s := range r.OnCall {
 		line := shiftText(s, w)
@@ -97,6 +100,29 @@ func shiftText(s alertrpc.Shift, w when) string {
 		text += " until " + w.moment(s.Until)
 	}
 	return text
+}
+
+// listedSilences are the silences that have not ended.
+func listedSilences(r alertrpc.SilencesResult, w when) []string {
+	if len(r.Silences) == 0 {
+		return []string{"✔ Nothing is silenced"}
+	}
+	lines := []string{"✔ " + plural(len(r.Silences), "silence")}
+	for _, s := range r.Silences[:min(len(r.Silences), maxListed)] {
+		line := clean(strings.TrimPrefix(s.Match, "host="), 80)
+		if s.Since.After(w.now) {
+			line += " from " + w.moment(s.Since)
+		}
+		line += " until " + w.moment(s.Until) + ", by " + clean(s.By, 80)
+		if s.Reason != "" {
+			line += ": " + clean(s.Reason, 120)
+		}
+		lines = append(lines, line)
+	}
+	if more := len(r.Silences) - maxListed; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return lines
 }
 
 // silenced says what nobody is asked about.

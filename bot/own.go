@@ -38,6 +38,8 @@ var ownMethods = map[string]agentapi.Class{
 	"alert.resolve":    agentapi.Write,
 	"alert.ack":        agentapi.Write,
 	"alert.transfer":   agentapi.Write,
+	"alert.note":       agentapi.Write,
+	"alert.silences":   agentapi.Read,
 	"alert.silence":    agentapi.Write,
 	"alert.figures":    agentapi.Read,
 	"oncall.who":       agentapi.Read,
@@ -77,7 +79,7 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 		return b.history(t, s)
 	case "bot.alias", "bot.unalias", "bot.aliases":
 		return b.answerAlias(ctx, t, s)
-	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.silence", "alert.figures",
+	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.note", "alert.silence", "alert.silences", "alert.figures",
 		"oncall.who", "oncall.override", "workgroup.list", "workgroup.status":
 		return b.askAlerts(ctx, t, s)
 	}

@@ -54,7 +54,7 @@ func (s *Service) HandleMessage(ctx context.Context, m stanza.Message, r xml.Tok
 
 // A said is what somebody says in chat.
 type said struct {
-	verb string // take, ack, pass, resolve, who, show, list, oncall, join, leave, help
+	verb string // take, ack, pass, resolve, note, who, show, list, oncall, join, leave, help
 	id   int64  // 0: not said
 	text string
 
@@ -62,10 +62,10 @@ type said struct {
 }
 
 func (v said) changes() bool {
-	return slices.Contains([]string{"take", "ack", "pass", "resolve", "join", "leave"}, v.verb)
+	return slices.Contains([]string{"take", "ack", "pass", "resolve", "note", "join", "leave"}, v.verb)
 }
 
-var chatSentence = regexp.MustCompile(`(?is)^(take|accept|ack|acknowledge|pass|reject|decline|resolve|close|show|alert|room|who\s+has|who\s+owns)\b\s*(?:alert\s+)?(?:#?([0-9]{1,9})\b|(?:it|this)\b)?\s*\??\s*(?:[:,])?\s*(.*)$`)
+var chatSentence = regexp.MustCompile(`(?is)^(take|accept|ack|acknowledge|pass|reject|decline|resolve|close|note|show|alert|room|who\s+has|who\s+owns)\b\s*(?:alert\s+)?(?:#?([0-9]{1,9})\b|(?:it|this)\b)?\s*\??\s*(?:[:,])?\s*(.*)$`)
 
 // readChat reads one line of chat. What it does not know is help.
 func readChat(line string) said {
@@ -96,14 +96,16 @@ func readChat(line string) said {
 		v.verb = "resolve"
 	case "show", "alert":
 		v.verb = "show"
-	case "room":
-		v.verb = "room"
+	case "room", "note":
+		v.verb = verb
 	default:
 		v.verb = "who"
 	}
 	switch {
-	case v.text != "" && v.verb != "pass" && v.verb != "resolve":
+	case v.text != "" && v.verb != "pass" && v.verb != "resolve" && v.verb != "note":
 		return said{verb: "help"} // not every word is understood
+	case v.text == "" && v.verb == "note":
+		return said{verb: "help"}
 	case v.id == 0 && m[2] != "":
 		return said{verb: "help"}
 	}
@@ -116,7 +118,7 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 	if v.other != 0 {
 		return fmt.Sprintf("That answers a message about alert %[1]d, and says %[2]d. Nothing was done: say %[3]s %[1]d, or %[3]s %[2]d.", v.other, v.id, v.verb)
 	}
-	if v.id == 0 && slices.Contains([]string{"take", "ack", "pass", "resolve", "who", "show", "room"}, v.verb) {
+	if v.id == 0 && slices.Contains([]string{"take", "ack", "pass", "resolve", "note", "who", "show", "room"}, v.verb) {
 		var why string
 		if v.id, why = s.meant(ctx, g, who, v.verb); v.id == 0 {
 			return why
@@ -152,6 +154,12 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 			return fmt.Sprintf("Alert %d is resolved.", v.id)
 		}
 		return s.sorry(v.id, err)
+	case "note":
+		_, err := s.Note(ctx, v.id, who, v.text)
+		if err == nil {
+			return fmt.Sprintf("Noted on alert %d.", v.id)
+		}
+		return s.sorry(v.id, err)
 	case "room":
 		err := s.Invite(ctx, v.id, who)
 		if err == nil {
@@ -174,19 +182,30 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 // that is offered to them, or that they own.
 func (s *Service) meant(ctx context.Context, g *Workgroup, who jid.JID, verb string) (id int64, why string) {
 	offers, owned, err := s.held(ctx, g, who)
-	candidates := offers
-	if verb == "resolve" || verb == "ack" || len(offers) == 0 && verb != "take" {
-		candidates = owned
-	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, s.sorry(0, err)
-	case len(candidates) == 1:
-		return candidates[0], ""
-	case len(candidates) == 0:
-		return 0, "Which alert? Say its number: " + verb + " 17"
 	}
-	return 0, fmt.Sprintf("Which of %v? Say %s and its number.", candidates, verb)
+	all := spokenOf(verb, offers, owned)
+	if len(all) == 1 {
+		return all[0], ""
+	}
+	return 0, whichAlert(verb, all)
+}
+
+// spokenOf are the alerts that a verb without a number can be about.
+func spokenOf(verb string, offers, owned []int64) []int64 {
+	if verb == "resolve" || verb == "ack" || verb == "note" || len(offers) == 0 && verb != "take" {
+		return owned
+	}
+	return offers
+}
+
+// whichAlert asks for the number.
+func whichAlert(verb string, candidates []int64) string {
+	if len(candidates) == 0 {
+		return "Which alert? Say its number: " + verb + " 17"
+	}
+	return fmt.Sprintf("Which of %v? Say %s and its number.", candidates, verb)
 }
 
 // held are the alerts that are offered to somebody, and those that they own, by
@@ -317,7 +336,7 @@ func (s *Service) tell(ctx context.Context, g *Workgroup, to jid.JID, text strin
 
 // howTo answers plain chat, as XEP-0142#impl recommends.
 func howTo(g *Workgroup) string {
-	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · ack 17 · who has 17? · show 17 · room 17: be invited into its room · resolve 17 and what was done\nor answer its message: take, pass, resolve and what was done; or with 👍 (take), 👎 (pass), ✅ (resolve)\nwho is on call?", g.Title)
+	return fmt.Sprintf("%s: alerts wait here for somebody to take them. Members can say\njoin · leave: be asked here, or not\nlist: what waits\ntake 17 · pass 17 · ack 17 · who has 17? · show 17 · room 17: be invited into its room · note 17 and what you found · resolve 17 and what was done\nor answer its message: take, pass, resolve and what was done; or with 👍 (take), 👎 (pass), ✅ (resolve)\nwho is on call?", g.Title)
 }
 
 const noSchedule = "There is no schedule here: everybody is asked."

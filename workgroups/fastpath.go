@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"adminbot/internal/xmpp/element"
 	"mellium.im/xmpp/jid"
@@ -34,15 +33,15 @@ func (s *Service) askFastpath(ctx context.Context, g *Workgroup, iq stanza.IQ, e
 
 // addNote puts a note into the timeline of an alert.
 func (s *Service) addNote(ctx context.Context, g *Workgroup, id int64, who jid.JID, text string) error {
-	text = cut(clean(text), MaxDetails)
-	return s.do(ctx, func(m *machine, now time.Time) error {
-		a, err := m.live(id)
-		if err != nil || a.Workgroup != g.Name {
-			return notFound
-		}
-		m.note(a, now, "note", who.Bare().String(), text)
-		return nil
-	})
+	a, _, err := s.Alert(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.Workgroup != g.Name {
+		return notFound
+	}
+	_, err = s.Note(ctx, id, who, text)
+	return err
 }
 
 // notes are those of an alert's timeline, one a line.

@@ -326,6 +326,45 @@ func (s *Service) Resolve(ctx context.Context, id int64, who jid.JID, reason str
 	return a, err
 }
 
+// Note puts a line of who into the timeline of an alert. The error wraps
+// [ErrNotFound] or [ErrOver], or is an [InvalidError].
+func (s *Service) Note(ctx context.Context, id int64, who jid.JID, text string) (a Alert, err error) {
+	text = cut(clean(text), MaxDetails)
+	if text == "" {
+		return a, invalid("the note is empty")
+	}
+	err = s.do(ctx, func(m *machine, now time.Time) error {
+		live, err := m.live(id)
+		if err != nil {
+			return err
+		}
+		m.note(live, now, "note", who.Bare().String(), text)
+		a = *live
+		return nil
+	})
+	return a, err
+}
+
+// Meant is the alert that who speaks of without its number, in any workgroup: the
+// only one that is offered to them, or that they own. The verb is one of chat:
+// take, pass, ack or resolve. The error is an [InvalidError] if there is none, or
+// several.
+func (s *Service) Meant(ctx context.Context, who jid.JID, verb string) (int64, error) {
+	var offers, owned []int64
+	for i := range s.cfg.Groups {
+		o, mine, err := s.held(ctx, &s.cfg.Groups[i], who)
+		if err != nil {
+			return 0, err
+		}
+		offers, owned = append(offers, o...), append(owned, mine...)
+	}
+	all := spokenOf(verb, offers, owned)
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return 0, invalid("%s", whichAlert(verb, all))
+}
+
 // Alert returns an alert with its timeline, whether it has ended or not.
 func (s *Service) Alert(ctx context.Context, id int64) (Alert, []Entry, error) {
 	a, entries, err := s.cfg.Store.Alert(ctx, id)

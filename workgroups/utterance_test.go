@@ -27,6 +27,8 @@ func TestUtterances(t *testing.T) {
 		{"nothing", ``, said{}},
 		{"empty", `<body> </body>`, said{}},
 		{"words", `<body>take 17</body>`, said{verb: "take", id: 17}},
+		{"a note", `<body>note 17: looking at it</body>`, said{verb: "note", id: 17, text: "looking at it"}},
+		{"a note without words", `<body>note 17</body>`, said{verb: "help"}},
 		{"acknowledged", `<body>ack 17</body>`, said{verb: "ack", id: 17}},
 		{"of the only one", `<body>take it</body>`, said{verb: "take"}},
 		{"on call", `<body>Who is on call?</body>`, said{verb: "oncall"}},

@@ -30,6 +30,7 @@ type alertCmd struct {
 	Ack     alertAckCmd     `cmd:"" help:"Say that you are at an alert; it is yours if nobody owns it."`
 	Resolve alertResolveCmd `cmd:"" help:"End an alert."`
 
+	Note     alertNoteCmd     `cmd:"" help:"Put a line into the timeline of an alert."`
 	Transfer alertTransferCmd `cmd:"" help:"Give an alert that is yours to somebody who is there: they are asked to take it."`
 	Figures  alertFiguresCmd  `cmd:"" help:"How many alerts there were, and how long until they were taken and resolved."`
 
@@ -86,6 +87,12 @@ type (
 	alertAckCmd     struct{ alertAnswer }
 	alertResolveCmd struct{ alertAnswer }
 )
+
+type alertNoteCmd struct {
+	alertFlags
+	ID   string   `arg:"" help:"The alert's number."`
+	Text []string `arg:"" help:"What to remember."`
+}
 
 type alertTransferCmd struct {
 	alertFlags
@@ -175,6 +182,13 @@ func (c alertFiguresCmd) Run(ctx context.Context, std streams, log *slog.Logger)
 
 func (c alertAcceptCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	return c.answer(ctx, std, log, alertrpc.Accept, "is yours")
+}
+
+func (c alertNoteCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	args := alertrpc.NoteArgs{ID: c.ID, Text: strings.Join(c.Text, " ")}
+	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.Note, args, func(r alertrpc.AnswerResult) {
+		fmt.Fprintf(std.out, "alert %d has your note\n", r.Alert.ID)
+	})
 }
 
 func (c alertTransferCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {

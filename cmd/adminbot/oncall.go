@@ -82,6 +82,9 @@ func (c oncallWhoCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 	}
 	args := alertrpc.OnCallArgs{Workgroup: c.Workgroup, Schedule: c.Schedule, At: at}
 	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.OnCallWho, args, func(r alertrpc.OnCallResult) {
+		if len(r.OnCall) == 0 {
+			fmt.Fprintf(std.out, "%s has no schedule: everybody there is asked\n", r.Workgroup)
+		}
 		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 		for _, s := range r.OnCall {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Schedule, shiftOf(s), untilOf(s), harmless(s.Reason))

@@ -43,6 +43,10 @@ var (
 		Name: "alert.ack", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Says that one is at an alert: takes it if nobody owns it.",
 	})
+	Note = agentapi.Define[NoteArgs, AnswerResult](agentapi.Spec{
+		Name: "alert.note", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Puts a line into the timeline of an alert.",
+	})
 	Transfer = agentapi.Define[TransferArgs, AnswerResult](agentapi.Spec{
 		Name: "alert.transfer", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Gives an alert that one owns to another member, who is asked to take it.",
@@ -71,7 +75,7 @@ const timeout = 30 * time.Second
 // Methods returns the table.
 func Methods() []agentapi.Spec {
 	return []agentapi.Spec{
-		agentapi.Spec(Send), agentapi.Spec(List), agentapi.Spec(Show), agentapi.Spec(Accept), agentapi.Spec(Reject), agentapi.Spec(Ack), agentapi.Spec(Resolve), agentapi.Spec(Transfer), agentapi.Spec(Silence), agentapi.Spec(Silences),
+		agentapi.Spec(Send), agentapi.Spec(List), agentapi.Spec(Show), agentapi.Spec(Accept), agentapi.Spec(Reject), agentapi.Spec(Ack), agentapi.Spec(Resolve), agentapi.Spec(Note), agentapi.Spec(Transfer), agentapi.Spec(Silence), agentapi.Spec(Silences),
 		agentapi.Spec(Rooms), agentapi.Spec(Figures), agentapi.Spec(WorkgroupList), agentapi.Spec(WorkgroupStatus), agentapi.Spec(OnCallWho), agentapi.Spec(OnCallShifts), agentapi.Spec(OnCallOverride),
 	}
 }
@@ -128,8 +132,12 @@ type (
 	}
 
 	AnswerArgs struct {
-		ID     string `rpc:"id" validate:"required,max=32" help:"the alert's number"`
+		ID     string `rpc:"id,omitempty" validate:"max=32" help:"the alert's number; empty: the only one that is offered to you, or yours"`
 		Reason string `rpc:"reason,omitempty" validate:"max=1024"`
+	}
+	NoteArgs struct {
+		ID   string `rpc:"id,omitempty" validate:"max=32" help:"the alert's number; empty: the only one that is yours"`
+		Text string `rpc:"text" validate:"required,max=4096"`
 	}
 	TransferArgs struct {
 		ID     string `rpc:"id" validate:"required,max=32" help:"the alert's number"`

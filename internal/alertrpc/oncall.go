@@ -2,6 +2,7 @@ package alertrpc
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -38,7 +39,7 @@ type (
 	OnCallResult struct {
 		Workgroup string    `rpc:"workgroup"`
 		At        time.Time `rpc:"at"`
-		OnCall    []Shift   `rpc:"on_call" help:"by each schedule, the first first"`
+		OnCall    []Shift   `rpc:"on_call" help:"by each schedule, the first first; empty: there is none, everybody is asked"`
 	}
 
 	ShiftsArgs struct {
@@ -93,6 +94,9 @@ func (s *Server) onCall(ctx context.Context, _ jid.JID, args *OnCallArgs) (OnCal
 		out.At = s.Now().UTC()
 	}
 	duties, err := s.Service.OnCall(ctx, name, args.Schedule, out.At)
+	if args.Schedule == "" && errors.Is(err, workgroups.ErrNoSchedule) {
+		return out, nil
+	}
 	for _, d := range duties {
 		out.OnCall = append(out.OnCall, onWireShift(d.Schedule.Name, d.Shift))
 	}

@@ -42,8 +42,9 @@ func Mux(s Server) *rpc.ServeMux {
 	handle(mux, &s, Show, s.show)
 	handle(mux, &s, Accept, s.accept)
 	handle(mux, &s, Reject, s.reject)
-	handle(mux, &s, Ack, s.accept)
+	handle(mux, &s, Ack, s.ack)
 	handle(mux, &s, Resolve, s.resolve)
+	handle(mux, &s, Note, s.note)
 	handle(mux, &s, Transfer, s.transfer)
 	handle(mux, &s, Silence, s.silence)
 	handle(mux, &s, Silences, s.silences)
@@ -226,11 +227,24 @@ func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResul
 }
 
 func (s *Server) accept(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Take(ctx, id, actor) })
+	return s.answered(ctx, actor, "take", args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Take(ctx, id, actor) })
+}
+
+func (s *Server) ack(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
+	return s.answered(ctx, actor, "ack", args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Take(ctx, id, actor) })
 }
 
 func (s *Server) reject(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Pass(ctx, id, actor, args.Reason) })
+	return s.answered(ctx, actor, "pass", args.ID, func(id int64) (workgroups.Alert, error) { return s.Service.Pass(ctx, id, actor, args.Reason) })
+}
+
+func (s *Server) note(ctx context.Context, actor jid.JID, args *NoteArgs) (AnswerResult, error) {
+	return s.answered(ctx, actor, "note", args.ID, func(id int64) (workgroups.Alert, error) {
+		if err := s.concernsAlert(ctx, actor, id); err != nil {
+			return workgroups.Alert{}, err
+		}
+		return s.Service.Note(ctx, id, actor, args.Text)
+	})
 }
 
 func (s *Server) transfer(ctx context.Context, actor jid.JID, args *TransferArgs) (AnswerResult, error) {
@@ -238,22 +252,27 @@ func (s *Server) transfer(ctx context.Context, actor jid.JID, args *TransferArgs
 	if err != nil {
 		return AnswerResult{}, rpc.Faultf(rpc.FaultParams, "%q is not an address", args.To)
 	}
-	return answered(args.ID, func(id int64) (workgroups.Alert, error) {
+	return s.answered(ctx, actor, "pass", args.ID, func(id int64) (workgroups.Alert, error) {
 		return s.Service.Transfer(ctx, id, actor, to, args.Reason)
 	})
 }
 
 func (s *Server) resolve(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
-	return answered(args.ID, func(id int64) (workgroups.Alert, error) {
-		a, _, err := s.Service.Alert(ctx, id)
-		if err != nil {
-			return a, fmt.Errorf("%w: %d", err, id)
-		}
-		if err := s.concerns(actor, a.Workgroup); err != nil {
-			return a, err
+	return s.answered(ctx, actor, "resolve", args.ID, func(id int64) (workgroups.Alert, error) {
+		if err := s.concernsAlert(ctx, actor, id); err != nil {
+			return workgroups.Alert{}, err
 		}
 		return s.Service.Resolve(ctx, id, actor, args.Reason)
 	})
+}
+
+// concernsAlert is concerns for the workgroup of an alert.
+func (s *Server) concernsAlert(ctx context.Context, actor jid.JID, id int64) error {
+	a, _, err := s.Service.Alert(ctx, id)
+	if err != nil {
+		return fmt.Errorf("%w: %d", err, id)
+	}
+	return s.concerns(actor, a.Workgroup)
 }
 
 // concerns is nil for the members of a workgroup, or of all workgroups if it has
@@ -271,13 +290,22 @@ func (s *Server) concerns(actor jid.JID, workgroup string) error {
 	return rpc.Faultf(rpc.FaultDenied, "%s is no member of the workgroup %s", actor, workgroup)
 }
 
-func answered(said string, do func(id int64) (workgroups.Alert, error)) (AnswerResult, error) {
-	id, err := number(said)
+// answered does something about the alert of which a number was said, or which is
+// meant by the verb without one.
+func (s *Server) answered(ctx context.Context, actor jid.JID, verb, said string, do func(id int64) (workgroups.Alert, error)) (AnswerResult, error) {
+	id, err := s.meant(ctx, actor, verb, said)
 	if err != nil {
 		return AnswerResult{}, err
 	}
 	a, err := do(id)
 	return AnswerResult{Alert: onWire(a)}, err
+}
+
+func (s *Server) meant(ctx context.Context, actor jid.JID, verb, said string) (int64, error) {
+	if said == "" {
+		return s.Service.Meant(ctx, actor, verb)
+	}
+	return number(said)
 }
 
 // rooms are at most as many as an answer holds.
