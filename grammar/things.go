@@ -369,6 +369,8 @@ func (b *binding) shaped(k Kind, s string) bool {
 	case KindVersion:
 		v := strings.TrimLeft(s, "vV")
 		return v != "" && isDigit(rune(v[0]))
+	case KindName: // 2.0.7 is the version of what was left out
+		return strings.Trim(s, "0123456789.") != ""
 	}
 	return true
 }
