@@ -34,7 +34,7 @@ var topics = []topic{
 	{name: "checks", methods: "check sla backup failover", about: "checks, service levels, backups"},
 	{name: "agents", methods: "agent code audit", about: "the host agents themselves"},
 	{name: "alerts", words: "silences", methods: "alert", about: "what is open, taking it, silences",
-		also: []string{"take 17", "pass 17 I am on a train", "resolve 17 disk was full", "who has alert 17", "timeline of 17", "mttr last week"}},
+		also: []string{"take 17", "pass 17 I am on a train", "note 17 looking at it", "resolve 17 disk was full", "who has alert 17", "timeline of 17", "mttr last week"}},
 	{name: "oncall", words: "call takeovers overrides", methods: "oncall workgroup", about: "who is on call, workgroups, takeovers",
 		also: []string{"I take over until 6pm", "end the override"}},
 	{name: "answers", words: "pages tables", methods: "bot.details bot.more bot.csv bot.json bot.retry bot.repeat bot.history", about: "the rest of one, as a table, again"},
