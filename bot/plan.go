@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"adminbot/agentapi"
 	"adminbot/grammar"
@@ -192,13 +193,13 @@ func unknown(r grammar.Reading, line string, lex *grammar.Lexicon) []string {
 	if p == nil || p.Word == "" {
 		return append(firstLine(fmt.Sprintf("✖ I don't understand \"%s\".", clean(line, 40)), "Nothing was run."), instead(r.Suggestions)...)
 	}
+	if text := noSuch(p); text != nil {
+		return append(text, instead(r.Suggestions)...)
+	}
 	if rest, without := unexplained(r, line, lex); without != "" {
 		return append(firstLine(fmt.Sprintf("✖ I don't understand \"%s\".", clean(rest, 30)), "Nothing was run."), "without it: "+clean(without, 200))
 	}
-	said := fmt.Sprintf("✖ I don't know \"%s\".", clean(p.Word, 24))
-	if p.Nearest != "" && isHost(p.Nearest, lex) {
-		said = fmt.Sprintf("✖ No host \"%s\".", clean(p.Word, 24))
-	}
+	said := fmt.Sprintf("✖ I don't know \"%s\"%s.", clean(p.Word, 24), column(p, line))
 	if p.Nearest != "" && !strings.EqualFold(p.Nearest, p.Word) {
 		said += fmt.Sprintf(" Did you mean %s?", clean(p.Nearest, 24))
 	}
@@ -226,6 +227,57 @@ func unknown(r grammar.Reading, line string, lex *grammar.Lexicon) []string {
 		}
 	}
 	return append(text, instead(r.Suggestions)...)
+}
+
+// noSuch says that there is nothing of the name that a word stands for, if that
+// is what is wrong.
+func noSuch(p *grammar.Problem) []string {
+	word := "\"" + clean(p.Word, 24) + "\""
+	meant := ""
+	if p.Nearest != "" {
+		meant = fmt.Sprintf(" Did you mean %s?", clean(p.Nearest, 24))
+	}
+	switch p.Missing {
+	case grammar.MissingHost:
+		text := firstLine("✖ No host "+word+"."+meant, "Nothing was run.")
+		if len(p.Among) > 0 && meant == "" {
+			text = append(text, "there is: "+strings.Join(cleaned(p.Among), ", "))
+		}
+		return text
+	case grammar.MissingService:
+		where := someHosts(p.Hosts, 24) + " has no service "
+		if len(p.Hosts) > 1 {
+			where = fmt.Sprintf("None of %d hosts has a service ", len(p.Hosts))
+		}
+		text := firstLine("✖ "+where+word+"."+meant, "Nothing was run.")
+		if len(p.Among) > 0 && meant == "" {
+			text = append(text, "there is: "+strings.Join(cleaned(p.Among), ", "))
+		}
+		return text
+	case grammar.MissingTime:
+		return firstLine(fmt.Sprintf("✖ %s is no time of day (column %d).", word, p.Column), "Nothing was run.")
+	}
+	return nil
+}
+
+func cleaned(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = clean(n, 30)
+	}
+	return out
+}
+
+// longLine is from how many characters on a line is so long that a word in it is
+// looked for.
+const longLine = 40
+
+// column says where in a long line a word is.
+func column(p *grammar.Problem, line string) string {
+	if utf8.RuneCountInString(line) < longLine {
+		return ""
+	}
+	return fmt.Sprintf(" (column %d)", p.Column)
 }
 
 // unexplained are the words at the end of a line that is understood without

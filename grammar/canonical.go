@@ -47,6 +47,8 @@ func (lx *Lexicon) one(c *Command) string {
 		text := lx.argText(v, a, val, c)
 		if direct, ok := lx.direct(v, i, val); ok && b.Len() == bare {
 			text = direct
+		} else if again, rest, ok := strings.Cut(text, " "); ok && b.Len() == bare && strings.HasSuffix(" "+b.String(), " "+again) {
+			text = rest // acknowledge alert 1, not alert alert 1
 		}
 		if a.Kind == KindText { // text runs to the end
 			tail = append(tail, text)

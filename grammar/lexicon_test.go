@@ -231,10 +231,10 @@ func TestPlainWords(t *testing.T) {
 func TestProblemColumn(t *testing.T) {
 	lx := testLexicon(t)
 	for line, want := range map[string]Problem{
-		"restart ngnix on web01":                    {9, "ngnix", "nginx"},
-		"\u00a0restart\u200a ngnix on web01":        {11, "ngnix", "nginx"},
-		"please restart nginx on wbe01":             {25, "wbe01", "web01"},
-		"restart nginx on web01 unless it is happy": {24, "unless", ""},
+		"restart ngnix on web01":                    {Column: 9, Word: "ngnix", Nearest: "nginx"},
+		"\u00a0restart\u200a ngnix on web01":        {Column: 11, Word: "ngnix", Nearest: "nginx"},
+		"please restart nginx on wbe01":             {Column: 25, Word: "wbe01", Nearest: "web01"},
+		"restart nginx on web01 unless it is happy": {Column: 24, Word: "unless"},
 	} {
 		r := lx.Parse(nil, line, lx.Inventory().Now)
 		if r.Problem == nil || r.Problem.Column != want.Column || r.Problem.Word != want.Word || want.Nearest != "" && r.Problem.Nearest != want.Nearest {

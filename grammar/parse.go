@@ -252,6 +252,9 @@ const (
 	methodCancel  = "bot.cancel"
 	methodRepeat  = "bot.repeat"
 	methodHelp    = "bot.help"
+
+	methodHosts    = "fleet.hosts"
+	methodServices = "service.list"
 )
 
 // clause reads words [from, to) as one order or question.

@@ -88,6 +88,7 @@ func (r *reader) refuse(out Reading) Reading {
 		out.Suggestions = guess
 	}
 	out.Problem = r.problem()
+	r.missing(&out)
 	if len(out.Suggestions) == 0 {
 		if _, ok := r.lx.byName[methodHelp]; ok {
 			out.Suggestions = []string{r.lx.sentence([]Command{{Method: methodHelp}})}
