@@ -21,6 +21,9 @@ func newIntake(ctx context.Context, c config.Intake, service *workgroups.Service
 		return nil, nil
 	}
 	ic := intake.Config{Reports: service, Queue: service, MailDomains: c.MailDomains, Log: log}
+	if ic.Proxies, err = c.Trusted(); err != nil {
+		return nil, exit(exitUsage, err)
+	}
 	if ic.Sources, err = intakeSources(c, service.Workgroups()); err != nil {
 		return nil, exit(exitUsage, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -13,6 +14,7 @@ type Intake struct {
 	Certificate string   `toml:"certificate" comment:"PEM file: certificate chain, for HTTPS."`
 	Key         string   `toml:"key" comment:"PEM file: its key (0600)."`
 	Plain       bool     `toml:"plain" comment:"HTTP without TLS on an address that others reach: tokens can be read on the way."`
+	Proxies     []string `toml:"proxies" comment:"Addresses, or networks, of reverse proxies on other machines: their X-Forwarded-For is believed.\nThat of a proxy on this machine is in any case."`
 	Mail        string   `toml:"mail" comment:"SMTP address, for the mail server of this machine. Empty: none."`
 	MailDomains []string `toml:"mail_domains" comment:"Domains that mail is taken for. Empty: any."`
 	Source      []Source `toml:"source" comment:"Who may raise alerts (docs/alerts.md)."`
@@ -41,6 +43,9 @@ func (c *Intake) check() error {
 	case (c.Listen != "" || c.Mail != "") && len(c.Source) == 0:
 		return errors.New("nobody may raise alerts\nhint: [[intake.source]]")
 	}
+	if _, err := c.Trusted(); err != nil {
+		return err
+	}
 	for _, s := range c.Source {
 		switch {
 		case s.Name == "":
@@ -54,6 +59,23 @@ func (c *Intake) check() error {
 		}
 	}
 	return nil
+}
+
+// Trusted are the addresses of the proxies.
+func (c *Intake) Trusted() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range c.Proxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, fmt.Errorf("intake.proxies: %q is neither an address nor a network\nhint: 192.0.2.7 or 192.0.2.0/24", text)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // loopback reports whether an address is of this machine alone.

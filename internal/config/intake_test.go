@@ -23,6 +23,7 @@ func TestIntakeRefuses(t *testing.T) {
 		{"nobody", Intake{Listen: "127.0.0.1:8642"}, "nobody may raise alerts"},
 		{"no secret", Intake{Source: []Source{{Name: "a"}}}, "no token_file"},
 		{"no name", Intake{Source: []Source{{TokenFile: "a"}}}, "no name"},
+		{"a proxy by name", Intake{Proxies: []string{"192.0.2.0/24", "2001:db8::1", "proxy.example.net"}, Source: one}, `"proxy.example.net" is neither an address`},
 		{"a key with a plus", Intake{Source: []Source{{Name: "a", MailKey: "a+b"}}}, "mail_key"},
 	}
 	for _, tt := range tests {

@@ -67,7 +67,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Sprintf("%s takes no alerts\nhint: POST to one of %s", textsafe.Line(r.URL.Path, 100), paths))
 	})
-	return mux
+	return s.behindProxies(mux)
 }
 
 func (s *Server) serveHTTP(ctx context.Context, l net.Listener) error {
@@ -77,7 +77,9 @@ func (s *Server) serveHTTP(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	if err := serveUntil(ctx, srv, netutil.LimitListener(l, maxConns)); err != nil {
+	door := s.newDoorman(l)
+	defer door.wg.Wait()
+	if err := serveUntil(ctx, srv, netutil.LimitListener(door, maxConns)); err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,7 @@ const (
 	DefaultRate = 5000    // requests of a source a second; twice as many at once
 	MaxBody     = 4 << 20 // bytes of a request or of a mail
 	MaxAlerts   = 1000    // of one request
-	maxConns    = 512     // open at once, of HTTP; more wait
+	maxConns    = 512     // open at once, of HTTP; more wait. See maxEach
 )
 
 // reportWait is how long a request waits for the disk.
@@ -63,6 +64,10 @@ type Config struct {
 	// Where alerts come in; nil: not that way. Run closes them.
 	HTTP, Mail  net.Listener
 	MailDomains []string // mail is taken for; none: any
+
+	// Reverse proxies in front of HTTP, whose X-Forwarded-For is believed. This machine
+	// may have one in any case.
+	Proxies []netip.Prefix
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil discards
