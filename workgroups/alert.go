@@ -95,6 +95,13 @@ type Alert struct {
 	StepEnds time.Time // at the latest
 	Muted    time.Time // until when nobody is asked, because of a [Silence]; zero: it is not muted
 
+	Group     string    // what it has in common with what joins it, in words; empty: nothing joins it
+	Gathers   time.Time // until when nobody is asked, for others to join; zero: it did not wait
+	Instances int64     // so many things it is about; 0: one, and nothing has joined it. Of those
+	Firing    int64     // so many are not over; 0: as above, or it has ended
+	Told      time.Time // when the owner knew last what had joined
+	Tell      time.Time // when they are to be told again; zero: there is nothing to tell
+
 	Round int64     // so many times everybody has been asked
 	Wake  time.Time // when the machine must look at it again at the latest; zero: it waits for somebody's word
 	Seq   int64     // of its last [Entry]
@@ -171,7 +178,7 @@ type Entry struct {
 	Alert int64
 	Seq   int64 // from 1, without gaps
 	At    time.Time
-	What  string // raised, repeated, offered, accepted, rejected, timed out, gone, released, resolved, expired, room, invited, joined, note
+	What  string // raised, grouped, repeated, over, offered, accepted, rejected, timed out, gone, released, resolved, expired, room, invited, joined, note
 	Who   string // bare address; empty: the service itself
 	Text  string
 }
@@ -219,8 +226,9 @@ type Outcome string
 // Outcomes.
 const (
 	Raised   Outcome = "raised"   // a new alert
+	Grouped  Outcome = "grouped"  // it joined an alert that was open
 	Repeated Outcome = "repeated" // it was open already
-	Over     Outcome = "resolved" // it ended the alert
+	Over     Outcome = "resolved" // it ended the alert, or its part of it
 	Ignored  Outcome = "ignored"  // late: it speaks of an episode that has ended, or resolves what is not open
 )
 

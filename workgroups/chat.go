@@ -259,6 +259,14 @@ func (s *Service) describe(ctx context.Context, v said) string {
 		if d := strings.TrimSpace(a.Details); d != "" {
 			b.WriteString("\n" + cut(d, 1000))
 		}
+		if a.Instances > 0 {
+			instances, err := s.Instances(ctx, a.ID)
+			if err != nil {
+				return s.sorry(v.id, err)
+			}
+			b.WriteString("\n" + listing(&a, instances))
+		}
+		entries = Timeline(entries)
 		for _, e := range entries[max(0, len(entries)-12):] {
 			fmt.Fprintf(&b, "\n%s  %s", e.At.Format("2006-01-02 15:04 MST"), e)
 		}

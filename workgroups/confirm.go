@@ -69,14 +69,17 @@ func (m *machine) grace(a *Alert) time.Duration {
 	return g.Grace
 }
 
-// wakeAssigned looks again when the owner has been gone for too long, or is due
-// to say something.
+// wakeAssigned looks again when the owner has been gone for too long, is due to
+// say something, or to be told something.
 func (m *machine) wakeAssigned(a *Alert) {
 	at := a.Due
 	if !a.Gone.IsZero() {
 		if until := a.Gone.Add(m.grace(a)); at.IsZero() || until.Before(at) {
 			at = until
 		}
+	}
+	if !a.Tell.IsZero() && (at.IsZero() || a.Tell.Before(at)) {
+		at = a.Tell
 	}
 	m.wake(a, at)
 }

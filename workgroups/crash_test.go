@@ -97,8 +97,15 @@ type race struct {
 	srv    *servertest.Server
 	agents []*racer
 	victim victim
-	acked  map[int64]bool
+	acked  map[string]*acked // by fingerprint
 	kills  int
+}
+
+// acked is something that was reported and acknowledged.
+type acked struct {
+	alert int64
+	ends  bool // its source has begun to say that it is over
+	over  bool // that was acknowledged as well
 }
 
 func racerAccounts() []servertest.Account {
@@ -113,7 +120,7 @@ func startRace(t *testing.T, srv *servertest.Server) *race {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	c := &race{t: t, srv: srv, acked: map[int64]bool{}, victim: victim{
+	c := &race{t: t, srv: srv, acked: map[string]*acked{}, victim: victim{
 		Store: filepath.Join(t.TempDir(), "alerts.db"), Domain: srv.Name, Component: srv.Component, Secret: srv.Secret, Server: srv.Domain, Raise: 40,
 	}}
 	for _, name := range racers {
@@ -143,14 +150,22 @@ func (c *race) present() {
 	}
 }
 
-// ack notes that an alert was acknowledged.
-func (c *race) ack(number string) {
+// hear notes what a service says of what it was reported.
+func (c *race) hear(word, rest string) {
 	c.t.Helper()
-	id, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || c.acked[id] {
-		c.t.Fatalf("acknowledged %q", number)
+	number, print, _ := strings.Cut(rest, " ")
+	switch word {
+	case "acked":
+		id, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || c.acked[print] != nil {
+			c.t.Fatalf("acknowledged %q", rest)
+		}
+		c.acked[print] = &acked{alert: id}
+	case "ends":
+		c.acked[number].ends = true
+	case "over":
+		c.acked[number].over = true
 	}
-	c.acked[id] = true
 }
 
 // reads reads what a service prints until it has said a word so many times more,
@@ -161,12 +176,10 @@ func (c *race) reads(p *program, word string, times int) (last string) {
 	defer late.Stop()
 	for times > 0 {
 		got, rest := p.read()
-		switch got {
-		case "":
+		if got == "" {
 			c.t.Fatalf("the service has ended, or did not say %q often enough", word)
-		case "acked":
-			c.ack(rest)
 		}
+		c.hear(got, rest)
 		if got == word {
 			last = rest
 			times--
@@ -184,12 +197,11 @@ func (c *race) kill(v victim, life time.Duration) {
 	var timer *time.Timer
 	come := v.Point == ""
 	for word, rest := p.read(); word != ""; word, rest = p.read() {
+		c.hear(word, rest)
 		switch word {
 		case "ready":
 			c.present()
 			timer = time.AfterFunc(life, func() { p.Process.Kill() })
-		case "acked":
-			c.ack(rest)
 		case "at":
 			come = true
 		case "refused":
@@ -275,12 +287,37 @@ func (c *race) check() {
 		c.t.Fatal(err)
 	}
 	defer store.Close()
-	for id := range c.acked { // I1, I2
-		a, _, err := store.Alert(c.t.Context(), id)
-		if err != nil || a.State != workgroups.Assigned {
-			c.t.Errorf("alert %d was acknowledged, and is %s (%v)", id, a.State, err)
-			continue
+	alerts := map[int64]workgroups.Alert{}
+	grouped := 0
+	for print, what := range c.acked { // I1, I2
+		a, _, err := store.Alert(c.t.Context(), what.alert)
+		if err != nil {
+			c.t.Fatal(err)
 		}
+		instances, err := store.Instances(c.t.Context(), a.ID)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		found, over := a.Fingerprint == print, a.State.Ended()
+		for _, i := range instances {
+			if i.Fingerprint == print {
+				found, over = true, over || !i.Over.IsZero()
+				grouped++
+			}
+		}
+		switch {
+		case !found:
+			c.t.Errorf("%s was acknowledged, and alert %d is not about it", print, a.ID)
+		case what.over && !over, !what.ends && over:
+			c.t.Errorf("%s of alert %d is over: %t; its source has said so: %t, and it was acknowledged: %t", print, a.ID, over, what.ends, what.over)
+		case !over && a.State != workgroups.Assigned:
+			c.t.Errorf("%s was acknowledged, and alert %d is %s", print, a.ID, a.State)
+		}
+		if a.State == workgroups.Assigned {
+			alerts[a.ID] = a
+		}
+	}
+	for id, a := range alerts {
 		owners := 0
 		for _, r := range c.agents { // I3: whoever has the last number is the owner; nobody else has it
 			r.mu.Lock()
@@ -301,7 +338,7 @@ func (c *race) check() {
 			c.t.Errorf("alert %d: %d agents were told that it is theirs", id, owners)
 		}
 	}
-	c.t.Logf("%d kills, %d alerts acknowledged", c.kills, len(c.acked))
+	c.t.Logf("%d kills, %d things acknowledged, %d of them in one alert with others", c.kills, len(c.acked), grouped)
 }
 
 // TestCrash kills the service at every named point and at random moments, under

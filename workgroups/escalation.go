@@ -111,7 +111,7 @@ func (m *machine) escalate(g *group, now time.Time) bool {
 	steps := g.Escalation.Steps
 	moved := false
 	for _, a := range g.queue {
-		if a.Step > int64(len(steps)) || m.held(a.ID) || !a.Muted.IsZero() {
+		if a.Step > int64(len(steps)) || m.held(a.ID) || !a.Muted.IsZero() || a.gathers(now) {
 			continue
 		}
 		moved = true

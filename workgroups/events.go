@@ -38,43 +38,60 @@ func (m *machine) report(r Report, now time.Time) (Receipt, error) {
 		return m.join(r, now)
 	}
 	th := thing{r.Workgroup, r.Source, r.Fingerprint}
-	a := m.firing[th]
-	switch {
-	case a != nil && !r.Starts.IsZero() && r.Starts.Before(a.Starts):
-		return Receipt{*a, Ignored}, nil // of an episode before
-	case a != nil && r.Resolved:
-		if a.State == Assigned {
-			m.sendAbout(MessageNote, a, a.Owner, fmt.Sprintf("Alert %d is over, says %s: %s", a.ID, a.Source, a.Summary), now)
-		}
-		m.end(a, Resolved, "", "", now)
-		return Receipt{*a, Over}, nil
-	case a != nil:
-		m.repeat(a, r, now)
-		return Receipt{*a, Repeated}, nil
+	if a := m.firing[th]; a != nil {
+		was := m.again(a, m.instances[a.ID].of(th), r, now)
+		return Receipt{*a, was}, nil
 	}
 	last, known := m.recent[th]
 	switch {
 	case known && r.late(last), r.Resolved && r.Starts.IsZero():
-		return Receipt{Alert: Alert{ID: last.id, Workgroup: r.Workgroup, Source: r.Source, Fingerprint: r.Fingerprint}, Was: Ignored}, nil
-	}
-	a = m.raise(r, last.episode+1, now)
-	if r.Resolved { // it came before the report that it has begun, which will be late
+		return Receipt{Alert: Alert{ID: last.Alert, Workgroup: r.Workgroup, Source: r.Source, Fingerprint: r.Fingerprint}, Was: Ignored}, nil
+	case r.Resolved: // it came before the report that it has begun, which will be late
+		a := m.raise(r, last.Episode+1, now)
 		m.end(a, Resolved, "", "", now)
 		return Receipt{*a, Over}, nil
 	}
-	return Receipt{*a, Raised}, nil
+	if a := m.open(&r); a != nil {
+		m.joins(a, r, last.Episode+1, now)
+		return Receipt{*a, Grouped}, nil
+	}
+	return Receipt{*m.raise(r, last.Episode+1, now), Raised}, nil
+}
+
+// again takes in what a source says of what it had said before: of an alert, or of
+// one of its instances.
+func (m *machine) again(a *Alert, i *Instance, r Report, now time.Time) Outcome {
+	starts := a.Starts
+	if i != nil {
+		starts = i.Starts
+	}
+	switch {
+	case !r.Starts.IsZero() && r.Starts.Before(starts):
+		return Ignored // of an episode before
+	case r.Resolved && a.Firing > 1:
+		m.over(a, i, now)
+		return Over
+	case r.Resolved:
+		if a.State == Assigned {
+			m.sendAbout(MessageNote, a, a.Owner, fmt.Sprintf("Alert %d is over, says %s: %s", a.ID, a.Source, a.Summary), now)
+		}
+		m.end(a, Resolved, "", "", now)
+		return Over
+	}
+	m.repeat(a, i, r, now)
+	return Repeated
 }
 
 // late reports whether r speaks of an episode that is over. If a person had said
 // that it is over, the same episode reported once more says that it is not.
-func (r *Report) late(last past) bool {
+func (r *Report) late(last Past) bool {
 	switch {
 	case r.Starts.IsZero():
 		return false
-	case last.bySource:
-		return !r.Starts.After(last.starts)
+	case last.BySource:
+		return !r.Starts.After(last.Starts)
 	}
-	return r.Starts.Before(last.starts) || r.Resolved && r.Starts.Equal(last.starts)
+	return r.Starts.Before(last.Starts) || r.Resolved && r.Starts.Equal(last.Starts)
 }
 
 // normal is the report with its defaults, and with text that XML can carry.
@@ -128,6 +145,9 @@ func (m *machine) raise(r Report, episode int64, now time.Time) *Alert {
 		a.User, _ = jid.New(a.Session(), m.domain.Domainpart(), "")
 	}
 	m.alerts[a.ID] = a
+	if !r.Resolved && !a.queued() {
+		m.found(a, now)
+	}
 	m.index(a)
 	m.groups[a.Workgroup].enqueue(a)
 	m.note(a, now, "raised", a.Source, "")
@@ -137,23 +157,23 @@ func (m *machine) raise(r Report, episode int64, now time.Time) *Alert {
 	return a
 }
 
-// repeat takes over what a source says anew of an open alert.
-func (m *machine) repeat(a *Alert, r Report, now time.Time) {
-	g := m.groups[a.Workgroup]
-	if a.waiting() && a.Severity != r.Severity {
-		g.dequeue(a)
-		defer g.enqueue(a)
-		m.dirty[a.Workgroup] = struct{}{}
+// repeat takes over what a source says anew of an open alert, or of one of its
+// instances.
+func (m *machine) repeat(a *Alert, i *Instance, r Report, now time.Time) {
+	a.Updated = now
+	a.Count++
+	if i != nil {
+		m.renew(a, i, r, now)
+		return
 	}
 	if a.Severity != r.Severity {
 		m.note(a, now, "repeated", a.Source, string(r.Severity)+", was "+string(a.Severity))
 	}
-	a.Severity, a.Summary, a.Details, a.Host, a.Labels = r.Severity, r.Summary, r.Details, r.Host, r.Labels
+	m.rate(a, r.Severity)
+	a.Summary, a.Details, a.Host, a.Labels = r.Summary, r.Details, r.Host, r.Labels
 	if !r.Starts.IsZero() {
 		a.Starts = r.Starts
 	}
-	a.Updated = now
-	a.Count++
 	m.touch(a)
 	if a.waiting() {
 		m.mute(a, now)
@@ -301,6 +321,7 @@ func (m *machine) grant(a *Alert, who jid.JID, now time.Time) {
 	}
 	m.note(a, now, "accepted", bare, "")
 	a.rewind()
+	a.Told = now
 	m.expect(a, now)
 	m.sendAbout(MessageInvite, a, who, "", now)
 	m.openRoom(a, who, now)
@@ -382,7 +403,7 @@ func (m *machine) release(a *Alert, end OfferEnd, now time.Time) {
 	o := &Offer{Alert: a.ID, Agent: owner.bare, To: a.Owner, Made: now, Expires: now, End: end}
 	m.offers[a.ID] = append(m.offers[a.ID], o)
 	m.changes = append(m.changes, PutOffer{*o})
-	a.State, a.Owner, a.Gone, a.Due, a.Reminded = Open, jid.JID{}, time.Time{}, time.Time{}, false
+	a.State, a.Owner, a.Gone, a.Due, a.Tell, a.Reminded = Open, jid.JID{}, time.Time{}, time.Time{}, time.Time{}, false
 	a.rewind()
 	m.touch(a)
 	g.enqueue(a)

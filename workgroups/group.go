@@ -32,6 +32,11 @@ type Workgroup struct {
 	Grace    time.Duration // until an alert is taken from an owner who is gone; 0: 5 minutes; from a bot: at once
 	Confirm  time.Duration // until an owner is asked whether they are at it still; 0: never
 
+	GroupBy       []string      // labels, or what a [Matcher] may name: what has the same values joins an alert that is open; none: nothing does
+	GroupWait     time.Duration // before anybody is asked about an alert that others may join
+	GroupInterval time.Duration // at least so long between two notes to an owner of what has joined; 0: 5 minutes
+	GroupMax      int           // instances of an alert; 0: [MaxInstances]
+
 	Schedules   []*oncall.Schedule // the first is meant where none is named
 	Maintenance []Maintenance      // when nobody is asked about some alerts, every week
 	Escalation  Escalation         // without steps all members are asked, one after the other
@@ -64,6 +69,8 @@ func (w *Workgroup) setDefaults() {
 	w.Parallel = cmp.Or(w.Parallel, 1)
 	w.Retry = cmp.Or(w.Retry, 30*time.Second)
 	w.Grace = cmp.Or(w.Grace, 5*time.Minute)
+	w.GroupInterval = cmp.Or(w.GroupInterval, defaultTelling)
+	w.GroupMax = cmp.Or(w.GroupMax, MaxInstances)
 	w.Members = slices.Clone(w.Members)
 	for i := range w.Members {
 		m := &w.Members[i]
@@ -105,6 +112,9 @@ func (w *Workgroup) check(domain jid.JID) error {
 		}
 	}
 	if err := w.Escalation.check(w.Name); err != nil {
+		return err
+	}
+	if err := w.checkGrouping(); err != nil {
 		return err
 	}
 	if err := w.checkMaintenance(); err != nil {

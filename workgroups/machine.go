@@ -26,23 +26,25 @@ type machine struct {
 	silences  []*silence        // by their number
 	nextMute  time.Time         // when one of them begins or ends; zero: never
 	groups    map[string]*group
-	alerts    map[int64]*Alert    // those that have not ended
-	offers    map[int64][]*Offer  // of these: the ones of this round
-	firing    map[thing]*Alert    // of these: what a source reports
-	users     map[userKey]*Alert  // of these: who queues
-	recent    map[thing]past      // of those that have ended, the last
-	messages  map[int64]Message   // not arrived
-	wakes     wakes               // when to look at which alert
-	order     []ended             // of recent, oldest first
-	lastID    int64               // of alerts
-	lastSent  int64               // of messages
-	rooms     *Rooms              // nil: alerts have none
-	asked     int64               // offers made, to tell who was not asked for the longest time
-	changes   []Change            // of this step
-	fresh     []Message           // of this step
-	touched   map[int64]*Alert    // of this step: rows to write
-	dirty     map[string]struct{} // workgroups to route
-	told      map[string]struct{} // workgroups whose status has changed
+	alerts    map[int64]*Alert     // those that have not ended
+	offers    map[int64][]*Offer   // of these: the ones of this round
+	firing    map[thing]*Alert     // of these: what a source reports
+	users     map[userKey]*Alert   // of these: who queues
+	recent    map[thing]Past       // of what has ended and is not firing, the last
+	instances map[int64]*instances // of alerts, which are about several things
+	grouped   map[groupKey]*Alert  // that others may join
+	messages  map[int64]Message    // not arrived
+	wakes     wakes                // when to look at which alert
+	order     []ended              // of recent, oldest first
+	lastID    int64                // of alerts
+	lastSent  int64                // of messages
+	rooms     *Rooms               // nil: alerts have none
+	asked     int64                // offers made, to tell who was not asked for the longest time
+	changes   []Change             // of this step
+	fresh     []Message            // of this step
+	touched   map[int64]*Alert     // of this step: rows to write
+	dirty     map[string]struct{}  // workgroups to route
+	told      map[string]struct{}  // workgroups whose status has changed
 }
 
 // A thing is what two reports of the same are about.
@@ -50,16 +52,8 @@ type thing struct{ workgroup, source, fingerprint string }
 
 type userKey struct{ workgroup, jid string }
 
-// past is what is remembered of an alert that has ended.
-type past struct {
-	id, episode int64
-	starts      time.Time
-	bySource    bool // the source itself had said that it is over
-}
-
 type ended struct {
 	thing thing
-	id    int64
 	at    time.Time
 }
 
@@ -74,7 +68,7 @@ type step struct {
 func newMachine(domain jid.JID, groups []Workgroup, img Image, now time.Time) (*machine, error) {
 	m := &machine{
 		domain: domain, groups: map[string]*group{}, alerts: map[int64]*Alert{}, offers: map[int64][]*Offer{},
-		firing: map[thing]*Alert{}, users: map[userKey]*Alert{}, recent: map[thing]past{}, messages: map[int64]Message{},
+		firing: map[thing]*Alert{}, users: map[userKey]*Alert{}, recent: map[thing]Past{}, instances: map[int64]*instances{}, grouped: map[groupKey]*Alert{}, messages: map[int64]Message{},
 		lastID: img.LastID, lastSent: img.LastSent,
 		touched: map[int64]*Alert{}, dirty: map[string]struct{}{}, told: map[string]struct{}{},
 	}
@@ -93,8 +87,8 @@ func newMachine(domain jid.JID, groups []Workgroup, img Image, now time.Time) (*
 // load takes over what the store holds. Alerts of workgroups that the
 // configuration has no more stay in the store as they are.
 func (m *machine) load(img Image, now time.Time) {
-	for _, a := range img.Recent {
-		m.remember(&a, a.Ended)
+	for _, p := range img.Recent {
+		m.remember(p)
 	}
 	for _, s := range img.Presence {
 		g := m.groups[s.Workgroup]
@@ -122,6 +116,7 @@ func (m *machine) load(img Image, now time.Time) {
 		}
 		m.wakes.push(a.Wake, a.ID)
 	}
+	m.loadInstances(img.Instances)
 	m.overrides = img.Overrides
 	for _, s := range img.Silences {
 		m.silences = append(m.silences, newSilence(s))
@@ -147,10 +142,35 @@ func (m *machine) load(img Image, now time.Time) {
 
 // index makes an alert be found by what it is about.
 func (m *machine) index(a *Alert) {
-	if a.queued() {
+	switch {
+	case a.queued():
 		m.users[userKey{a.Workgroup, a.User.String()}] = a
-	} else {
-		m.firing[thing{a.Workgroup, a.Source, a.Fingerprint}] = a
+	case a.Instances == 0: // else each of them makes it be found
+		m.fires(thing{a.Workgroup, a.Source, a.Fingerprint}, a)
+	}
+	if a.Group != "" {
+		m.grouped[groupKey{a.Workgroup, a.Group}] = a
+	}
+}
+
+// fires notes which alert is about a thing.
+func (m *machine) fires(th thing, a *Alert) {
+	m.firing[th] = a
+	delete(m.recent, th)
+}
+
+// rests notes that no alert is about a thing any more.
+func (m *machine) rests(p Past) {
+	delete(m.firing, p.thing())
+	m.remember(p)
+}
+
+// remember keeps what late reports are told by, of what is not firing.
+func (m *machine) remember(p Past) {
+	th := p.thing()
+	if last, ok := m.recent[th]; m.firing[th] == nil && (!ok || last.before(p)) {
+		m.recent[th] = p
+		m.order = append(m.order, ended{th, p.Ended})
 	}
 }
 
@@ -276,6 +296,8 @@ func (m *machine) due(a *Alert, now time.Time) {
 		m.note(a, now, "released", owner, "its owner is gone")
 	case !a.Due.IsZero() && !a.Due.After(now):
 		m.overdue(a, now)
+	case !a.Tell.IsZero() && !a.Tell.After(now):
+		m.tell(a, now)
 	default:
 		m.wakeAssigned(a)
 	}
@@ -335,6 +357,8 @@ func (m *machine) wakeWaiting(a *Alert, now time.Time) {
 	switch {
 	case !a.Muted.IsZero():
 		state, first = Open, a.Muted
+	case first.IsZero() && a.gathers(now):
+		state, first = Open, a.Gathers
 	case first.IsZero():
 		state = Open
 		if first = a.Wake; a.State == Offered || !first.After(now) {
@@ -436,29 +460,19 @@ func (m *machine) end(a *Alert, state State, by, reason string, now time.Time) {
 		g.dequeue(a)
 	}
 	a.State, a.Ended, a.EndedBy, a.Reason, a.Gone, a.Wake = state, now, by, reason, time.Time{}, time.Time{}
+	a.Firing = 0
 	m.note(a, now, string(state), by, reason)
 	m.closeRoom(a, now)
 	delete(m.alerts, a.ID)
 	if a.queued() {
 		delete(m.users, userKey{a.Workgroup, a.User.String()})
-	} else {
-		delete(m.firing, thing{a.Workgroup, a.Source, a.Fingerprint})
 	}
-	m.remember(a, now)
+	for _, p := range a.pasts(m.instances[a.ID].live()) {
+		m.rests(p)
+	}
+	delete(m.instances, a.ID)
+	m.disband(a)
 	m.dirty[a.Workgroup] = struct{}{}
-}
-
-// remember keeps what late reports are told by.
-func (m *machine) remember(a *Alert, at time.Time) {
-	if a.queued() {
-		return
-	}
-	th := thing{a.Workgroup, a.Source, a.Fingerprint}
-	if p, ok := m.recent[th]; ok && p.id > a.ID {
-		return
-	}
-	m.recent[th] = past{id: a.ID, episode: a.Episode, starts: a.Starts, bySource: a.EndedBy == ""}
-	m.order = append(m.order, ended{th, a.ID, at})
 }
 
 // maxRecent bounds how many ended alerts are remembered, however recent.
@@ -467,7 +481,7 @@ const maxRecent = 100_000
 func (m *machine) forget(now time.Time) {
 	n := 0
 	for n < len(m.order) && (len(m.order)-n > maxRecent || now.Sub(m.order[n].at) > Remember) {
-		if e := m.order[n]; m.recent[e.thing].id == e.id {
+		if e := m.order[n]; m.recent[e.thing].Ended.Equal(e.at) {
 			delete(m.recent, e.thing)
 		}
 		n++

@@ -1,6 +1,7 @@
 package workgroups
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -17,13 +18,14 @@ import (
 type Memory struct {
 	Fail func([]Change) error // asked before each commit; may be nil
 
-	mu       sync.Mutex
-	alerts   map[int64]Alert
-	entries  map[int64][]Entry
-	offers   map[int64]map[string]Offer // by alert and agent
-	sessions map[sessionKey]Session
-	messages map[int64]Message
-	lastSent int64
+	mu        sync.Mutex
+	alerts    map[int64]Alert
+	entries   map[int64][]Entry
+	instances map[int64]map[int64]Instance // by alert and number
+	offers    map[int64]map[string]Offer   // by alert and agent
+	sessions  map[sessionKey]Session
+	messages  map[int64]Message
+	lastSent  int64
 
 	overrides map[int64]oncall.Override
 	silences  map[int64]Silence
@@ -47,6 +49,7 @@ func (m *Memory) Commit(_ context.Context, changes []Change) error {
 	}
 	if m.alerts == nil {
 		m.alerts, m.entries = map[int64]Alert{}, map[int64][]Entry{}
+		m.instances = map[int64]map[int64]Instance{}
 		m.offers, m.sessions = map[int64]map[string]Offer{}, map[sessionKey]Session{}
 		m.messages = map[int64]Message{}
 		m.overrides, m.silences = map[int64]oncall.Override{}, map[int64]Silence{}
@@ -55,6 +58,11 @@ func (m *Memory) Commit(_ context.Context, changes []Change) error {
 		switch c := c.(type) {
 		case PutAlert:
 			m.alerts[c.Alert.ID] = c.Alert
+		case PutInstance:
+			if m.instances[c.Instance.Alert] == nil {
+				m.instances[c.Instance.Alert] = map[int64]Instance{}
+			}
+			m.instances[c.Instance.Alert][c.Instance.N] = c.Instance
 		case PutOffer:
 			if m.offers[c.Offer.Alert] == nil {
 				m.offers[c.Offer.Alert] = map[string]Offer{}
@@ -93,7 +101,7 @@ func (m *Memory) Load(context.Context) (Image, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	img := Image{LastSent: m.lastSent}
-	last := map[[3]string]Alert{}
+	last := map[thing]Past{}
 	var latest time.Time
 	for _, a := range m.alerts {
 		if a.Ended.After(latest) {
@@ -104,19 +112,23 @@ func (m *Memory) Load(context.Context) (Image, error) {
 		img.LastID = max(img.LastID, a.ID)
 		if !a.State.Ended() {
 			img.Alerts = append(img.Alerts, a)
+			img.Instances = append(img.Instances, m.instancesOf(a.ID)...)
 			continue
 		}
 		if latest.Sub(a.Ended) >= Remember {
 			continue
 		}
-		k := [3]string{a.Workgroup, a.Source, a.Fingerprint}
-		if b, ok := last[k]; !ok || b.ID < a.ID {
-			last[k] = a
+		var instances []*Instance
+		for _, i := range m.instancesOf(a.ID) {
+			instances = append(instances, &i)
+		}
+		for _, p := range a.pasts(instances) {
+			if b, ok := last[p.thing()]; !ok || b.before(p) {
+				last[p.thing()] = p
+			}
 		}
 	}
-	for _, a := range last {
-		img.Recent = append(img.Recent, a)
-	}
+	img.Recent = slices.AppendSeq(img.Recent, maps.Values(last))
 	for _, of := range m.offers {
 		img.Offers = slices.AppendSeq(img.Offers, maps.Values(of))
 	}
@@ -141,11 +153,9 @@ func (m *Memory) Load(context.Context) (Image, error) {
 func sortImage(img *Image) {
 	byID := func(a, b Alert) int { return int(a.ID - b.ID) }
 	slices.SortFunc(img.Alerts, byID)
-	slices.SortFunc(img.Recent, func(a, b Alert) int {
-		if d := a.Ended.Compare(b.Ended); d != 0 {
-			return d
-		}
-		return byID(a, b)
+	slices.SortFunc(img.Instances, func(a, b Instance) int { return cmp.Or(int(a.Alert-b.Alert), int(a.N-b.N)) })
+	slices.SortFunc(img.Recent, func(a, b Past) int {
+		return cmp.Or(a.Ended.Compare(b.Ended), int(a.Alert-b.Alert), strings.Compare(a.Source, b.Source), strings.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	slices.SortFunc(img.Offers, func(a, b Offer) int {
 		if a.Alert != b.Alert {
@@ -168,6 +178,21 @@ func (m *Memory) Alert(_ context.Context, id int64) (Alert, []Entry, error) {
 		return a, nil, ErrNotFound
 	}
 	return a, slices.Clone(m.entries[id]), nil
+}
+
+// Instances returns those of an alert.
+func (m *Memory) Instances(_ context.Context, alert int64) ([]Instance, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.instancesOf(alert), nil
+}
+
+// instancesOf are the instances of an alert, in order. With m.mu held.
+func (m *Memory) instancesOf(alert int64) (all []Instance) {
+	for _, n := range slices.Sorted(maps.Keys(m.instances[alert])) {
+		all = append(all, m.instances[alert][n])
+	}
+	return all
 }
 
 // Ended returns alerts that have ended, the latest first.

@@ -33,7 +33,7 @@ func (m *outgoing) stanza(from jid.JID) *element.Element {
 	}
 	switch m.Kind {
 	case MessageOffer:
-		return chat(m.alert.pitch(m.expires.Sub(m.Made)))
+		return chat(m.alert.pitch(m.others, m.expires.Sub(m.Made)))
 	case MessageRevoke:
 		return chat(fmt.Sprintf("Alert %d is no longer offered to you: %s", m.Alert, m.Text))
 	case MessageNote:
@@ -54,20 +54,40 @@ func (m *outgoing) stanza(from jid.JID) *element.Element {
 
 // title is the alert in one line.
 func (a *Alert) title() string {
-	title := string(a.Severity)
-	if a.Host != "" {
-		title += " · " + a.Host
+	text := title(a.Severity, a.Host, a.Summary)
+	if n := a.several(); n > 1 {
+		text += fmt.Sprintf(" and %d more", n-1)
 	}
-	return title + " · " + a.Summary
+	return text
+}
+
+func title(sev Severity, host, summary string) string {
+	title := string(sev)
+	if host != "" {
+		title += " · " + host
+	}
+	return title + " · " + summary
+}
+
+// several is how many things the alert is about, or was when it ended; 0: only
+// itself.
+func (a *Alert) several() int64 {
+	if a.State.Ended() {
+		return a.Instances
+	}
+	return a.Firing
 }
 
 // pitch is the offer of an alert as chat: what, where, since when, and what to
 // say.
-func (a *Alert) pitch(within time.Duration) string {
+func (a *Alert) pitch(others string, within time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Alert %d · %s\n", a.ID, a.title())
 	if d := strings.TrimSpace(a.Details); d != "" {
 		fmt.Fprintf(&b, "%s\n", cut(d, 600))
+	}
+	if others != "" {
+		fmt.Fprintf(&b, "also %s\n", others)
 	}
 	fmt.Fprintf(&b, "since %s", a.Starts.UTC().Format("2006-01-02 15:04 MST"))
 	if a.Source != "" {
@@ -88,6 +108,9 @@ func (a *Alert) metadata() []metadatum {
 	all := []metadatum{
 		{"question", a.title()}, {"alert", itoa(a.ID)}, {"severity", string(a.Severity)}, {"summary", a.Summary},
 		{"host", a.Host}, {"details", cut(a.Details, 4096)}, {"source", a.Source}, {"since", stamp(a.Starts)},
+	}
+	if n := a.several(); n > 1 {
+		all = append(all, metadatum{"instances", itoa(n)})
 	}
 	for _, name := range sortedKeys(a.Labels) {
 		all = append(all, metadatum{"label." + name, a.Labels[name]})

@@ -36,6 +36,8 @@ type world struct {
 	owners map[int64]string          // alert and number: who was told that it is theirs
 	raised map[string]*belief        // by workgroup and fingerprint: what the source believes
 	house  *house                    // where the rooms are
+	causes map[string]*cause         // by workgroup and role: what joins what
+	news   map[int64]time.Time       // alert: when its owner was told last what it is about
 	states map[int64]State           // of all alerts that were ever acknowledged
 }
 
@@ -44,7 +46,7 @@ var domain = jid.MustParse("workgroup.example.net")
 func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 142)), store: &Memory{}, now: time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC),
-		held: map[string]map[int64]bool{}, grants: map[int64]int64{}, owners: map[int64]string{}, raised: map[string]*belief{}, states: map[int64]State{},
+		held: map[string]map[int64]bool{}, grants: map[int64]int64{}, owners: map[int64]string{}, raised: map[string]*belief{}, causes: map[string]*cause{}, news: map[int64]time.Time{}, states: map[int64]State{},
 	}
 	var members []Member
 	for i := range 8 {
@@ -72,6 +74,14 @@ func newWorld(t testing.TB, seed uint64) *world {
 			{Bots: true, Wait: 10 * time.Second}, {OnCall: turns, Wait: 30 * time.Second},
 			{Who: []jid.JID{members[4].JID, members[5].JID}, Wait: 40 * time.Second, Parallel: 1}, {Everybody: true, Wait: 25 * time.Second},
 		}},
+	})
+	w.groups = append(w.groups, Workgroup{
+		Name: "storm", Members: members[:6], Timeout: 20 * time.Second, Retry: 7 * time.Second, Grace: 40 * time.Second,
+		GroupBy: []string{"role"}, GroupWait: 3 * time.Second, GroupInterval: 15 * time.Second, GroupMax: 6,
+	})
+	w.groups = append(w.groups, Workgroup{
+		Name: "rack", Members: members[2:], Timeout: 20 * time.Second, Retry: 7 * time.Second, Confirm: 90 * time.Second,
+		GroupBy: []string{"role", "site"}, GroupMax: 9, Escalation: Escalation{Steps: []Step{{Bots: true, Wait: 10 * time.Second}, {Everybody: true, Wait: 25 * time.Second}}},
 	})
 	w.house = w.newHouse()
 	w.restart()
@@ -179,14 +189,6 @@ func (w *world) step() {
 	}
 }
 
-// ended notes that a source's thing is over.
-func (w *world) ended(a *Alert) {
-	w.states[a.ID] = a.State
-	if b := w.raised[a.Workgroup+" "+a.Fingerprint]; b != nil {
-		b.open, b.ended = false, w.now
-	}
-}
-
 // mute does something about silences and overrides.
 func (w *world) mute() {
 	switch w.rnd.IntN(5) {
@@ -218,73 +220,17 @@ func (w *world) mute() {
 
 // muted reports whether a silence is for an alert, by looking at all of them.
 func (w *world) muted(a *Alert) bool {
-	return slices.ContainsFunc(w.m.silences, func(s *silence) bool {
-		role := a.Labels["role"]
-		meant := s.Match[0].Value == "db" && role == "db" || s.Match[0].Value == "w.b" && role == "web"
-		return meant && a.Severity != Critical && !s.From.After(w.now) && s.Until.After(w.now)
-	})
+	if p := w.m.instances[a.ID]; p != nil { // nobody is asked if nobody is about any of them
+		return !slices.ContainsFunc(p.order, func(i *Instance) bool { return i.Over.IsZero() && !w.silenced(i.Labels["role"], i.Severity) })
+	}
+	return w.silenced(a.Labels["role"], a.Severity)
 }
 
-func (w *world) report() {
-	group, print := w.group(), "fp"+strconv.Itoa(w.rnd.IntN(25))
-	key := group + " " + print
-	b := w.raised[key]
-	if b == nil {
-		b = &belief{}
-		w.raised[key] = b
-	}
-	if _, known := w.m.recent[thing{group, "src", print}]; !known && !b.open {
-		w.mayForget(b)
-		*b = belief{}
-	}
-	r := Report{
-		Workgroup: group, Source: "src", Fingerprint: print, Summary: "x", Severity: []Severity{Critical, Warning, Info}[w.rnd.IntN(3)],
-		Labels: map[string]string{"role": []string{"db", "web"}[w.rnd.IntN(2)]}, Resolved: w.rnd.IntN(4) == 0,
-	}
-	late := false
-	switch w.rnd.IntN(4) {
-	case 0: // says no time
-	case 1:
-		if b.episode > 0 {
-			r.Starts, late = b.starts.Add(-time.Second), true
-		}
-	default:
-		if r.Starts = w.now; b.open {
-			r.Starts = b.starts
-		}
-	}
-	got, err := w.m.report(r, w.now)
-	w.did("report %s %s resolved=%t starts=%s late=%t: %s %d (%v)", group, print, r.Resolved, r.Starts.Format("05.000"), late, got.Was, got.Alert.ID, err)
-	if err != nil {
-		w.fail("report: %v", err)
-	}
-	want := Raised
-	switch {
-	case late, r.Resolved && !b.open && r.Starts.IsZero():
-		want = Ignored
-	case r.Resolved && !b.open && !r.Starts.After(b.starts):
-		want = Ignored
-	case r.Resolved:
-		want = Over
-	case b.open:
-		want = Repeated
-	case !r.Starts.IsZero() && r.Starts.Equal(b.starts) && got.Was == Ignored:
-		want = Ignored // the source had said so itself: checked where it ends
-	}
-	if got.Was != want {
-		w.fail("report is %s, want %s (%+v)", got.Was, want, b)
-	}
-	if want == Raised || want == Over && !b.open {
-		b.episode++
-	}
-	if want == Raised || want == Over || want == Repeated {
-		if got.Alert.Episode != b.episode {
-			w.fail("episode %d, want %d", got.Alert.Episode, b.episode)
-		}
-		b.starts = got.Alert.Starts
-		b.open, b.ended = want != Over, w.now
-		w.states[got.Alert.ID] = got.Alert.State
-	}
+func (w *world) silenced(role string, sev Severity) bool {
+	return slices.ContainsFunc(w.m.silences, func(s *silence) bool {
+		meant := s.Match[0].Value == "db" && role == "db" || s.Match[0].Value == "w.b" && role == "web"
+		return meant && sev != Critical && !s.From.After(w.now) && s.Until.After(w.now)
+	})
 }
 
 func (w *world) presence() {
@@ -474,6 +420,8 @@ func (w *world) told(msg outgoing) {
 	case MessageRevoke:
 		w.did("  revoke %d to %s: %s", msg.Alert, msg.To, msg.Text)
 		delete(held, msg.Alert)
+	case MessageNote:
+		w.grown(msg)
 	case MessageInvite:
 		w.did("  invite %d grant %d to %s", msg.Alert, msg.Grant, msg.To)
 		if msg.To.Equal(msg.User) {
@@ -483,6 +431,7 @@ func (w *world) told(msg outgoing) {
 			w.fail("alert %d: grant %d after %d", msg.Alert, msg.Grant, w.grants[msg.Alert])
 		}
 		w.grants[msg.Alert] = msg.Grant
+		w.news[msg.Alert] = msg.Made
 		w.owners[msg.Alert] = bare
 	}
 }
@@ -533,6 +482,7 @@ func (w *world) check() {
 			}
 		}
 	}
+	w.checkInstances()
 	for id, a := range m.alerts {
 		open := 0
 		for _, o := range m.offers[id] {
@@ -558,6 +508,9 @@ func (w *world) check() {
 				if a.Workgroup == "steps" && o.Open() && a.Step > 0 && !a.StepEnds.IsZero() && o.Expires.After(a.StepEnds) {
 					w.fail("an offer of %d outlasts its step", id)
 				}
+			}
+			if a.gathers(w.now) && open > 0 {
+				w.fail("alert %d waits for others to join it until %s, and is offered", id, a.Gathers)
 			}
 			if a.Workgroup == "steps" && a.Muted.IsZero() && open == 0 && a.Step != 5 {
 				w.fail("alert %d is in step %d, and nobody is asked", id, a.Step)
@@ -627,6 +580,9 @@ func (w *world) same() {
 				w.fail("the timeline of %d has a gap at %d (I14)", id, i+1)
 			}
 		}
+		if all, err := w.store.Instances(w.t.Context(), id); err != nil || int64(len(all)) != a.Instances {
+			w.fail("alert %d has %d instances in the store, it says %d (%v)", id, len(all), a.Instances, err)
+		}
 		if int64(len(entries)) != a.Seq || len(entries) == 0 || entries[0].What != "raised" {
 			w.fail("the timeline of %d: %v, the alert counts %d", id, entries, a.Seq)
 		}
@@ -639,6 +595,12 @@ func (m *machine) dump() []string {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, id := range slices.Sorted(maps.Keys(m.alerts)) {
 		add("alert %+v", *m.alerts[id])
+		if p := m.instances[id]; p != nil {
+			add("  firing %v", p.firing)
+			for _, i := range p.order {
+				add("  instance %+v", *i)
+			}
+		}
 		of := slices.Clone(m.offers[id])
 		slices.SortFunc(of, func(a, b *Offer) int { return strings.Compare(a.Agent, b.Agent) })
 		for _, o := range of {
@@ -664,6 +626,10 @@ func (m *machine) dump() []string {
 			}
 		}
 	}
+	for key, a := range m.grouped {
+		add("what has %q joins %d", key, a.ID)
+	}
+	slices.Sort(out[len(out)-len(m.grouped):])
 	for _, o := range m.overrides {
 		add("override %+v", o)
 	}

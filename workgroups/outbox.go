@@ -10,6 +10,9 @@ func (m *machine) outgoing(msg Message) outgoing {
 	out := outgoing{Message: msg}
 	if a := m.alerts[msg.Alert]; a != nil {
 		out.alert = *a
+		if msg.Kind == MessageOffer {
+			out.others = m.others(a)
+		}
 	}
 	if o := m.offer(msg.Alert, msg.To.Bare().String()); o != nil {
 		out.expires = o.Expires

@@ -132,7 +132,7 @@ func Route(q Queue, agents []Agent, now time.Time) []Offer {
 // open; false: nobody.
 func (q *Queue) ask(alert *Alert, now time.Time) (ask Ask, expires time.Time, ok bool) {
 	ask, expires = Ask{Parallel: max(q.Parallel, 1)}, now.Add(q.Timeout)
-	if !alert.Muted.IsZero() {
+	if !alert.Muted.IsZero() || alert.gathers(now) {
 		return ask, expires, false
 	}
 	if q.Steps == nil {

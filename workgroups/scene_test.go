@@ -20,8 +20,8 @@ import (
 // first event set the workgroup up: member NAME [bot] [max=N] [skill=LABEL],
 // timeout, retry, grace, confirm, parallel, repeat, oncall NAME... (an hour each,
 // ann from 12:00 on) and step WHO... [wait=DURATION] [parallel=N], where WHO is
-// bots, oncall, everybody or a name; and maintenance DAYS HOURS MATCH. It is noon of
-// a Saturday.
+// bots, oncall, everybody or a name; and maintenance DAYS HOURS MATCH, group LABEL...,
+// groupwait, groupinterval and groupmax. It is noon of a Saturday.
 func TestScenes(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenes/*.txt")
 	if err != nil || len(files) == 0 {
@@ -133,6 +133,12 @@ func setUp(t *testing.T, g *Workgroup, words []string) {
 	case "parallel":
 		g.Parallel, _ = strconv.Atoi(words[1])
 		return
+	case "group":
+		g.GroupBy = words[1:]
+		return
+	case "groupmax":
+		g.GroupMax, _ = strconv.Atoi(words[1])
+		return
 	case "repeat":
 		g.Escalation.Repeat, _ = strconv.Atoi(words[1])
 		return
@@ -151,7 +157,7 @@ func setUp(t *testing.T, g *Workgroup, words []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	*map[string]*time.Duration{"timeout": &g.Timeout, "retry": &g.Retry, "grace": &g.Grace, "confirm": &g.Confirm}[words[0]] = d
+	*map[string]*time.Duration{"timeout": &g.Timeout, "retry": &g.Retry, "grace": &g.Grace, "confirm": &g.Confirm, "groupwait": &g.GroupWait, "groupinterval": &g.GroupInterval}[words[0]] = d
 }
 
 func askStep(t *testing.T, g *Workgroup, words []string) Step {
@@ -211,6 +217,7 @@ func happen(t *testing.T, m *machine, words []string, now time.Time) string {
 			name, value, _ := strings.Cut(w, "=")
 			r.Labels[name] = value
 		}
+		r.Host = r.Labels["host"]
 		var got Receipt
 		got, err = m.report(r, now)
 		if err == nil {
@@ -263,6 +270,9 @@ func happen(t *testing.T, m *machine, words []string, now time.Time) string {
 		a := m.alerts[id]
 		if a == nil {
 			return "no such alert"
+		}
+		if a.Instances > 0 {
+			return fmt.Sprintf("%s, %s; also: %s", a.State, a.title(), m.others(a))
 		}
 		return fmt.Sprintf("%s, step %d, round %d", a.State, a.Step, a.Round)
 	case "join":

@@ -36,6 +36,7 @@ type sender struct {
 type outgoing struct {
 	Message
 	alert   Alert
+	others  string    // names what an offer is about beside what the alert's title says
 	expires time.Time // of an offer
 }
 

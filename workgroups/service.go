@@ -374,6 +374,18 @@ func (s *Service) Alert(ctx context.Context, id int64) (Alert, []Entry, error) {
 	return a, entries, err
 }
 
+// Instances returns what a grouped alert is about, at most [MaxInstances]: what is
+// not over, in the order in which it came, then what is, in the order in which that
+// was said. There are none if nothing has joined it.
+func (s *Service) Instances(ctx context.Context, alert int64) ([]Instance, error) {
+	all, err := s.cfg.Store.Instances(ctx, alert)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStorage, err)
+	}
+	slices.SortStableFunc(all, func(a, b Instance) int { return a.Over.Compare(b.Over) })
+	return all, nil
+}
+
 // Status tells how a workgroup stands. The error wraps [ErrNoWorkgroup].
 func (s *Service) Status(ctx context.Context, workgroup string) (st Status, err error) {
 	err = s.look(ctx, func(m *machine, _ time.Time) error {

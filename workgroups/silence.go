@@ -228,8 +228,8 @@ func (m *machine) muteAll(now time.Time) {
 	}
 }
 
-// mute notes whether a silence is for an alert that waits.
-func (m *machine) mute(a *Alert, now time.Time) {
+// silencing is the silence for an alert that lasts longest, or nil.
+func (m *machine) silencing(a *Alert, now time.Time) *silence {
 	var by *silence
 	for _, all := range [...][]*silence{m.silences, m.groups[a.Workgroup].maintained} {
 		for _, s := range all {
@@ -238,6 +238,36 @@ func (m *machine) mute(a *Alert, now time.Time) {
 			}
 		}
 	}
+	return by
+}
+
+// silencer is the silence because of which nobody is asked about an alert, or nil.
+// Of one that is grouped all instances have to be silenced: it is the silence that
+// is the first of them to end.
+func (m *machine) silencer(a *Alert, now time.Time) *silence {
+	p := m.instances[a.ID]
+	if p == nil {
+		return m.silencing(a, now)
+	}
+	var by *silence
+	for _, i := range p.order {
+		if !i.Over.IsZero() {
+			continue
+		}
+		s := m.silencing(i.alone(a), now)
+		if s == nil {
+			return nil
+		}
+		if by == nil || s.Until.Before(by.Until) {
+			by = s
+		}
+	}
+	return by
+}
+
+// mute notes whether a silence is for an alert that waits.
+func (m *machine) mute(a *Alert, now time.Time) {
+	by := m.silencer(a, now)
 	switch {
 	case by == nil && a.Muted.IsZero(), by != nil && by.Until.Equal(a.Muted):
 		return

@@ -1,6 +1,7 @@
 package workgroups
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -27,6 +28,9 @@ type Store interface {
 	// Alert returns one alert and its timeline, or ErrNotFound.
 	Alert(ctx context.Context, id int64) (Alert, []Entry, error)
 
+	// Instances returns those of an alert, by their number.
+	Instances(ctx context.Context, alert int64) ([]Instance, error)
+
 	// Ended returns alerts of a workgroup that have ended, the latest first; of
 	// all workgroups if the name is empty.
 	Ended(ctx context.Context, workgroup string, limit int) ([]Alert, error)
@@ -38,11 +42,12 @@ type Store interface {
 
 // An Image is what a [Store] holds of what is not over.
 type Image struct {
-	Alerts   []Alert   // those that have not ended
-	Recent   []Alert   // the last episode of each thing that has ended, in the time of Remember before the last end
-	Offers   []Offer   // of these alerts
-	Presence []Session // of agents
-	Messages []Message // not known to have arrived
+	Alerts    []Alert    // those that have not ended
+	Instances []Instance // of these alerts, by alert and number
+	Recent    []Past     // by end, alert, source and fingerprint: see there
+	Offers    []Offer    // of these alerts
+	Presence  []Session  // of agents
+	Messages  []Message  // not known to have arrived
 
 	Overrides []oncall.Override // by ID
 	Silences  []Silence         // by ID
@@ -50,11 +55,34 @@ type Image struct {
 	LastSent  int64             // highest number of a message ever
 }
 
+// A Past is the end of what a source had reported, by which what it says later is
+// known to be late. An [Image] has the last of each thing that ended with, or in, an
+// alert which ended in the time of [Remember] before the last end of all. Of two at
+// the same time the last is that of the higher episode, then of the higher alert. An
+// alert has one of each of its instances, or its own if it has none. That of a
+// person who queues, whose User is not named [Alert.Session], has none.
+type Past struct {
+	Workgroup, Source, Fingerprint string
+
+	Alert    int64 // that was about it
+	Episode  int64
+	Starts   time.Time
+	Ended    time.Time
+	BySource bool // the source itself had said that it is over
+}
+
+func (p *Past) thing() thing { return thing{p.Workgroup, p.Source, p.Fingerprint} }
+
+// before reports whether p is not the last of two ends of a thing.
+func (p *Past) before(q Past) bool {
+	return cmp.Or(p.Ended.Compare(q.Ended), cmp.Compare(p.Episode, q.Episode), cmp.Compare(p.Alert, q.Alert)) < 0
+}
+
 // Remember is for how long the end of an alert is remembered by whoever routes:
 // a report that is older than it is late, and ignored.
 const Remember = 24 * time.Hour
 
-// A Change is a row as it is to be. It is one of [PutAlert], [PutOffer],
+// A Change is a row as it is to be. It is one of [PutAlert], [PutInstance], [PutOffer],
 // [DropOffer], [PutSession], [DropSession], [PutMessage], [DropMessage],
 // [AddEntry],
 // [PutOverride], [DropOverride], [PutSilence] and [DropSilence].
@@ -63,9 +91,10 @@ type Change interface{ isChange() }
 // Changes. Put replaces the row with the same key; dropping what is not there
 // changes nothing.
 type (
-	PutAlert  struct{ Alert Alert } // key: ID
-	PutOffer  struct{ Offer Offer } // key: Alert, Agent
-	DropOffer struct {
+	PutAlert    struct{ Alert Alert }       // key: ID
+	PutInstance struct{ Instance Instance } // key: Alert, N
+	PutOffer    struct{ Offer Offer }       // key: Alert, Agent
+	DropOffer   struct {
 		Alert int64
 		Agent string // empty: all of the alert
 	}
@@ -85,6 +114,7 @@ type (
 )
 
 func (PutAlert) isChange()    {}
+func (PutInstance) isChange() {}
 func (PutOffer) isChange()    {}
 func (DropOffer) isChange()   {}
 func (PutSession) isChange()  {}

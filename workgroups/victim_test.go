@@ -65,9 +65,9 @@ func TestMain(m *testing.M) {
 
 var racers = []string{"ann", "ben", "cy", "dee"}
 
-// serve serves until it is killed, or standard input ends. It prints each alert
-// once it is acknowledged. Told "enough" it raises no more; to any other line it
-// says how things stand.
+// serve serves until it is killed, or standard input ends. It prints what it reports
+// once that is acknowledged: the alert and the fingerprint. Told "enough" it raises no
+// more; to any other line it says how things stand.
 func (v victim) serve() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -75,7 +75,7 @@ func (v victim) serve() error {
 	if err != nil {
 		return err
 	}
-	g := workgroups.Workgroup{Name: "alerts", Parallel: len(racers), Timeout: 30 * time.Second, Retry: 200 * time.Millisecond}
+	g := workgroups.Workgroup{Name: "alerts", Parallel: len(racers), Timeout: 30 * time.Second, Retry: 200 * time.Millisecond, GroupBy: []string{"cause"}}
 	for _, name := range racers {
 		g.Members = append(g.Members, workgroups.Member{JID: jid.MustParse(name + "@" + v.Server), Max: 1 << 20})
 	}
@@ -118,15 +118,7 @@ func (v victim) serve() error {
 	for w := range 4 {
 		wg.Go(func() {
 			for i := w; (v.Raise < 0 || i < v.Raise) && raising.Err() == nil; i += 4 {
-				receipts, err := s.Report(ctx, workgroups.Report{
-					Workgroup: "alerts", Source: "crash", Fingerprint: fmt.Sprintf("%d-%d", v.Run, i), Summary: "x",
-				})
-				if err == nil {
-					fmt.Println("acked", receipts[0].Alert.ID)
-				} else {
-					fmt.Println("refused", err)
-					<-time.After(10 * time.Millisecond)
-				}
+				v.report(ctx, s, i)
 			}
 		})
 	}
@@ -176,6 +168,32 @@ func (v victim) resolve(ctx context.Context, s *workgroups.Service) {
 			}
 		}
 	}
+}
+
+// report reports one thing. Without rooms every other eight have one cause, and one
+// of those is over at once.
+func (v victim) report(ctx context.Context, s *workgroups.Service, i int) {
+	r := workgroups.Report{Workgroup: "alerts", Source: "crash", Fingerprint: fmt.Sprintf("%d-%d", v.Run, i), Summary: "x"}
+	if !v.Rooms && i/8%2 == 0 {
+		r.Labels = map[string]string{"cause": fmt.Sprintf("%d-%d", v.Run, i/8)}
+	}
+	receipts, err := s.Report(ctx, r)
+	if err != nil {
+		fmt.Println("refused", err)
+		<-time.After(10 * time.Millisecond)
+		return
+	}
+	fmt.Println("acked", receipts[0].Alert.ID, r.Fingerprint)
+	if v.Rooms || i%16 != 5 {
+		return
+	}
+	fmt.Println("ends", r.Fingerprint)
+	r.Resolved = true
+	if _, err := s.Report(ctx, r); err != nil {
+		fmt.Println("refused", err)
+		return
+	}
+	fmt.Println("over", r.Fingerprint)
 }
 
 // A program is a victim at work.

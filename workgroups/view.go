@@ -15,6 +15,8 @@ type Status struct {
 	Waiting   int           // alerts without an owner
 	Oldest    time.Time     // since when the oldest of them waits; zero: none
 	Assigned  int           // alerts with one
+	Firing    int           // things that all of these are about and that are not over: more than alerts, where those are grouped
+	Grouped   int           // things that are not over, beside the first, that these alerts are about
 	Wait      time.Duration // it lately took so long until somebody had taken an alert
 	Agents    []AgentStatus // members who are there or own something, by address
 }
@@ -114,6 +116,7 @@ func (m *machine) place(workgroup string, user jid.JID) (queueStatus, bool) {
 func (m *machine) status(g *group) Status {
 	st := Status{Workgroup: g.Workgroup, Waiting: len(g.queue), Wait: g.wait}
 	for _, a := range g.queue {
+		st.Firing += int(max(1, a.Firing))
 		if st.Oldest.IsZero() || a.Raised.Before(st.Oldest) {
 			st.Oldest = a.Raised
 		}
@@ -121,6 +124,9 @@ func (m *machine) status(g *group) Status {
 	for _, a := range g.order {
 		best := a.best()
 		st.Assigned += len(a.owned)
+		for _, owned := range a.owned {
+			st.Firing += int(max(1, owned.Firing))
+		}
 		if len(a.sessions) == 0 && len(a.owned) == 0 {
 			continue
 		}

@@ -14,13 +14,9 @@ import (
 	"os"
 	"time"
 
-	"mellium.im/xmpp/jid"
-
 	"adminbot/internal/filelock"
 	"adminbot/internal/sqlitefile"
-	"adminbot/internal/xmpp/address"
 	"adminbot/workgroups"
-	"adminbot/workgroups/oncall"
 )
 
 // A Store is an open file. Commit is for one goroutine at a time; all else is safe
@@ -83,11 +79,14 @@ func (s *Store) wrap(err error) error {
 
 const alertColumns = `id, workgroup, source, fingerprint, episode, severity, summary, details, host, labels, starts, user, notify,
 	raised, updated, count, accepted, ended, ended_by, state, reason, owner, fence, gone, round, wake, seq,
-	due, reminded, step, step_ends, muted, room`
+	due, reminded, step, step_ends, muted, room, grouping, gathers, instances, firing, told, tell`
+
+const instanceColumns = `alert, n, source, fingerprint, episode, severity, summary, details, host, labels, starts, raised, count, over`
 
 // What a commit writes.
 const (
-	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	putAlert    = `INSERT OR REPLACE INTO alerts (` + alertColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	putInstance = `INSERT OR REPLACE INTO instances (` + instanceColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	putOffer    = `INSERT OR REPLACE INTO offers VALUES (?,?,?,?,?,?)`
 	dropOffer   = `DELETE FROM offers WHERE alert = ? AND agent = ?`
 	dropOffers  = `DELETE FROM offers WHERE alert = ?`
@@ -103,7 +102,7 @@ const (
 	dropSilence  = `DELETE FROM silences WHERE id = ?`
 )
 
-var statements = []string{putAlert, putOffer, dropOffer, dropOffers, putSession, dropSession, putMessage, dropMessage, addEntry,
+var statements = []string{putAlert, putInstance, putOffer, dropOffer, dropOffers, putSession, dropSession, putMessage, dropMessage, addEntry,
 	putOverride, dropOverride, putSilence, dropSilence}
 
 // Commit makes all changes, or none.
@@ -142,7 +141,16 @@ func change(exec func(string, ...any) error, c workgroups.Change) error {
 		return exec(putAlert, a.ID, a.Workgroup, a.Source, a.Fingerprint, a.Episode, string(a.Severity), a.Summary, a.Details, a.Host, string(labels),
 			nano(a.Starts), a.User.String(), a.Notify, nano(a.Raised), nano(a.Updated), a.Count, nano(a.Accepted), nano(a.Ended), a.EndedBy,
 			string(a.State), a.Reason, a.Owner.String(), a.Grant, nano(a.Gone), a.Round, nano(a.Wake), a.Seq,
-			nano(a.Due), a.Reminded, a.Step, nano(a.StepEnds), nano(a.Muted), a.Room.String())
+			nano(a.Due), a.Reminded, a.Step, nano(a.StepEnds), nano(a.Muted), a.Room.String(),
+			a.Group, nano(a.Gathers), a.Instances, a.Firing, nano(a.Told), nano(a.Tell))
+	case workgroups.PutInstance:
+		i := &c.Instance
+		labels, err := json.Marshal(i.Labels)
+		if err != nil {
+			return err
+		}
+		return exec(putInstance, i.Alert, i.N, i.Source, i.Fingerprint, i.Episode, string(i.Severity), i.Summary, i.Details, i.Host, string(labels),
+			nano(i.Starts), nano(i.Raised), i.Count, nano(i.Over))
 	case workgroups.PutOffer:
 		o := &c.Offer
 		return exec(putOffer, o.Alert, o.Agent, o.To.String(), nano(o.Made), nano(o.Expires), string(o.End))
@@ -199,13 +207,8 @@ func (s *Store) Load(ctx context.Context) (workgroups.Image, error) {
 	defer tx.Rollback()
 	l := loader{ctx: ctx, tx: tx}
 	img.Alerts = rows(&l, scanAlert, `SELECT `+alertColumns+` FROM alerts WHERE ended = 0 ORDER BY id`)
-	// Of the ended ones, the last of each thing: SQLite takes the other columns
-	// from the row that has the maximum.
-	img.Recent = rows(&l, func(r scanner) (a workgroups.Alert, err error) {
-		var last int64
-		return scanAlert(scannerFunc(func(dest ...any) error { return r.Scan(append(dest, &last)...) }))
-	}, `SELECT `+alertColumns+`, max(id) FROM alerts WHERE ended > (SELECT coalesce(max(ended), 0) FROM alerts WHERE ended > 0) - ?
-		GROUP BY workgroup, source, fingerprint ORDER BY ended, id`, int64(workgroups.Remember))
+	img.Instances = rows(&l, scanInstance, `SELECT `+instanceColumns+` FROM instances WHERE alert IN (SELECT id FROM alerts WHERE ended = 0) ORDER BY alert, n`)
+	img.Recent = rows(&l, scanPast, recent, int64(workgroups.Remember))
 	img.Offers = rows(&l, scanOffer, `SELECT * FROM offers ORDER BY alert, agent`)
 	img.Presence = rows(&l, scanSession, `SELECT * FROM sessions ORDER BY workgroup, jid`)
 	img.Messages = rows(&l, scanMessage, `SELECT * FROM messages ORDER BY id`)
@@ -222,6 +225,24 @@ func (s *Store) Load(ctx context.Context) (workgroups.Image, error) {
 	}
 	return img, s.wrap(l.err)
 }
+
+// recent are the last ends of things. People who queue have not the address of
+// their alert.
+const recent = `
+WITH late AS (
+	SELECT * FROM alerts WHERE ended > 0 AND ended > (SELECT coalesce(max(ended), 0) FROM alerts WHERE ended > 0) - ?1
+		AND user LIKE 'alert-' || id || '@%'
+), ends AS (
+	SELECT workgroup, source, fingerprint, id AS alert, episode, starts, ended, ended_by = '' AS by_source
+	FROM late WHERE instances = 0
+	UNION ALL
+	SELECT a.workgroup, i.source, i.fingerprint, i.alert, i.episode, i.starts, iif(i.over > 0, i.over, a.ended), i.over > 0 OR a.ended_by = ''
+	FROM late a JOIN instances i ON i.alert = a.id WHERE a.instances > 0
+), counted AS (
+	SELECT *, row_number() OVER (PARTITION BY workgroup, source, fingerprint ORDER BY ended DESC, episode DESC, alert DESC) AS n FROM ends
+)
+SELECT workgroup, source, fingerprint, alert, episode, starts, ended, by_source FROM counted WHERE n = 1
+ORDER BY ended, alert, source, fingerprint`
 
 // Alert returns one alert and its timeline.
 func (s *Store) Alert(ctx context.Context, id int64) (workgroups.Alert, []workgroups.Entry, error) {
@@ -245,6 +266,18 @@ func (s *Store) Alert(ctx context.Context, id int64) (workgroups.Alert, []workgr
 		return e, err
 	}, `SELECT * FROM entries WHERE alert = ? ORDER BY seq`, id)
 	return a, entries, s.wrap(l.err)
+}
+
+// Instances returns those of an alert, by their number.
+func (s *Store) Instances(ctx context.Context, alert int64) ([]workgroups.Instance, error) {
+	tx, err := s.file.R.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer tx.Rollback()
+	l := loader{ctx: ctx, tx: tx}
+	all := rows(&l, scanInstance, `SELECT `+instanceColumns+` FROM instances WHERE alert = ? ORDER BY n`, alert)
+	return all, s.wrap(l.err)
 }
 
 // Ended returns alerts that have ended, the latest first.
@@ -286,119 +319,4 @@ func (s *Store) Figures(ctx context.Context, workgroup string, from, until time.
 		}
 	}
 	return f, s.wrap(found.Err())
-}
-
-// A loader reads rows until something is wrong.
-type loader struct {
-	ctx context.Context
-	tx  *sql.Tx
-	err error
-}
-
-type scanner interface{ Scan(...any) error }
-
-type scannerFunc func(...any) error
-
-func (f scannerFunc) Scan(dest ...any) error { return f(dest...) }
-
-func rows[T any](l *loader, scan func(scanner) (T, error), query string, args ...any) []T {
-	if l.err != nil {
-		return nil
-	}
-	found, err := l.tx.QueryContext(l.ctx, query, args...)
-	if err != nil {
-		l.err = err
-		return nil
-	}
-	defer found.Close()
-	var all []T
-	for found.Next() {
-		v, err := scan(found)
-		if err != nil {
-			l.err = err
-			return nil
-		}
-		all = append(all, v)
-	}
-	l.err = found.Err()
-	return all
-}
-
-func moment(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, n).UTC()
-}
-
-// readJID reads an address; empty text is none.
-func readJID(to *jid.JID, text string) (err error) {
-	if text != "" {
-		*to, err = address.Parse(text)
-	}
-	return err
-}
-
-func scanAlert(r scanner) (a workgroups.Alert, err error) {
-	var labels, user, owner, room string
-	var starts, raised, updated, accepted, ended, gone, wake, due, stepEnds, muted int64
-	if err = r.Scan(&a.ID, &a.Workgroup, &a.Source, &a.Fingerprint, &a.Episode, &a.Severity, &a.Summary, &a.Details, &a.Host, &labels,
-		&starts, &user, &a.Notify, &raised, &updated, &a.Count, &accepted, &ended, &a.EndedBy,
-		&a.State, &a.Reason, &owner, &a.Grant, &gone, &a.Round, &wake, &a.Seq,
-		&due, &a.Reminded, &a.Step, &stepEnds, &muted, &room); err != nil {
-		return a, err
-	}
-	a.Starts, a.Raised, a.Updated, a.Accepted, a.Ended = moment(starts), moment(raised), moment(updated), moment(accepted), moment(ended)
-	a.Gone, a.Wake, a.Due, a.StepEnds, a.Muted = moment(gone), moment(wake), moment(due), moment(stepEnds), moment(muted)
-	if err := json.Unmarshal([]byte(labels), &a.Labels); err != nil {
-		return a, err
-	}
-	return a, errors.Join(readJID(&a.User, user), readJID(&a.Owner, owner), readJID(&a.Room, room))
-}
-
-func scanOffer(r scanner) (o workgroups.Offer, err error) {
-	var to string
-	var made, expires int64
-	if err = r.Scan(&o.Alert, &o.Agent, &to, &made, &expires, &o.End); err != nil {
-		return o, err
-	}
-	o.Made, o.Expires = moment(made), moment(expires)
-	return o, readJID(&o.To, to)
-}
-
-func scanSession(r scanner) (s workgroups.Session, err error) {
-	var who string
-	var since int64
-	if err = r.Scan(&s.Workgroup, &who, &s.Show, &s.Status, &s.Max, &since); err != nil {
-		return s, err
-	}
-	s.Since = moment(since)
-	return s, readJID(&s.JID, who)
-}
-
-func scanMessage(r scanner) (m workgroups.Message, err error) {
-	var to, user string
-	var made, due int64
-	if err = r.Scan(&m.ID, &m.Kind, &m.Workgroup, &to, &m.Alert, &user, &m.Grant, &m.Text, &made, &due); err != nil {
-		return m, err
-	}
-	m.Made, m.Due = moment(made), moment(due)
-	return m, errors.Join(readJID(&m.To, to), readJID(&m.User, user))
-}
-
-func scanOverride(r scanner) (o oncall.Override, err error) {
-	var from, until, made int64
-	err = r.Scan(&o.ID, &o.Schedule, &o.Who, &from, &until, &o.By, &made)
-	o.From, o.Until, o.Made = moment(from), moment(until), moment(made)
-	return o, err
-}
-
-func scanSilence(r scanner) (s workgroups.Silence, err error) {
-	var match string
-	var from, until, made int64
-	if err = r.Scan(&s.ID, &s.Workgroup, &match, &from, &until, &s.By, &s.Reason, &made); err != nil {
-		return s, err
-	}
-	s.From, s.Until, s.Made = moment(from), moment(until), moment(made)
-	return s, json.Unmarshal([]byte(match), &s.Match)
 }

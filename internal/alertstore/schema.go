@@ -110,4 +110,29 @@ CREATE TABLE silences (
 `, `
 ALTER TABLE alerts ADD COLUMN room TEXT NOT NULL DEFAULT '';
 ALTER TABLE messages ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+`, `
+ALTER TABLE alerts ADD COLUMN grouping  TEXT    NOT NULL DEFAULT '';
+ALTER TABLE alerts ADD COLUMN gathers   INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN instances INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN firing    INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN told      INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN tell      INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE instances (
+	alert       INTEGER NOT NULL,
+	n           INTEGER NOT NULL,
+	source      TEXT NOT NULL,
+	fingerprint TEXT NOT NULL,
+	episode     INTEGER NOT NULL,
+	severity    TEXT NOT NULL CHECK (severity IN ('critical', 'warning', 'info')),
+	summary     TEXT NOT NULL,
+	details     TEXT NOT NULL,
+	host        TEXT NOT NULL,
+	labels      TEXT NOT NULL, -- JSON object
+	starts      INTEGER NOT NULL,
+	raised      INTEGER NOT NULL,
+	count       INTEGER NOT NULL,
+	over        INTEGER NOT NULL,
+	PRIMARY KEY (alert, n)
+) STRICT, WITHOUT ROWID;
 `}}

@@ -90,6 +90,14 @@ func compare(t *testing.T, want, got workgroups.Store, lastID int64) {
 	for id := int64(1); id <= lastID; id++ {
 		a1, e1, err1 := want.Alert(t.Context(), id)
 		a2, e2, err2 := got.Alert(t.Context(), id)
+		i1, err := want.Instances(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i2, err := got.Instances(t.Context(), id)
+		if diff := cmp.Diff(i1, i2, equal...); err != nil || diff != "" && len(i1)+len(i2) > 0 {
+			t.Fatalf("instances of alert %d: %v (-want +got):\n%s", id, err, diff)
+		}
 		if diff := cmp.Diff(a1, a2, equal...) + cmp.Diff(e1, e2, equal...); diff != "" || errors.Is(err1, workgroups.ErrNotFound) != errors.Is(err2, workgroups.ErrNotFound) || err1 == nil && err2 != nil {
 			t.Fatalf("alert %d (%v, %v) (-want +got):\n%s", id, err1, err2, diff)
 		}
@@ -196,6 +204,10 @@ func (g *generator) alert(id int64) workgroups.Alert {
 		State: []workgroups.State{workgroups.Open, workgroups.Offered, workgroups.Assigned, workgroups.Resolved, workgroups.Expired}[g.rnd.IntN(5)],
 		Grant: g.some(4), Gone: g.time(), Round: g.some(4), Wake: g.time(), Seq: g.some(9),
 		Due: g.time(), Reminded: g.rnd.IntN(2) == 0, Step: g.some(4), StepEnds: g.time(), Muted: g.time(), Room: g.jid(),
+		Group: g.text(), Gathers: g.time(), Instances: g.rnd.Int64N(3), Firing: g.some(3), Told: g.time(), Tell: g.time(),
+	}
+	if g.rnd.IntN(3) > 0 { // else a person who queues
+		a.User = jid.MustParse(a.Session() + "@workgroup.example.net")
 	}
 	if a.State == workgroups.Assigned {
 		a.Owner = g.jid()
@@ -206,11 +218,21 @@ func (g *generator) alert(id int64) workgroups.Alert {
 	return a
 }
 
+// instance is the same thing whenever it has the same number.
+func (g *generator) instance(alert, n int64) workgroups.Instance {
+	return workgroups.Instance{
+		Alert: alert, N: n, Source: "src", Fingerprint: fmt.Sprint(n), Episode: g.some(5),
+		Severity: []workgroups.Severity{workgroups.Critical, workgroups.Warning, workgroups.Info}[g.rnd.IntN(3)],
+		Summary:  g.text(), Details: g.text(), Host: g.text(), Labels: map[string]string{"c": g.text()},
+		Starts: g.time(), Raised: g.time(), Count: g.some(9), Over: g.time(),
+	}
+}
+
 func (g *generator) changes() []workgroups.Change {
 	g.now = g.now.Add(time.Duration(g.rnd.Int64N(int64(20 * time.Minute))))
 	var out []workgroups.Change
 	for range g.some(12) {
-		switch g.rnd.IntN(13) {
+		switch g.rnd.IntN(15) {
 		case 0, 1:
 			id := g.some(60)
 			g.lastID = max(g.lastID, id)
@@ -252,6 +274,8 @@ func (g *generator) changes() []workgroups.Change {
 				ID: g.some(20), Workgroup: g.workgroup(), Match: []workgroups.Matcher{{Name: "host", Value: g.text(), Regexp: g.rnd.IntN(2) == 0, Not: g.rnd.IntN(2) == 0}},
 				From: g.time(), Until: g.time(), By: g.text(), Reason: g.text(), Made: g.now,
 			}})
+		case 13, 14:
+			out = append(out, workgroups.PutInstance{Instance: g.instance(g.some(60), g.some(6))})
 		case 12:
 			out = append(out, workgroups.DropSilence{ID: g.some(20)})
 		case 8:

@@ -1,0 +1,477 @@
+package workgroups
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A switch that fails makes a hundred alerts, and one person has to look at one
+// thing. With [Workgroup].GroupBy, what is raised while an alert is open that has
+// the same values of those labels joins it: it is one more [Instance] of that
+// alert, which is offered, taken and ended as a whole. Each instance is still on
+// the disk before its source is told so, and is over when its source says so; the
+// alert is over with the last of them.
+//
+// An alert that nothing has joined has no instances: it is itself what it is
+// about.
+
+// Bounds of grouping.
+const (
+	MaxGroupBy     = 8      // names
+	MaxInstances   = 1000   // of one alert, those that are over included; what comes then begins another alert
+	maxGroupedSeq  = 10_000 // entries of a timeline; of what joins and is over later on only the numbers change
+	maxNamed       = 5      // instances that a message names
+	maxListed      = 12     // of them, that an answer lists
+	defaultTelling = 5 * time.Minute
+)
+
+// An Instance is one of the things that a grouped alert is about. Its Labels are
+// never changed, only replaced.
+type Instance struct {
+	Alert int64
+	N     int64 // from 1, in the order in which they came
+
+	Source      string
+	Fingerprint string
+	Episode     int64
+	Severity    Severity
+	Summary     string
+	Details     string
+	Host        string
+	Labels      map[string]string
+	Starts      time.Time
+
+	Raised time.Time // taken in; anew, if it was over
+	Count  int64     // so many reports
+	Over   time.Time // its source said so; zero: it is not, or only since its alert has ended
+}
+
+// title is the instance in one line.
+func (i *Instance) title() string { return title(i.Severity, i.Host, i.Summary) }
+
+// fill takes over what a report says.
+func (i *Instance) fill(r Report) {
+	i.Severity, i.Summary, i.Details, i.Host, i.Labels = r.Severity, r.Summary, r.Details, r.Host, r.Labels
+	if !r.Starts.IsZero() {
+		i.Starts = r.Starts
+	}
+	i.Count++
+}
+
+func (i *Instance) thing(workgroup string) thing { return thing{workgroup, i.Source, i.Fingerprint} }
+
+// show has an alert say of itself what one of its instances says.
+func (a *Alert) show(i *Instance) {
+	a.Source, a.Fingerprint, a.Episode = i.Source, i.Fingerprint, i.Episode
+	a.Summary, a.Details, a.Host, a.Labels, a.Starts = i.Summary, i.Details, i.Host, i.Labels, i.Starts
+}
+
+// shows reports whether it is this instance that the alert speaks of.
+func (a *Alert) shows(i *Instance) bool {
+	return a.Source == i.Source && a.Fingerprint == i.Fingerprint
+}
+
+// gathers reports whether the alert waits for others to join it, before anybody is
+// asked.
+func (a *Alert) gathers(now time.Time) bool { return a.Gathers.After(now) }
+
+// checkGrouping returns what is wrong with how a workgroup groups.
+func (w *Workgroup) checkGrouping() error {
+	if len(w.GroupBy) > MaxGroupBy {
+		return fmt.Errorf("workgroups: %s: groups by %d names, %d are allowed", w.Name, len(w.GroupBy), MaxGroupBy)
+	}
+	for i, name := range w.GroupBy {
+		if name == "" || len(name) > MaxName || slices.Contains(w.GroupBy[:i], name) {
+			return fmt.Errorf("workgroups: %s: groups by %q, which is no name of a label, or is there twice", w.Name, cut(name, 60))
+		}
+	}
+	switch {
+	case w.GroupWait < 0 || w.GroupInterval < 0 || w.GroupMax < 0:
+		return fmt.Errorf("workgroups: %s: a number of its grouping is negative", w.Name)
+	case w.GroupWait > 0 && len(w.GroupBy) == 0:
+		return fmt.Errorf("workgroups: %s: waits for alerts to group, and does not say by what", w.Name)
+	}
+	return nil
+}
+
+// grouping is what alerts have in common with a, in words; empty: a is on its own.
+// One that has none of the labels is: nothing says that it has to do with others.
+func (w *Workgroup) grouping(a *Alert) string {
+	var parts []string
+	some := false
+	for _, name := range w.GroupBy {
+		v := a.value(name)
+		some = some || v != ""
+		if v == "" || strings.ContainsAny(v, " \"\\\n\t") { // so that two are the same only if all values are
+			v = strconv.Quote(v)
+		}
+		parts = append(parts, name+"="+v)
+	}
+	if !some {
+		return ""
+	}
+	return strings.Join(parts, " ")
+}
+
+// groupKey is by what an open alert is found that others may join.
+type groupKey struct{ workgroup, values string }
+
+// instances are those of an open alert, as the machine has them.
+type instances struct {
+	order   []*Instance // by N
+	byThing map[thing]*Instance
+	firing  [3]int // so many are not over, by the rank of their severity
+}
+
+// of is the instance of a thing, or nil.
+func (p *instances) of(th thing) *Instance {
+	if p == nil {
+		return nil
+	}
+	return p.byThing[th]
+}
+
+func (p *instances) add(i *Instance, workgroup string) {
+	p.order = append(p.order, i)
+	p.byThing[i.thing(workgroup)] = i
+	if i.Over.IsZero() {
+		p.firing[i.Severity.rank()]++
+	}
+}
+
+// worst is the severity of the most urgent that is not over.
+func (p *instances) worst() Severity {
+	for _, s := range [...]Severity{Critical, Warning} {
+		if p.firing[s.rank()] > 0 {
+			return s
+		}
+	}
+	return Info
+}
+
+// live are those that are not over.
+func (p *instances) live() []*Instance {
+	var all []*Instance
+	if p != nil {
+		for _, i := range p.order {
+			if i.Over.IsZero() {
+				all = append(all, i)
+			}
+		}
+	}
+	return all
+}
+
+// first is the most urgent that is not over, of equals the first that came. There
+// is one.
+func (p *instances) first() *Instance {
+	worst := p.worst()
+	return p.order[slices.IndexFunc(p.order, func(i *Instance) bool { return i.Over.IsZero() && i.Severity == worst })]
+}
+
+// open is the open alert that what is reported joins, or nil.
+func (m *machine) open(r *Report) *Alert {
+	g := m.groups[r.Workgroup]
+	if len(g.GroupBy) == 0 {
+		return nil
+	}
+	like := Alert{Source: r.Source, Severity: r.Severity, Summary: r.Summary, Host: r.Host, Labels: r.Labels}
+	return m.grouped[groupKey{r.Workgroup, g.grouping(&like)}]
+}
+
+// found begins a group of one alert.
+func (m *machine) found(a *Alert, now time.Time) {
+	g := m.groups[a.Workgroup]
+	if a.Group = g.grouping(a); a.Group == "" {
+		return
+	}
+	m.grouped[groupKey{a.Workgroup, a.Group}] = a
+	if g.GroupWait > 0 {
+		a.Gathers = now.Add(g.GroupWait)
+	}
+}
+
+// disband has nothing join an alert any more. It reports whether anything would
+// have.
+func (m *machine) disband(a *Alert) bool {
+	key := groupKey{a.Workgroup, a.Group}
+	if m.grouped[key] != a {
+		return false
+	}
+	delete(m.grouped, key)
+	return true
+}
+
+// part makes an alert that something is about to join one of several.
+func (m *machine) part(a *Alert) *instances {
+	if p := m.instances[a.ID]; p != nil {
+		return p
+	}
+	p := &instances{byThing: map[thing]*Instance{}}
+	i := &Instance{
+		Alert: a.ID, N: 1, Source: a.Source, Fingerprint: a.Fingerprint, Episode: a.Episode, Severity: a.Severity,
+		Summary: a.Summary, Details: a.Details, Host: a.Host, Labels: a.Labels, Starts: a.Starts, Raised: a.Raised, Count: a.Count,
+	}
+	p.add(i, a.Workgroup)
+	a.Instances, a.Firing = 1, 1
+	m.instances[a.ID] = p
+	m.changes = append(m.changes, PutInstance{*i})
+	return p
+}
+
+// joins has what a report says join an open alert.
+func (m *machine) joins(a *Alert, r Report, episode int64, now time.Time) {
+	p, th := m.part(a), thing{r.Workgroup, r.Source, r.Fingerprint}
+	if r.Starts.IsZero() {
+		r.Starts = now
+	}
+	i := p.of(th)
+	if i == nil {
+		i = &Instance{Alert: a.ID, N: int64(len(p.order)) + 1, Source: r.Source, Fingerprint: r.Fingerprint}
+		i.fill(r)
+		p.add(i, a.Workgroup)
+	} else { // it was over
+		i.Over = time.Time{}
+		i.fill(r)
+		p.firing[i.Severity.rank()]++
+	}
+	i.Episode, i.Raised = episode, now
+	m.fires(th, a)
+	m.changes = append(m.changes, PutInstance{*i})
+	a.Instances, a.Updated = int64(len(p.order)), now
+	a.Firing++
+	a.Count++
+	m.noteInstance(a, now, "grouped", i, "")
+	if len(p.order) == m.groups[a.Workgroup].GroupMax && m.disband(a) {
+		m.note(a, now, "note", "", fmt.Sprintf("it holds no more than %d: what comes now begins another alert", len(p.order)))
+	}
+	m.regroup(a, p, now)
+	if a.State == Assigned && a.Tell.IsZero() {
+		g := m.groups[a.Workgroup]
+		a.Tell = now.Add(g.GroupWait)
+		if next := a.Told.Add(g.GroupInterval); next.After(a.Tell) {
+			a.Tell = next
+		}
+		m.wakeAssigned(a)
+	}
+}
+
+// renew takes over what a source says anew of one instance.
+func (m *machine) renew(a *Alert, i *Instance, r Report, now time.Time) {
+	p := m.instances[a.ID]
+	p.firing[i.Severity.rank()]--
+	if i.Severity != r.Severity {
+		m.noteInstance(a, now, "repeated", i, " · now "+string(r.Severity))
+	}
+	i.fill(r)
+	p.firing[i.Severity.rank()]++
+	m.changes = append(m.changes, PutInstance{*i})
+	m.regroup(a, p, now)
+}
+
+// over notes that one of several that an alert is about is over.
+func (m *machine) over(a *Alert, i *Instance, now time.Time) {
+	p := m.instances[a.ID]
+	i.Over = now
+	p.firing[i.Severity.rank()]--
+	a.Firing--
+	a.Updated = now
+	m.rests(a.past(i))
+	m.changes = append(m.changes, PutInstance{*i})
+	m.noteInstance(a, now, "over", i, "")
+	m.regroup(a, p, now)
+}
+
+// regroup finds out what an alert speaks of, how urgent it is, and whether it is
+// muted, after its instances have changed.
+func (m *machine) regroup(a *Alert, p *instances, now time.Time) {
+	m.touch(a)
+	i := p.first()
+	a.show(i)
+	m.rate(a, i.Severity)
+	if a.waiting() {
+		m.mute(a, now)
+	}
+}
+
+// rate sets how urgent an alert is.
+func (m *machine) rate(a *Alert, s Severity) {
+	if a.Severity == s {
+		return
+	}
+	if a.waiting() {
+		g := m.groups[a.Workgroup]
+		g.dequeue(a)
+		defer g.enqueue(a)
+		m.dirty[a.Workgroup] = struct{}{}
+	}
+	a.Severity = s
+}
+
+// noteInstance notes what became of one of several, unless the timeline has grown
+// too long.
+func (m *machine) noteInstance(a *Alert, now time.Time, what string, i *Instance, more string) {
+	switch {
+	case a.Seq < maxGroupedSeq:
+		m.note(a, now, what, i.Source, i.title()+more)
+	case a.Seq == maxGroupedSeq:
+		m.note(a, now, "note", "", "what else joins or is over is counted, and not noted")
+	}
+}
+
+// tell tells the owner of an alert what has joined it since they were told last.
+func (m *machine) tell(a *Alert, now time.Time) {
+	fresh := slices.DeleteFunc(m.instances[a.ID].live(), func(i *Instance) bool {
+		return i.Raised.Before(a.Told) || m.silencing(i.alone(a), now) != nil
+	})
+	if len(fresh) > 0 {
+		m.sendAbout(MessageNote, a, a.Owner, fmt.Sprintf("Alert %d has %d more, %d in all: %s\nshow %[1]d", a.ID, len(fresh), a.Firing, naming(fresh, a)), now)
+	}
+	a.Told, a.Tell = now, time.Time{}
+	m.touch(a)
+	m.wakeAssigned(a)
+}
+
+// alone is the alert as if it were about one of its instances only.
+func (i *Instance) alone(a *Alert) *Alert {
+	one := *a
+	one.show(i)
+	one.Severity = i.Severity
+	return &one
+}
+
+// others names what an alert is about beside what its title says; empty: nothing.
+func (m *machine) others(a *Alert) string {
+	return naming(slices.DeleteFunc(m.instances[a.ID].live(), a.shows), a)
+}
+
+// naming says what tells instances from what the title of their alert says: the
+// host, or on the same host the summary. It names a few, and says how many more
+// there are.
+func naming(of []*Instance, a *Alert) string {
+	var names []string
+	times := map[string]int{}
+	for _, i := range of {
+		name := i.Host
+		if name == "" || name == a.Host {
+			name = cut(i.Summary, 60)
+		}
+		if times[name]++; times[name] == 1 {
+			names = append(names, name)
+		}
+	}
+	more := len(of)
+	var said []string
+	for _, name := range names[:min(len(names), maxNamed)] {
+		n := times[name]
+		more -= n
+		if n > 1 {
+			name += fmt.Sprintf(" (%d)", n)
+		}
+		said = append(said, name)
+	}
+	text := strings.Join(said, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// Timeline is a timeline as people read it: what joined an alert in a row, and what
+// was over, is one entry.
+func Timeline(entries []Entry) []Entry {
+	var all []Entry
+	more := 0
+	for n, e := range entries {
+		inRow := n+1 < len(entries) && (e.What == "grouped" || e.What == "over") && entries[n+1].What == e.What
+		switch {
+		case more == 0:
+			all = append(all, e)
+		case !inRow:
+			all[len(all)-1].Text += fmt.Sprintf(" and %d more", more)
+		}
+		if more++; !inRow {
+			more = 0
+		}
+	}
+	return all
+}
+
+// listing is the first few of an alert's instances, one a line.
+func listing(a *Alert, all []Instance) string {
+	var b strings.Builder
+	if a.State.Ended() {
+		fmt.Fprintf(&b, "%d in all (%s)", len(all), a.Group)
+	} else {
+		fmt.Fprintf(&b, "%d of %d are not over (%s)", a.Firing, len(all), a.Group)
+	}
+	for n := range all[:min(len(all), maxListed)] {
+		b.WriteString("\n" + all[n].title())
+		if !all[n].Over.IsZero() {
+			b.WriteString(" · over")
+		}
+	}
+	if more := len(all) - maxListed; more > 0 {
+		fmt.Fprintf(&b, "\nand %d more", more)
+	}
+	return b.String()
+}
+
+// loadInstances takes over those of open alerts.
+func (m *machine) loadInstances(all []Instance) {
+	for i := range all {
+		one := &all[i]
+		a := m.alerts[one.Alert]
+		if a == nil {
+			continue
+		}
+		p := m.instances[a.ID]
+		if p == nil {
+			p = &instances{byThing: map[thing]*Instance{}}
+			m.instances[a.ID] = p
+		}
+		p.add(one, a.Workgroup)
+		if one.Over.IsZero() {
+			m.fires(one.thing(a.Workgroup), a)
+		} else {
+			m.remember(a.past(one))
+		}
+		if len(p.order) >= m.groups[a.Workgroup].GroupMax {
+			m.disband(a)
+		}
+	}
+	slices.SortStableFunc(m.order, func(x, y ended) int { return x.at.Compare(y.at) })
+}
+
+// past is what is remembered of an instance of the alert that is over.
+func (a *Alert) past(i *Instance) Past {
+	p := Past{
+		Workgroup: a.Workgroup, Source: i.Source, Fingerprint: i.Fingerprint, Alert: a.ID, Episode: i.Episode, Starts: i.Starts,
+		Ended: i.Over, BySource: true,
+	}
+	if i.Over.IsZero() {
+		p.Ended, p.BySource = a.Ended, a.EndedBy == ""
+	}
+	return p
+}
+
+// pasts are what is remembered of an alert that has ended with these instances.
+func (a *Alert) pasts(all []*Instance) []Past {
+	if a.queued() {
+		return nil
+	}
+	if a.Instances == 0 {
+		return []Past{{
+			Workgroup: a.Workgroup, Source: a.Source, Fingerprint: a.Fingerprint, Alert: a.ID, Episode: a.Episode, Starts: a.Starts,
+			Ended: a.Ended, BySource: a.EndedBy == "",
+		}}
+	}
+	var pasts []Past
+	for _, i := range all {
+		pasts = append(pasts, a.past(i))
+	}
+	return pasts
+}
