@@ -23,8 +23,9 @@ type Alerts interface {
 
 // Bounds of one answer.
 const (
-	maxListed  = 20 // alerts
-	maxEntries = 14 // of a timeline
+	maxListed    = 20 // alerts
+	maxInstances = 12 // of one alert
+	maxEntries   = 14 // of a timeline
 )
 
 // alertTalk reads the few sentences that people on call say, whatever the
@@ -191,7 +192,11 @@ func alertTitle(a alertrpc.Alert) string {
 	if a.Host != "" {
 		parts = append(parts, clean(a.Host, 60))
 	}
-	return strings.Join(append(parts, clean(a.Summary, 120)), " · ")
+	title := strings.Join(append(parts, clean(a.Summary, 120)), " · ")
+	if n := a.More(); n > 0 {
+		title += fmt.Sprintf(" and %d more", n)
+	}
+	return title
 }
 
 // whose says who looks after an alert.
@@ -229,6 +234,7 @@ func shownAlert(r alertrpc.ShowResult, w when) []string {
 	if took := tookUntil(a); took != "" {
 		lines = append(lines, took)
 	}
+	lines = append(lines, instances(r)...)
 	for _, e := range r.Timeline[max(0, len(r.Timeline)-maxEntries):] {
 		line := w.clock(float64(e.At.Unix())) + "  " + e.What
 		if e.Who != "" {
@@ -238,6 +244,30 @@ func shownAlert(r alertrpc.ShowResult, w when) []string {
 			line += ": " + clean(e.Text, 200)
 		}
 		lines = append(lines, line)
+	}
+	return lines
+}
+
+// instances are the first few things that a grouped alert is about.
+func instances(r alertrpc.ShowResult) []string {
+	a := r.Alert
+	if a.Instances == 0 {
+		return nil
+	}
+	head := fmt.Sprintf("%d of %d are not over", a.Firing, a.Instances)
+	if !a.Ended.IsZero() {
+		head = fmt.Sprintf("%d in all", a.Instances)
+	}
+	lines := []string{head + " (" + clean(a.GroupedBy, 120) + ")"}
+	for _, i := range r.Instances[:min(len(r.Instances), maxInstances)] {
+		line := alertTitle(alertrpc.Alert{Severity: i.Severity, Host: i.Host, Summary: i.Summary})
+		if !i.Over.IsZero() {
+			line += " · over"
+		}
+		lines = append(lines, line)
+	}
+	if more := a.Instances - len(lines) + 1; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return lines
 }

@@ -123,13 +123,21 @@ func (c alertListCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 		}
 		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 		for _, a := range r.Alerts {
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Severity, alertState(a), a.Host, harmless(a.Summary), since(a.Starts))
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Severity, alertState(a), a.Host, alertSummary(a), since(a.Starts))
 		}
 		w.Flush()
 		if more := r.Total - len(r.Alerts); more > 0 {
 			fmt.Fprintf(std.out, "and %d more\n", more)
 		}
 	})
+}
+
+// alertSummary is what an alert is about, in one line.
+func alertSummary(a alertrpc.Alert) string {
+	if n := a.More(); n > 0 {
+		return fmt.Sprintf("%s and %d more", harmless(a.Summary), n)
+	}
+	return harmless(a.Summary)
 }
 
 func alertState(a alertrpc.Alert) string {
@@ -142,9 +150,9 @@ func alertState(a alertrpc.Alert) string {
 func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	return askAlerts(ctx, std, log, c.alertFlags, alertrpc.Show, alertrpc.ShowArgs{ID: c.ID}, func(r alertrpc.ShowResult) {
 		a := r.Alert
-		fmt.Fprintf(std.out, "alert %d in %s: %s, %s\n%s\n", a.ID, a.Workgroup, a.Severity, a.State, harmless(a.Summary))
+		fmt.Fprintf(std.out, "alert %d in %s: %s, %s\n%s\n", a.ID, a.Workgroup, a.Severity, a.State, alertSummary(a))
 		for _, row := range []struct{ name, value string }{
-			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"reason", a.Reason}, {"room", a.Room}, {"since", a.Starts.Local().Format(time.DateTime)},
+			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"grouped", a.GroupedBy}, {"reason", a.Reason}, {"room", a.Room}, {"since", a.Starts.Local().Format(time.DateTime)},
 		} {
 			if row.value != "" {
 				fmt.Fprintf(std.out, "%-8s%s\n", row.name, harmless(row.value))
@@ -152,6 +160,16 @@ func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 		}
 		if a.Details != "" {
 			fmt.Fprintf(std.out, "%s\n", harmless(a.Details))
+		}
+		for _, i := range r.Instances {
+			line := strings.TrimSpace(i.Host + "  " + i.Summary)
+			if !i.Over.IsZero() {
+				line += ", over since " + i.Over.Local().Format(time.DateTime)
+			}
+			fmt.Fprintln(std.out, "  "+i.Severity+"  "+harmless(line))
+		}
+		if left := a.Instances - len(r.Instances); left > 0 {
+			fmt.Fprintf(std.out, "  and %d more\n", left)
 		}
 		for _, e := range r.Timeline {
 			line := e.At.Local().Format(time.DateTime) + "  " + e.What

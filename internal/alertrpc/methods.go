@@ -110,7 +110,7 @@ type (
 	}
 	SendResult struct {
 		Alert   Alert  `rpc:"alert"`
-		Outcome string `rpc:"outcome" help:"raised, repeated, resolved, ignored"`
+		Outcome string `rpc:"outcome" help:"raised, grouped, repeated, resolved, ignored"`
 	}
 
 	ListArgs struct {
@@ -127,8 +127,9 @@ type (
 		ID string `rpc:"id" validate:"required,max=32" help:"the alert's number"`
 	}
 	ShowResult struct {
-		Alert    Alert   `rpc:"alert"`
-		Timeline []Entry `rpc:"timeline"`
+		Alert     Alert      `rpc:"alert"`
+		Instances []Instance `rpc:"instances" help:"of a grouped alert: the first, those that are not over before those that are"`
+		Timeline  []Entry    `rpc:"timeline" help:"the last; what joined in a row is one"`
 	}
 
 	AnswerArgs struct {
@@ -204,8 +205,32 @@ type Alert struct {
 	Raised    time.Time         `rpc:"raised_at"`
 	Updated   time.Time         `rpc:"updated_at"`
 	Accepted  time.Time         `rpc:"accepted_at,omitempty"`
+	GroupedBy string            `rpc:"grouped_by,omitempty" help:"what it has in common with what joins it"`
+	Instances int               `rpc:"instances,omitempty" help:"so many things a grouped alert is about"`
+	Firing    int               `rpc:"firing,omitempty" help:"so many of these are not over"`
 	Muted     time.Time         `rpc:"muted_until,omitempty" help:"a silence: until then nobody is asked"`
 	Ended     time.Time         `rpc:"ended_at,omitempty"`
+}
+
+// More is how many other things a grouped alert is about beside what it says, or was
+// when it ended.
+func (a *Alert) More() int {
+	if a.Ended.IsZero() {
+		return max(0, a.Firing-1)
+	}
+	return max(0, a.Instances-1)
+}
+
+// An Instance is one of the things that a grouped alert is about.
+type Instance struct {
+	Severity string    `rpc:"severity"`
+	Summary  string    `rpc:"summary"`
+	Host     string    `rpc:"host,omitempty"`
+	Source   string    `rpc:"source"`
+	Dedup    string    `rpc:"dedup"`
+	Count    int       `rpc:"count" help:"so many reports"`
+	Starts   time.Time `rpc:"starts_at"`
+	Over     time.Time `rpc:"over_at,omitempty" help:"the source says so"`
 }
 
 // A Room where those who look after an alert meet (XEP-0045).

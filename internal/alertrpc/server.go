@@ -219,11 +219,40 @@ func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResul
 	if err != nil {
 		return ShowResult{}, fmt.Errorf("%w: %d", err, id)
 	}
-	out := ShowResult{Alert: onWire(a)}
-	for _, e := range entries[max(0, len(entries)-200):] {
+	out := ShowResult{Alert: onWire(a), Instances: []Instance{}, Timeline: []Entry{}}
+	left := rpc.DefaultReplyBytes - 8192 - len(a.Details)
+	if a.Instances > 0 {
+		all, err := s.Service.Instances(ctx, id)
+		if err != nil {
+			return ShowResult{}, err
+		}
+		out.Instances = onWireInstances(all, left/3)
+		left -= left / 3
+	}
+	entries = workgroups.Timeline(entries)
+	for _, e := range slices.Backward(entries[max(0, len(entries)-200):]) {
+		if left -= 250 + len(e.Who) + len(e.Text); left < 0 {
+			break
+		}
 		out.Timeline = append(out.Timeline, Entry{At: e.At, What: e.What, Who: e.Who, Text: e.Text})
 	}
+	slices.Reverse(out.Timeline)
 	return out, nil
+}
+
+// onWireInstances are the first that so many bytes hold.
+func onWireInstances(all []workgroups.Instance, size int) []Instance {
+	out := []Instance{}
+	for _, i := range all {
+		if size -= 550 + len(i.Summary) + len(i.Host) + len(i.Source) + len(i.Fingerprint); size < 0 {
+			break
+		}
+		out = append(out, Instance{
+			Severity: string(i.Severity), Summary: i.Summary, Host: i.Host, Source: i.Source, Dedup: i.Fingerprint,
+			Count: int(i.Count), Starts: i.Starts, Over: i.Over,
+		})
+	}
+	return out
 }
 
 func (s *Server) accept(ctx context.Context, actor jid.JID, args *AnswerArgs) (AnswerResult, error) {
@@ -388,6 +417,7 @@ func onWire(a workgroups.Alert) Alert {
 		ID: int(a.ID), JID: a.User.String(), Workgroup: a.Workgroup, State: string(a.State), Severity: string(a.Severity),
 		Summary: a.Summary, Details: a.Details, Host: a.Host, Labels: a.Labels, Source: a.Source, Dedup: a.Fingerprint,
 		Episode: int(a.Episode), Count: int(a.Count), Grant: int(a.Grant), Reason: a.Reason, EndedBy: a.EndedBy, Room: a.Room.String(),
+		GroupedBy: a.Group, Instances: int(a.Instances), Firing: int(a.Firing),
 		Starts: a.Starts, Raised: a.Raised, Updated: a.Updated, Accepted: a.Accepted, Muted: a.Muted, Ended: a.Ended,
 	}
 	if !a.Owner.Equal(jid.JID{}) {

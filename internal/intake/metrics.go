@@ -48,7 +48,7 @@ func (s *Server) count(src *source, format string, status int, receipts ...workg
 	defer m.mu.Unlock()
 	m.requests[series("source", who, "format", format, "status", strconv.Itoa(status))]++
 	for _, r := range receipts {
-		m.alerts[series("source", r.Alert.Source, "outcome", string(r.Was))]++
+		m.alerts[series("source", who, "outcome", string(r.Was))]++
 	}
 }
 
@@ -102,6 +102,7 @@ const (
 	waiting = iota
 	assigned
 	oldest
+	instances
 	agents
 	timeToAccept
 	timeToResolve
@@ -111,6 +112,7 @@ const (
 var gaugeHelp = [gaugeCount]struct{ name, help string }{
 	waiting:       {"waiting_alerts", "Alerts that nobody owns."},
 	assigned:      {"assigned_alerts", "Alerts that somebody owns."},
+	instances:     {"firing_instances", "What alerts that have not ended are about and that is not over: more than there are alerts, where they are grouped."},
 	oldest:        {"oldest_waiting_seconds", "Age of the oldest alert that nobody owns; 0: there is none."},
 	agents:        {"agents", "Agents who can be asked."},
 	timeToAccept:  {"time_to_accept_seconds", "Mean from raised to first accepted, of the last 200 alerts that ended."},
@@ -129,6 +131,7 @@ func (s *Server) measure(ctx context.Context, workgroup string, to *[gaugeCount]
 	}
 	labels := series("workgroup", workgroup)
 	to[waiting][labels], to[assigned][labels] = float64(st.Waiting), float64(st.Assigned)
+	to[instances][labels] = float64(st.Firing)
 	to[oldest][labels], to[agents][labels] = 0, 0
 	if !st.Oldest.IsZero() {
 		to[oldest][labels] = s.cfg.Now().Sub(st.Oldest).Seconds()
