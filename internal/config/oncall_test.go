@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,31 @@ func TestMaintenance(t *testing.T) {
 	}
 }
 
+// TestGrouping loads the example of docs/alerts.md.
+func TestGrouping(t *testing.T) {
+	page, err := os.ReadFile("../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "## Many alerts with one cause")
+	_, text, _ = strings.Cut(text, "```toml\n")
+	text, _, _ = strings.Cut(text, "```")
+	c, err := loadText(t, text+"[[workgroups.group]]\nname = \"dba\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := c.Workgroups.Workgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := groups[0]; !slices.Equal(g.GroupBy, []string{"rack"}) || g.GroupWait != 30*time.Second || g.GroupInterval != 5*time.Minute {
+		t.Errorf("by %v, wait %s, interval %s", g.GroupBy, g.GroupWait, g.GroupInterval)
+	}
+	if g := groups[1]; len(g.GroupBy) > 0 || g.GroupWait != 0 {
+		t.Errorf("a workgroup that says nothing: by %v, wait %s", g.GroupBy, g.GroupWait)
+	}
+}
+
 func TestOnCallRefuses(t *testing.T) {
 	schedule := "[[workgroups.schedule]]\nname = \"s\"\nzone = \"UTC\"\n[[workgroups.schedule.layer]]\nname = \"l\"\n"
 	who := "who = [\"alice@example.net\"]\n"
@@ -136,6 +162,15 @@ func TestOnCallRefuses(t *testing.T) {
 		{"maintenance at no time", group + "[[workgroups.maintenance]]\nname = \"m\"\nmatch = [\"host=a\"]\n", "no hours"},
 		{"maintenance nowhere", group + "[[workgroups.maintenance]]\nname = \"m\"\nworkgroup = \"w\"\n", "no workgroup \"w\""},
 		{"maintenance by a pattern", group + "[[workgroups.maintenance]]\nname = \"m\"\nhours = [\"Sun\"]\nmatch = [\"host=~(\"]\n", "is not a regular expression"},
+		{"group by nothing", group + "group_by = [\"\"]\n", `group_by: "" is not the name of a label`},
+		{"group by a matcher", group + "group_by = [\"host=web01\"]\n", `"host=web01" is not the name of a label`},
+		{"group by one twice", group + "group_by = [\"check\", \"check\"]\n", "group_by names check twice"},
+		{"group by too much", group + "group_by = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\"]\n", "9 names, 8 are allowed"},
+		{"group by a long name", group + "group_by = [\"" + strings.Repeat("x", 257) + "\"]\n", "longer than 256 bytes"},
+		{"wait for nothing", group + "group_wait_seconds = 30\n", "without group_by"},
+		{"wait backwards", group + "group_by = [\"check\"]\ngroup_wait_seconds = -1\n", "0 to 600 are allowed"},
+		{"wait for long", group + "group_by = [\"check\"]\ngroup_wait_seconds = 601\n", "0 to 600 are allowed"},
+		{"tell backwards", group + "group_by = [\"check\"]\ngroup_interval_seconds = -1\n", "is negative"},
 		{"word", group + "escalation = \"e\"\n[[workgroups.escalation]]\nname = \"e\"\n[[workgroups.escalation.step]]\nask = [\"all\"]\n", `"all" is none of bots`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

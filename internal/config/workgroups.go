@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ type Workgroup struct {
 	Parallel       int      `toml:"parallel" comment:"How many are asked at once; the first to accept has it."`
 	Schedules      []string `toml:"schedules" comment:"Names of schedules; the first is meant by \"who is on call?\"."`
 	Escalation     string   `toml:"escalation" comment:"Name of an escalation. Empty: bots, who is on call, everybody; without schedules one after the other."`
+	GroupBy        []string `toml:"group_by" comment:"Labels, or host, severity, summary, source: what has the same values as an open alert joins it,\nand one person takes all of it. Empty: nothing joins."`
+	GroupWait      int      `toml:"group_wait_seconds" comment:"How long an alert waits for others to join it before anybody is asked."`
+	GroupInterval  int      `toml:"group_interval_seconds" comment:"Whoever has taken it is told at most so often of what has joined."`
 	ConfirmSeconds int      `toml:"confirm_seconds" comment:"Whoever took an alert is asked after this time whether they are at it; silence gives it back. 0: never."`
 }
 
@@ -56,12 +60,43 @@ func (w *Workgroup) setDefaults() {
 	orElse(&w.RetrySeconds, 30)
 	orElse(&w.GraceSeconds, 300)
 	orElse(&w.Parallel, 1)
+	orElse(&w.GroupInterval, 300)
 }
 
 func orElse(n *int, def int) {
 	if *n == 0 {
 		*n = def
 	}
+}
+
+// maxGroupWait is the longest that an alert waits before anybody is asked.
+const maxGroupWait = 600
+
+// grouping gives a workgroup what it groups alerts by.
+func (w *Workgroup) grouping(to *workgroups.Workgroup) error {
+	switch {
+	case len(w.GroupBy) > workgroups.MaxGroupBy:
+		return fmt.Errorf("group_by has %d names, %d are allowed", len(w.GroupBy), workgroups.MaxGroupBy)
+	case w.GroupWait < 0 || w.GroupWait > maxGroupWait:
+		return fmt.Errorf("group_wait_seconds is %d: 0 to %d are allowed, nobody is asked meanwhile", w.GroupWait, maxGroupWait)
+	case w.GroupInterval < 0:
+		return errors.New("group_interval_seconds is negative")
+	case w.GroupWait > 0 && len(w.GroupBy) == 0:
+		return errors.New("group_wait_seconds without group_by\nhint: group_by = [\"check\"]")
+	}
+	for i, name := range w.GroupBy {
+		switch {
+		case strings.TrimSpace(name) == "" || strings.ContainsAny(name, " =~!\""):
+			return fmt.Errorf("group_by: %q is not the name of a label\nhint: group_by = [\"check\", \"host\"]", name)
+		case len(name) > workgroups.MaxName:
+			return fmt.Errorf("group_by: a name is longer than %d bytes", workgroups.MaxName)
+		case slices.Contains(w.GroupBy[:i], name):
+			return fmt.Errorf("group_by names %s twice", name)
+		}
+	}
+	to.GroupBy = w.GroupBy
+	to.GroupWait, to.GroupInterval = time.Duration(w.GroupWait)*time.Second, time.Duration(w.GroupInterval)*time.Second
+	return nil
 }
 
 // RoomSetup says which rooms alerts get; nil: none.
@@ -107,6 +142,9 @@ func (c *Workgroups) Workgroups() ([]workgroups.Workgroup, error) {
 			Name: g.Name, Title: g.Title, Description: g.Description, Parallel: g.Parallel,
 			Timeout: time.Duration(g.OfferSeconds) * time.Second, Retry: time.Duration(g.RetrySeconds) * time.Second, Grace: time.Duration(g.GraceSeconds) * time.Second,
 			Confirm: time.Duration(g.ConfirmSeconds) * time.Second,
+		}
+		if err := g.grouping(&w); err != nil {
+			return nil, fmt.Errorf("workgroup %s: %w", g.Name, err)
 		}
 		for _, m := range g.Members {
 			if domain, all := strings.CutPrefix(m.JID, "*@"); all {
