@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"log/slog"
@@ -129,19 +128,12 @@ func (s *talkSite) startAlerts() *workgroupsPart {
 func (s *talkSite) agent(name string, show workgroups.Show) *atomic.Int64 {
 	s.t.Helper()
 	session := link.New(s.login(name, "work"))
-	c := client.New(client.Config{Wire: session})
-	session.HandleIQ(xml.Name{Space: workgroups.NS}, c.HandleIQ)
-	session.HandlePresence(c.HandlePresence)
-	session.HandleMessage(c.HandleMessage)
-	session.OnUp(func(context.Context) { c.Connected() })
-	session.OnDown(c.Disconnected)
-	s.ends = append(s.ends, background(s.root, session.Run))
 	asked := &atomic.Int64{}
 	there := make(chan struct{})
 	known := sync.OnceFunc(func() { close(there) })
 	group := jid.MustParse("alerts@" + s.server.Name)
 	s.ends = append(s.ends, background(s.root, func(ctx context.Context) error {
-		return c.Serve(ctx, group, client.Agent{
+		return client.Run(ctx, session, group, client.Agent{
 			Presence: client.Presence{Show: show},
 			Offered:  func(context.Context, *client.Offer) { asked.Add(1) },
 			Changed:  func(client.Status) { known() },

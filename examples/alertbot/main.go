@@ -11,81 +11,67 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/xml"
 	"flag"
 	"fmt"
-	"log"
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"mellium.im/xmpp/jid"
 
 	"adminbot/agentapi"
 	"adminbot/internal/alertrpc"
+	"adminbot/internal/config"
 	"adminbot/internal/link"
 	"adminbot/rpc"
-	"adminbot/workgroups"
 	"adminbot/workgroups/client"
 )
 
 var (
-	account      = flag.String("jid", "alertbot@localhost", "account to log in with")
-	passwordFile = flag.String("password-file", "", "file with its password")
-	server       = flag.String("server", "", "host:port; default: what the DNS says")
-	workgroup    = flag.String("workgroup", "alerts@workgroup.localhost", "workgroup to serve")
-	dir          = flag.String("dir", "/var/tmp", "directory to clean")
-	older        = flag.Duration("older", 24*time.Hour, "delete only what was not changed for so long")
+	account   = flag.String("jid", "alertbot@localhost", "account to log in with")
+	password  = flag.String("password-file", "", "file with its password (0600)")
+	server    = flag.String("server", "", "host:port; default: what the DNS says")
+	workgroup = flag.String("workgroup", "alerts@workgroup.localhost", "workgroup to serve")
+	dir       = flag.String("dir", "/var/tmp", "directory to clean")
+	older     = flag.Duration("older", 24*time.Hour, "delete only what was not changed for so long")
 )
 
 func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	self, group := jid.MustParse(*account), jid.MustParse(*workgroup)
-	session := link.New(link.Config{JID: self, Addr: *server, TLS: &tls.Config{}, Log: slog.Default(), Password: func() (string, error) {
-		secret, err := os.ReadFile(*passwordFile)
-		return strings.TrimSpace(string(secret)), err
-	}})
-	agent := client.New(client.Config{Wire: session})
-	session.HandleIQ(xml.Name{Space: workgroups.NS}, agent.HandleIQ)
-	session.HandlePresence(agent.HandlePresence)
-	session.HandleMessage(agent.HandleMessage)
-	session.OnUp(func(context.Context) { agent.Connected() })
-	session.OnDown(agent.Disconnected)
-	calls := &rpc.Client{Transport: session}
-	alerts := &alertrpc.Client{RPC: calls, To: group.Domain()}
-
-	run, ctx := errgroup.WithContext(ctx)
-	run.Go(func() error { return session.Run(ctx) })
-	run.Go(func() error {
-		return agent.Serve(ctx, group, client.Agent{Offered: func(ctx context.Context, o *client.Offer) {
-			host, err := jid.New(o.Metadata["host"], self.Domainpart(), agentapi.Resource)
-			if err != nil || o.Metadata["label.check"] != "disk" {
-				return // not ours: to return is to decline
-			}
-			taken, err := o.Accept(ctx)
-			if err != nil {
-				log.Printf("%s: %v", o.Session, err)
-				return
-			}
-			var res agentapi.DiskCleanResult
-			once := rpc.Envelope{Key: fmt.Sprintf("%s.%d", o.Session, taken.Grant)} // said twice, done once
-			err = calls.Call(ctx, host, agentapi.DiskClean.Name, once, agentapi.DiskCleanArgs{Path: *dir, OlderSeconds: int32(older.Seconds())}, &res)
-			did, answer := fmt.Sprintf("deleted %d files of %.1f MiB in %s", res.Files, float64(res.FreedBytes)/(1<<20), *dir), alertrpc.Resolve
-			if err != nil || res.Files == 0 { // somebody else must look
-				did, answer = fmt.Sprintf("cleaning %s did not help: %d files, %v", *dir, res.Files, err), alertrpc.Reject
-			}
-			_, err = alertrpc.Call(ctx, alerts, answer, jid.JID{}, alertrpc.AnswerArgs{ID: o.Session, Reason: did})
-			log.Printf("%s on %s: %s (%v)", o.Session, o.Metadata["host"], did, err)
-		}})
+	session := link.New(link.Config{
+		JID: jid.MustParse(*account), Addr: *server, Log: slog.Default(),
+		Password: func() (string, error) { return config.ReadSecret(*password) },
 	})
-	if err := run.Wait(); err != nil {
-		log.Fatal(err)
+	calls := &rpc.Client{Transport: session}
+	agent := client.Agent{Offered: func(ctx context.Context, o *client.Offer) { offered(ctx, calls, o) }}
+	if err := client.Run(ctx, session, jid.MustParse(*workgroup), agent); err != nil {
+		slog.Error("the bot has ended", "err", err)
+		os.Exit(1)
 	}
+}
+
+// offered is called for each alert. To return is to decline.
+func offered(ctx context.Context, calls *rpc.Client, o *client.Offer) {
+	host, err := jid.New(o.Metadata["host"], jid.MustParse(*account).Domainpart(), agentapi.Resource)
+	if err != nil || o.Metadata["label.check"] != "disk" {
+		return
+	}
+	taken, err := o.Accept(ctx)
+	if err != nil {
+		return // somebody else was faster
+	}
+	var res agentapi.DiskCleanResult
+	once := rpc.Envelope{Key: fmt.Sprintf("%s.%d", o.Session, taken.Grant)} // said twice, done once
+	err = calls.Call(ctx, host, agentapi.DiskClean.Name, once, agentapi.DiskCleanArgs{Path: *dir, OlderSeconds: int32(older.Seconds())}, &res)
+	did, answer := fmt.Sprintf("deleted %d files of %.1f MiB in %s", res.Files, float64(res.FreedBytes)/(1<<20), *dir), alertrpc.Resolve
+	if err != nil || res.Files == 0 { // somebody else must look
+		did, answer = fmt.Sprintf("cleaning %s did not help: %d files, %v", *dir, res.Files, err), alertrpc.Reject
+	}
+	alerts := &alertrpc.Client{RPC: calls, To: jid.MustParse(*workgroup).Domain()}
+	_, err = alertrpc.Call(ctx, alerts, answer, jid.JID{}, alertrpc.AnswerArgs{ID: o.Session, Reason: did})
+	slog.Info("answered", "alert", o.Session, "host", o.Metadata["host"], "did", did, "err", err)
 }

@@ -4,7 +4,8 @@
 //
 // Make a [Client] with [New], hand it the stanzas that arrive
 // ([Client.HandleIQ], [Client.HandlePresence], [Client.HandleMessage]), and tell
-// it of sessions that come and go ([Client.Connected], [Client.Disconnected]).
+// it of sessions that come and go ([Client.Connected], [Client.Disconnected]). [On]
+// does all of that for a session that is the client's own; [Run] is a whole bot.
 //
 // # Agents
 //

@@ -24,12 +24,7 @@ func logIn(t *testing.T, srv *servertest.Server, name string) (*client.Client, *
 		JID: jid.MustParse(name + "@" + srv.Domain + "/work"), Password: func() (string, error) { return "pw", nil },
 		Addr: srv.Addr, TLS: srv.TLS(),
 	})
-	c := client.New(client.Config{Wire: s})
-	s.HandleIQ(xml.Name{Space: workgroups.NS}, c.HandleIQ)
-	s.HandlePresence(c.HandlePresence)
-	s.HandleMessage(c.HandleMessage)
-	s.OnUp(func(context.Context) { c.Connected() })
-	s.OnDown(c.Disconnected)
+	c := client.On(s, client.Config{})
 	run(t, s.Run)
 	<-s.Ready()
 	return c, s
