@@ -377,6 +377,9 @@ func (b *binding) length(at int, secs float64) bool {
 	if i := b.lengthArg(); i >= 0 {
 		return b.set1(i, int64(secs))
 	}
+	if since := b.argOf("since", KindTime); since >= 0 && !b.vb.Write {
+		return b.set1(since, b.fr.now.Add(-time.Duration(secs*float64(time.Second))).UTC()) // nginx log, 30 minutes
+	}
 	return false
 }
 

@@ -186,7 +186,7 @@ func (lx *Lexicon) takes(la *lattice, v, i, from int) bool {
 		if _, _, ok := lx.formal(vb, la.words[i].raw); ok {
 			return true
 		}
-		return vb.open >= 0 && len(la.matches[i]) == 0 || lx.introduces(la, v, i, from)
+		return vb.open >= 0 && len(la.matches[i]) == 0 || lx.introduces(la, v, i, from) || lx.soughtIn(la, vb, i)
 	case tAtom:
 		return vb.Hosts || vb.kinds[KindHosts]
 	case tPath:
@@ -195,6 +195,20 @@ func (lx *Lexicon) takes(la *lattice, v, i, from int) bool {
 		return vb.kinds[KindEndpoint]
 	}
 	return true
+}
+
+// soughtIn reports whether the unknown word at i is what a question looks for in a
+// log: deadlocks in the postgres log.
+func (lx *Lexicon) soughtIn(la *lattice, vb *verb, i int) bool {
+	if vb.Write || !vb.kinds[KindRegexp] || len(la.matches[i]) > 0 || i+2 >= len(la.words) || la.words[i+1].text != "in" {
+		return false
+	}
+	for k := i + 2; k < min(i+7, len(la.words)); k++ {
+		if la.shapes[k].class == tPath || slices.Contains([]string{"log", "logs", "journal", "syslog", "logfile"}, la.words[k].text) {
+			return true
+		}
+	}
+	return false
 }
 
 // introduces reports whether a word before position i asks for any word next:

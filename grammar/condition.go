@@ -1,6 +1,9 @@
 package grammar
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // inverse is the operator that "not" makes of another.
 var inverse = map[string]string{"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "!=", "!=": "="}
@@ -79,6 +82,9 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 		}
 	}
 	if f < 0 {
+		f = b.fieldAround(c, kind, op)
+	}
+	if f < 0 {
 		f = b.fieldAmong(c.Post, kind, op, false)
 	}
 	if f < 0 {
@@ -118,6 +124,37 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 		}
 	}
 	return true
+}
+
+// fieldAround is the field that the word before the comparison names together
+// with the word behind it: inodes below 10% free; or -1.
+func (b *binding) fieldAround(c *condition, kind Kind, op string) int {
+	if len(c.Post) == 0 {
+		return -1
+	}
+	behind := b.tok(&c.Post[0])
+	for i := range c.Pre {
+		n := b.lx.root
+		for _, w := range append(phraseWords(b.tok(&c.Pre[i]).text), phraseWords(behind.text)...) {
+			if n = n.kids[strings.ToLower(w)]; n == nil {
+				break
+			}
+		}
+		if n == nil {
+			continue
+		}
+		for _, x := range n.terms {
+			if int(x.verb) == b.v && x.role == roleField && fits(b.vb.Fields[x.a].kind(), kind, op) && b.names(&c.Pre[i], x.a) {
+				return int(x.a)
+			}
+		}
+	}
+	return -1
+}
+
+// names reports whether a word by itself names a field.
+func (b *binding) names(r *ref, field int16) bool {
+	return slices.ContainsFunc(b.tok(r).terms, func(x term) bool { return int(x.verb) == b.v && x.role == roleField && x.a == field })
 }
 
 // fieldBefore is the field that was named before the comparison and its own

@@ -88,6 +88,15 @@ func (b *binding) finish() *outcome {
 		if b.toks[i].rather {
 			b.soft += 2
 		}
+		if b.adjective(i) {
+			return nil
+		}
+		if i > 0 && b.vb.Write && b.toks[i].class != b.toks[i-1].class && b.toks[i].class != tMark && strings.EqualFold(b.toks[i].text, b.toks[i-1].text) {
+			return nil // a word said twice is not the service and its hosts
+		}
+		if i > 0 && strings.EqualFold(b.toks[i].text, family(b.vb.Method)) && (b.toks[i-1].class == tSuper || b.toks[i-1].has(b.v, roleMost) != nil || b.toks[i-1].has(b.v, roleLeast) != nil) {
+			b.single = true // the oldest backup
+		}
 		if i > 0 && b.toks[i].class == tAtom && b.toks[i-1].class == tTerm && b.toks[i-1].has(b.v, roleArg) != nil && b.toks[i-1].has(b.v, roleHead) == nil && !b.vb.Write {
 			b.soft++ // user postgres: what the word asks for, before hosts
 		}
@@ -134,6 +143,20 @@ func (o *outcome) offered() *outcome {
 		return nil
 	}
 	return &outcome{v: o.v, write: o.write, hints: o.commands, loose: []int{0}, overlooked: -1}
+}
+
+// adjective reports whether the token at i, a word of the verb, is rather the mood
+// of the hosts behind it: the sad hosts, happy web servers.
+func (b *binding) adjective(i int) bool {
+	if b.vb.Write || b.toks[i].class != tTerm || i+1 >= len(b.toks) {
+		return false
+	}
+	mood := b.lx.root.kids[strings.ToLower(b.toks[i].text)]
+	if mood == nil || !slices.ContainsFunc(mood.atoms, func(a atomSense) bool { return a.rank == rankMood }) {
+		return false
+	}
+	next := &b.toks[i+1]
+	return next.class == tNoun || next.class == tAtom && !slices.ContainsFunc(next.atoms, func(a atomSense) bool { return a.rank == rankName })
 }
 
 // unlikely weighs how a word was taken that names hosts and a thing that the verb

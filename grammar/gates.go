@@ -78,7 +78,7 @@ func (r *reader) gate() gates {
 						g.said, hit = true, true
 					}
 				case "takeback":
-					if m.len > 1 || c.value != "rather" {
+					if (m.len > 1 || c.value != "rather") && !(c.value == "sorry" && start) {
 						g.takeback, hit = true, true
 					}
 				case "would":
@@ -361,6 +361,8 @@ func (r *reader) statement() bool {
 		switch {
 		case k > i && slices.Contains([]string{"that", "which", "who", "whose"}, ws[k].text):
 			return false // hosts that are ...: a name for something
+		case k == i+1 && slices.Contains([]string{"what", "why", "how"}, ws[k].text):
+			return false // web01 what's wrong with it
 		case k > i && slices.Contains(copulas, ws[k].text):
 			return true
 		}

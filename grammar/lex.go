@@ -349,8 +349,10 @@ func (lx *Lexicon) endpoint(la *lattice, at int) (token, bool) {
 	switch {
 	case host(i) && word(i+1) == "on" && word(i+2) == "port", host(i) && word(i+1) == "at" && word(i+2) == "port":
 		number = i + 3
-	case host(i) && word(i+1) == "port":
-		number = i + 2
+	case host(i) && (word(i+1) == "port" || i > 0 && slices.Contains([]string{"telnet", "nc", "-zv", "tnc"}, word(i-1))):
+		if number = i + 1; word(number) == "port" {
+			number++
+		}
 	case host(i) && (word(i+1) == "on" || word(i+1) == ":"):
 		number = i + 2
 	case word(i) == "port" && (word(i+2) == "on" || word(i+2) == "of" || word(i+2) == "at") && host(i+3):

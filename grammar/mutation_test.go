@@ -151,8 +151,8 @@ func TestMutations(t *testing.T) {
 				if !lx.write(cmd.Method) || cmd.DryRun || cmd.Method == methodCancel {
 					continue
 				}
-				if (base.Status == NotACommand || base.Status == Ambiguous) && m.name == "drop" {
-					continue // the word may have been the negation, or the "or"
+				if (base.Status == NotACommand || base.Status == Ambiguous || base.Status == Unknown) && m.name == "drop" {
+					continue // the word may have been the negation, the "or", or what was not understood
 				}
 				loose := m.name == "drop" || m.name == "swap"
 				if m.name == "drop" && len(base.Commands) > 0 && base.Commands[0].Method == "pkg.refresh" {

@@ -32,7 +32,7 @@ func (b *binding) order(s *sortPart, from, to int) {
 		terms = s.By.Terms
 		if s.By.Dir != nil {
 			given = true
-			if b.tok(s.By.Dir).text == "+" {
+			if !descends(b.tok(s.By.Dir).text, b.fieldOf(terms)) {
 				sign = ""
 			}
 		}
@@ -120,11 +120,28 @@ func (b *binding) direction(dir string, from, to int) {
 	if f == "" {
 		return
 	}
-	if b.sort = f; dir == "-" {
+	if b.sort = f; descends(dir, f) {
 		b.sort = "-" + f
 	}
 	b.filled = true
 	b.use(from, to)
+}
+
+// fieldOf is the field that the first of the words names which can be ordered, or "".
+func (b *binding) fieldOf(terms []ref) string {
+	for i := range terms {
+		if t := b.tok(&terms[i]); t.has(b.v, roleField) != nil {
+			return b.sortField(t)
+		}
+	}
+	return ""
+}
+
+// descends reports whether an order begins with the greatest values. The worst of
+// what is left is the least.
+func descends(dir, field string) bool {
+	left := strings.HasPrefix(field, "free_") || strings.HasPrefix(field, "available_") || strings.HasPrefix(field, "actual_") || strings.Contains(field, "_free_")
+	return dir == "-" || dir == "worst" && !left || dir == "best" && left
 }
 
 // sortField is the field of a word that can be ordered, numbers first.

@@ -44,7 +44,7 @@ func (b *binding) overlooked() int {
 		t := &b.toks[k]
 		for i := t.from; i < t.to; i++ {
 			switch {
-			case !la.hosts[i] || t.isHosts(la, i) || t.class == tQuoted:
+			case !la.hosts[i] || t.isHosts(la, i) || t.class == tQuoted || t.class == tAddr:
 			case la.ordinary(i, t):
 				if la.is(i, "allhosts") || la.namePlace(i, b.tied[k], !b.asked, b.vb.Write) {
 					return i
@@ -127,6 +127,21 @@ func (la *lattice) namePlace(i int, tied, wide, write bool) bool {
 		return !tied && (write && (ends || !la.is(i, "prep")) || ends && !la.is(i, "polite"))
 	}
 	return ends && (!tied || wide) && !la.is(k, "ask") && la.termAt(k)
+}
+
+// place is the first word right behind "in" that is a place here and otherwise
+// only a preposition or a denial, neither of which can stand there: in at, in no;
+// or -1. What counts or measures goes on: in at most 5 minutes.
+func (la *lattice) place() int {
+	for i := 1; la.hosts != nil && i < len(la.words); i++ {
+		if !la.hosts[i] || la.words[i-1].text != "in" || la.words[i-1].quoted || !la.given(i, false) || !la.is(i, "prep") && !la.is(i, "not") || la.is(i, "pron") {
+			continue
+		}
+		if i+1 == len(la.words) || la.words[i+1].mark || la.shapes[i+1].class == tIdent && !la.is(i+1, "super") && !la.is(i+1, "num") && !la.is(i+1, "det") && !la.is(i+1, "noun") && !la.is(i+1, "half") {
+			return i
+		}
+	}
+	return -1
 }
 
 // lists reports whether the word at k stands between the members of a list.

@@ -67,10 +67,12 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 
 // read is the whole pipeline after the normaliser.
 func (r *reader) read(words []word, odd bool) Reading {
-	words = r.otherOne(than(words))
+	words = r.lx.portBehind(r.otherOne(wouldDo(than(words))))
 	words, negated := isNot(spokenTimes(r.lx.splitCounts(words), r.now.In(r.lx.zone)))
 	r.la = r.lx.lattice(words, odd)
-	r.la.asName = r.asName
+	if r.la.asName = r.asName; r.asName < 0 {
+		r.la.asName = r.la.place()
+	}
 	if out, ok := r.conversation(); ok {
 		return out
 	}
@@ -147,6 +149,32 @@ func than(words []word) []word {
 		if isDigit(rune(after[0])) || after == "a" || after == "an" || slices.Contains(hoursInWords, after) {
 			words = slices.Clone(words)
 			words[i].text = "than"
+		}
+	}
+	return words
+}
+
+// wouldDo reads "what would upgrading web01 change" as what it would do.
+func wouldDo(words []word) []word {
+	end := len(words)
+	for end > 0 && words[end-1].mark {
+		end--
+	}
+	if end > 3 && words[0].text == "what" && (words[1].text == "would" || words[1].text == "will") && slices.Contains([]string{"change", "affect", "break", "cause"}, words[end-1].text) {
+		words = slices.Clone(words)
+		words[end-1].text = "do"
+	}
+	return words
+}
+
+// portBehind puts the verb before what it is about in "does db01 answer on port
+// 5432", where it divides the host from its port.
+func (lx *Lexicon) portBehind(words []word) []word {
+	for i := 0; i+3 < len(words); i++ {
+		if _, host := lx.hostIdx[words[i].text]; host && words[i+2].text == "on" && words[i+3].text == "port" &&
+			slices.Contains([]string{"answer", "answering", "respond", "responding", "listen", "listening", "reachable", "open"}, words[i+1].text) {
+			words = slices.Clone(words)
+			words[i], words[i+1] = words[i+1], words[i]
 		}
 	}
 	return words
@@ -304,6 +332,9 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 		if out := choose(r.outcomes(from, to, fr, true)); out.Status != Unknown && (best.Status == Unknown || out.Status == OK) {
 			return r.finishClause(out)
 		}
+	}
+	if out, ok := r.topic(from, to, fr); ok {
+		return out
 	}
 	if out, ok := r.halves(from, to, fr); ok {
 		return out

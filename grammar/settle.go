@@ -43,7 +43,7 @@ func (b *binding) settle(o *outcome) {
 				cmd.Hosts = []string{}
 			}
 			o.empty = len(b.set) == 0
-			if o.empty && b.vb.Write || b.vb.Write && b.asked && b.single && !b.each && len(b.set) > 1 && !b.on.Named() {
+			if o.empty && b.vb.Write || b.vb.Write && (b.asked || b.pron != "") && b.single && !b.each && len(b.set) > 1 && !b.on.Named() {
 				// "a web server": which of them?
 				o.missing = append(o.missing, "hosts")
 			}

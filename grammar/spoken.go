@@ -36,10 +36,17 @@ func spokenTimes(words []word, now time.Time) []word {
 }
 
 // splitCounts cuts "top5" and "last20" behind the word, unless something is
-// called so.
+// called so, and takes "tail -50" for tail 50.
 func (lx *Lexicon) splitCounts(words []word) []word {
 	for i := 0; i < len(words); i++ {
 		w := words[i]
+		if n, ok := strings.CutPrefix(w.text, "-"); ok && i > 0 && words[i-1].text == "tail" {
+			if _, number := digits(n); number {
+				words = slices.Clone(words)
+				words[i] = word{text: n, raw: n, col: w.col + 1}
+				continue
+			}
+		}
 		for _, lead := range []string{"top", "last"} {
 			n, ok := strings.CutPrefix(w.text, lead)
 			if _, number := digits(n); !ok || !number || w.quoted || lx.root.kids[w.text] != nil {

@@ -100,6 +100,8 @@ func valueFor(a Arg) string {
 		return "8841"
 	case KindName, KindCodeSet:
 		return "hooks-x"
+	case KindUser:
+		return "user postgres"
 	case KindVersion:
 		return "2.3.1"
 	case KindDomain:

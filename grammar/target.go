@@ -10,6 +10,9 @@ func (b *binding) target(t *target) bool {
 	if !b.vb.Hosts && !b.vb.kinds[KindHosts] {
 		return b.botPronoun(t)
 	}
+	if b.vb.Write && t.Second != nil && len(t.Second.words) > 0 {
+		return false // on in nyc: something was left out
+	}
 	var sel Selector
 	switch {
 	case t.AllBut != nil:
@@ -175,7 +178,11 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 		}
 		sel = s
 	case h.Pron != nil:
-		b.pronoun(b.tok(h.Pron).closedValue("pron"))
+		p := b.tok(h.Pron).closedValue("pron")
+		if p == "this" { // this server: there, and there is one
+			p, b.single = "there", true
+		}
+		b.pronoun(p)
 		if len(h.Narrow) == 0 {
 			return sel, true
 		}

@@ -253,6 +253,13 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 	if !plausible(t.text) && (b.vb.Write || !plausible(strings.ReplaceAll(t.text, "*", "x"))) {
 		return -1, nil, false
 	}
+	if b.lx.soughtIn(b.la, b.vb, t.from) {
+		for i, a := range b.vb.Args {
+			if a.Kind == KindRegexp && free(i) {
+				return i, t.text, true
+			}
+		}
+	}
 	if intro >= 0 {
 		k := b.vb.Args[intro].Kind
 		if (open(k) || k == KindRegexp || k == KindText && !b.vb.Write) && free(intro) && b.shaped(k, t.text) {
