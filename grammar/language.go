@@ -17,6 +17,7 @@ type Language struct {
 	forms   []form
 	syntax  *syntax
 	said    spokenNames
+	shell   shell
 	aliases map[string]string
 }
 
@@ -33,6 +34,10 @@ func (v Vocabulary) Language() (*Language, error) {
 func newLanguage(verbs []Verb) (*Language, error) {
 	lx := &Lexicon{byName: map[string]int{}, root: &node{}}
 	said, err := readSpokenNames(namesText)
+	if err != nil {
+		return nil, err
+	}
+	shell, err := readShell(shellText)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +64,7 @@ func newLanguage(verbs []Verb) (*Language, error) {
 	}
 	lx.root.abbreviate(shorts)
 	lx.root.share()
-	return &Language{verbs: lx.verbs, byName: lx.byName, root: lx.root, means: lx.root.meanings(), forms: lx.forms, syntax: syntax, said: said}, nil
+	return &Language{verbs: lx.verbs, byName: lx.byName, root: lx.root, means: lx.root.meanings(), forms: lx.forms, syntax: syntax, said: said, shell: shell}, nil
 }
 
 // Compile makes the lexicon of one inventory snapshot. The lexicon keeps the
@@ -71,7 +76,7 @@ func (l *Language) Compile(inv *Inventory) (*Lexicon, error) {
 	if len(inv.Hosts) > maxHosts {
 		return nil, fmt.Errorf("grammar: %d hosts, at most %d", len(inv.Hosts), maxHosts)
 	}
-	lx := &Lexicon{inv: inv, zone: inv.zone(), verbs: l.verbs, byName: l.byName, root: l.root.own(), means: l.means, forms: l.forms, syntax: l.syntax}
+	lx := &Lexicon{inv: inv, zone: inv.zone(), verbs: l.verbs, byName: l.byName, root: l.root.own(), means: l.means, forms: l.forms, syntax: l.syntax, shell: l.shell}
 	lx.addInventory(l.said)
 	if len(l.aliases) == 0 {
 		return lx, nil

@@ -20,6 +20,7 @@ type Lexicon struct {
 	// aliases are sorted by their first word, longer ones first.
 	aliases map[string][]alias
 	syntax  *syntax
+	shell   shell
 
 	hosts    []string // sorted, as written
 	lower    []string // same order, lower case

@@ -67,7 +67,7 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 
 // read is the whole pipeline after the normaliser.
 func (r *reader) read(words []word, odd bool) Reading {
-	words = r.lx.portBehind(r.otherOne(wouldDo(than(words))))
+	words = r.lx.portBehind(r.otherOne(wouldDo(than(r.lx.shell.say(words)))))
 	words, negated := isNot(spokenTimes(r.lx.splitCounts(words), r.now.In(r.lx.zone)))
 	r.la = r.lx.lattice(words, odd)
 	if r.la.asName = r.asName; r.asName < 0 {
