@@ -24,10 +24,12 @@ type roomServer struct {
 	s *Service
 
 	mu     sync.Mutex
-	none   bool              // it has no rooms
-	silent bool              // its rooms do not answer
-	rooms  map[string]string // who owns which
-	did    []string          // what was done to rooms, in order
+	none   bool // it has no rooms
+	silent bool // its rooms do not answer
+
+	squatted string            // nickname that somebody has in every room
+	rooms    map[string]string // who owns which
+	did      []string          // what was done to rooms, in order
 }
 
 func (r *roomServer) note(format string, args ...any) {
@@ -85,6 +87,11 @@ func (r *roomServer) Send(_ context.Context, t xml.TokenReader) error {
 
 func (r *roomServer) join(who string, to jid.JID) {
 	room := to.Localpart()
+	if to.Resourcepart() == r.squatted {
+		refusal := element.New("", "error", "type", "cancel").Add(element.New("urn:ietf:params:xml:ns:xmpp-stanzas", "conflict"))
+		go r.s.HandlePresence(context.Background(), stanza.Presence{From: to, To: jid.MustParse(who), Type: stanza.ErrorPresence}, element.TokenReader(refusal))
+		return
+	}
 	user := element.New(muc.NSUser, "x").Add(element.New(muc.NSUser, "status", "code", "110"))
 	affiliation := "owner"
 	switch r.rooms[room] {
@@ -314,6 +321,26 @@ func TestRoomTaken(t *testing.T) {
 		}
 		if got := r.took(); strings.Contains(got, "to alert-2:") || !strings.Contains(got, "invite ann@example.net to alert-2-") {
 			t.Errorf("asked into somebody's room:\n%s", got)
+		}
+	})
+}
+
+// Whoever takes the name of the workgroup in a room does not keep it out.
+func TestRoomSquatted(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+		if _, err := s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, madeForAnn)
+		r.squatted = "alerts"
+		s.Connected()
+		wants(t, r, "enter alert-1")
+		if _, err := s.Resolve(t.Context(), 1, ann, ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := r.took(); !strings.Contains(got, "moderate alert-1") {
+			t.Errorf("got\n%s", got)
 		}
 	})
 }

@@ -408,7 +408,7 @@ func (r *rooms) ready(ctx context.Context, j *roomJob) (*room, error) {
 	}
 	if !rm.owner {
 		j.other = !made
-		if err := r.leave(ctx, j.Workgroup, addr); err != nil {
+		if err := r.leave(ctx, rm); err != nil {
 			return nil, err
 		}
 		return nil, fmt.Errorf("workgroups: %s belongs to somebody else", addr)

@@ -138,14 +138,23 @@ func (r *rooms) request(ctx context.Context, from, to jid.JID, typ stanza.IQType
 	return all[0], nil
 }
 
-// enter enters a room, and makes it if it is not there.
+// enter enters a room, and makes it if it is not there. Whoever goes by the name of the
+// workgroup there does not keep it out.
 func (r *rooms) enter(ctx context.Context, addr jid.JID, j *roomJob) (rm *room, created bool, err error) {
+	rm, created, err = r.enterAs(ctx, addr, j, j.Workgroup)
+	if errors.Is(err, stanza.Error{Condition: stanza.Conflict}) {
+		return r.enterAs(ctx, addr, j, j.Workgroup+"_")
+	}
+	return rm, created, err
+}
+
+func (r *rooms) enterAs(ctx context.Context, addr jid.JID, j *roomJob, nick string) (rm *room, created bool, err error) {
 	_, entries, err := r.s.Alert(ctx, j.Alert)
 	if err != nil {
 		return nil, false, err
 	}
 	rm = &room{
-		addr: addr, from: r.s.Address(j.Workgroup), nick: j.Workgroup, alert: j.Alert,
+		addr: addr, from: r.s.Address(j.Workgroup), nick: nick, alert: j.Alert,
 		self: make(chan selfPresence, 1), done: make(chan struct{}), seen: map[string]bool{}, voices: map[string]bool{},
 	}
 	for _, e := range entries {
@@ -366,13 +375,13 @@ func (r *rooms) announce(ctx context.Context, j *roomJob) error {
 	return nil
 }
 
-// leave has a workgroup leave a room.
-func (r *rooms) leave(ctx context.Context, workgroup string, addr jid.JID) error {
-	at, err := addr.WithResource(workgroup)
+// leave leaves a room.
+func (r *rooms) leave(ctx context.Context, rm *room) error {
+	at, err := rm.addr.WithResource(rm.nick)
 	if err != nil {
 		return err
 	}
-	if err := r.presence(ctx, r.s.Address(workgroup), at, "unavailable"); err != nil {
+	if err := r.presence(ctx, rm.from, at, "unavailable"); err != nil {
 		return err
 	}
 	return r.s.cfg.Wire.Barrier(ctx)
