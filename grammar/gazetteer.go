@@ -321,6 +321,7 @@ func (lx *Lexicon) addNames(said spokenNames) {
 		lx.addName(strings.ToLower(local), nameSense{kind: KindPerson, value: jid})
 		lx.addName(strings.ToLower(jid), nameSense{kind: KindPerson, value: jid})
 	}
+	lx.addFirstNames()
 	if inv.Asker != "" {
 		lx.addName("me", nameSense{kind: KindPerson, value: inv.Asker})
 		lx.addName("myself", nameSense{kind: KindPerson, value: inv.Asker})
@@ -363,6 +364,30 @@ func (lx *Lexicon) addCheckParts() {
 	for part, names := range of {
 		if len(names) == 1 && !lx.said([]string{part, "check"}) {
 			lx.addName(part+" check", nameSense{kind: KindCheck, value: names[0], alias: true})
+		}
+	}
+}
+
+// addFirstNames lets priya.nair@example.net be priya, nair and priya nair, where
+// only one person has that name and it is no word.
+func (lx *Lexicon) addFirstNames() {
+	of := map[string][]string{}
+	for _, jid := range lx.inv.People {
+		local, _, _ := strings.Cut(strings.ToLower(jid), "@")
+		parts := strings.FieldsFunc(local, func(r rune) bool { return strings.ContainsRune("._-", r) })
+		if len(parts) < 2 {
+			continue
+		}
+		for _, part := range append(parts, strings.Join(parts, " ")) {
+			if len(part) > 2 && !slices.Contains(of[part], jid) {
+				of[part] = append(of[part], jid)
+			}
+		}
+	}
+	for name, people := range of {
+		n := lx.find(phraseWords(name))
+		if len(people) == 1 && !lx.means[name] && (n == nil || len(n.closed)+len(n.terms)+len(n.names)+len(n.atoms) == 0) {
+			lx.addName(name, nameSense{kind: KindPerson, value: people[0]})
 		}
 	}
 }
