@@ -289,6 +289,9 @@ const (
 func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	f, t := r.trim(from, to)
 	follows := f > from && r.marked(from) || r.then
+	if out, ok := r.picked(f, t, fr); ok {
+		return r.finishClause(out)
+	}
 	fr.lean = follows || r.verbless(from, to) || r.too(to)
 	outs := r.outcomes(from, to, fr, false)
 	best := choose(outs)

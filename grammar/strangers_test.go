@@ -29,6 +29,7 @@ var strangersKnown = map[string]string{
 	"t-052":  "both: the hosts of two lines",
 	"v-044":  "the service between port and listens",
 	"q-008":  "a check called like a result of failover.status",
+	"r-004":  "who says what they are doing gives no order",
 	"ld-010": "a role and a user of one name",
 	"ld-014": "the other one of two, by a part of its name",
 	"ld-016": "what kind of hosts they are, beside their names",
@@ -47,7 +48,7 @@ type strangersCase struct {
 	} `json:"expect"`
 }
 
-var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12", "set13", "set14", "set15", "set16", "set20", "set21", "set22", "set23"}
+var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12", "set13", "set14", "set15", "set16", "set20", "set21", "set22", "set23", "set30", "set31"}
 
 // strangers reads a set: the lexicon of its site, and its cases.
 func strangers(t testing.TB, set string) (*Lexicon, []strangersCase) {
