@@ -404,9 +404,9 @@ func Timeline(entries []Entry) []Entry {
 func listing(a *Alert, all []Instance) string {
 	var b strings.Builder
 	if a.State.Ended() {
-		fmt.Fprintf(&b, "%d in all (%s)", len(all), a.Group)
+		fmt.Fprintf(&b, "%d in all (%s)", len(all), cut(a.Group, 120))
 	} else {
-		fmt.Fprintf(&b, "%d of %d are not over (%s)", a.Firing, len(all), a.Group)
+		fmt.Fprintf(&b, "%d of %d are not over (%s)", a.Firing, len(all), cut(a.Group, 120))
 	}
 	for n := range all[:min(len(all), maxListed)] {
 		b.WriteString("\n" + all[n].title())

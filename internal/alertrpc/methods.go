@@ -128,7 +128,7 @@ type (
 	}
 	ShowResult struct {
 		Alert     Alert      `rpc:"alert"`
-		Instances []Instance `rpc:"instances" help:"of a grouped alert: the first, those that are not over before those that are"`
+		Instances []Instance `rpc:"instances,omitempty" help:"of a grouped alert: the first, those that are not over before those that are"`
 		Timeline  []Entry    `rpc:"timeline" help:"the last; what joined in a row is one"`
 	}
 

@@ -219,7 +219,7 @@ func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResul
 	if err != nil {
 		return ShowResult{}, fmt.Errorf("%w: %d", err, id)
 	}
-	out := ShowResult{Alert: onWire(a), Instances: []Instance{}, Timeline: []Entry{}}
+	out := ShowResult{Alert: onWire(a), Timeline: []Entry{}}
 	left := rpc.DefaultReplyBytes - 8192 - len(a.Details)
 	if a.Instances > 0 {
 		all, err := s.Service.Instances(ctx, id)
@@ -242,7 +242,7 @@ func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResul
 
 // onWireInstances are the first that so many bytes hold.
 func onWireInstances(all []workgroups.Instance, size int) []Instance {
-	out := []Instance{}
+	var out []Instance
 	for _, i := range all {
 		if size -= 550 + len(i.Summary) + len(i.Host) + len(i.Source) + len(i.Fingerprint); size < 0 {
 			break
