@@ -156,6 +156,8 @@ func alertText(method string, v rpc.Value, w when) ([]string, error) {
 		return decoded(v, func(r alertrpc.SilencesResult) []string { return listedSilences(r, w) })
 	case alertrpc.WorkgroupList.Name:
 		return decoded(v, listedWorkgroups)
+	case alertrpc.WorkgroupJoin.Name, alertrpc.WorkgroupLeave.Name:
+		return decoded(v, onDuty)
 	case alertrpc.WorkgroupStatus.Name:
 		return decoded(v, func(r alertrpc.WorkgroupStatusResult) []string { return workgroupStanding(r, w) })
 	}
@@ -278,6 +280,13 @@ func listedWorkgroups(r alertrpc.WorkgroupListResult) []string {
 		lines = append(lines, fmt.Sprintf("%s  %d wait, %d taken, %d there", g.Name, g.Waiting, g.Assigned, g.Here))
 	}
 	return lines
+}
+
+func onDuty(r alertrpc.DutyResult) []string {
+	if r.OnDuty {
+		return []string{"✔ " + r.Workgroup + " asks you to take alerts, by chat, until you say: leave " + r.Workgroup}
+	}
+	return []string{"✔ " + r.Workgroup + " does not ask you any more", "What you have taken stays yours."}
 }
 
 func workgroupStanding(r alertrpc.WorkgroupStatusResult, w when) []string {

@@ -46,6 +46,8 @@ var ownMethods = map[string]agentapi.Class{
 	"oncall.override":  agentapi.Write,
 	"workgroup.list":   agentapi.Read,
 	"workgroup.status": agentapi.Read,
+	"workgroup.join":   agentapi.Write,
+	"workgroup.leave":  agentapi.Write,
 }
 
 // answerOwn answers a method of the bot itself.
@@ -80,7 +82,7 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 	case "bot.alias", "bot.unalias", "bot.aliases":
 		return b.answerAlias(ctx, t, s)
 	case "alert.list", "alert.show", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.note", "alert.silence", "alert.silences", "alert.figures",
-		"oncall.who", "oncall.override", "workgroup.list", "workgroup.status":
+		"oncall.who", "oncall.override", "workgroup.list", "workgroup.status", "workgroup.join", "workgroup.leave":
 		return b.askAlerts(ctx, t, s)
 	}
 	return t.say(notBuilt(s.command, t.fleet.Lexicon))

@@ -299,14 +299,7 @@ func (s *Service) listed(ctx context.Context, g *Workgroup) string {
 
 // duty has a member be asked by chat, or not any more.
 func (s *Service) duty(ctx context.Context, g *Workgroup, who jid.JID, on bool) string {
-	err := s.do(ctx, func(m *machine, now time.Time) error {
-		if on {
-			m.present(Session{Workgroup: g.Name, JID: who}, true, now)
-		} else {
-			m.offDuty(g.Name, who, now)
-		}
-		return nil
-	})
+	err := s.Duty(ctx, g.Name, who, on)
 	switch {
 	case err != nil:
 		return s.sorry(0, err)

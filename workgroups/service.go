@@ -285,6 +285,27 @@ func (s *Service) Member(workgroup string, who jid.JID) bool {
 	}) && (workgroup == "" || s.has(workgroup))
 }
 
+// Duty has a member of a workgroup be asked by chat, until they are not to be any
+// more; what they have taken stays theirs. The error wraps [ErrNoWorkgroup] or
+// [ErrNotMember].
+func (s *Service) Duty(ctx context.Context, workgroup string, who jid.JID, on bool) error {
+	return s.do(ctx, func(m *machine, now time.Time) error {
+		g, err := m.group(workgroup)
+		if err != nil {
+			return err
+		}
+		if who = who.Bare(); g.member(who) == nil {
+			return fmt.Errorf("%w %s: %s", ErrNotMember, workgroup, who)
+		}
+		if on {
+			m.present(Session{Workgroup: workgroup, JID: who}, true, now)
+		} else {
+			m.offDuty(workgroup, who, now)
+		}
+		return nil
+	})
+}
+
 // Take makes a member of its workgroup the owner of an alert that has none. The
 // error wraps [ErrNotFound], [ErrOver], [ErrTaken] or [ErrNotMember].
 func (s *Service) Take(ctx context.Context, id int64, who jid.JID) (a Alert, err error) {

@@ -156,6 +156,7 @@ func newBot(ctx context.Context, s botSetup) (*botPart, error) {
 			}
 		})
 		p.session.OnUp(p.rooms.Connected)
+		p.session.OnUp(func(ctx context.Context) { learnWorkgroups(ctx, conf.Alerts, p.fleet, s.log) })
 	}
 	return p, nil
 }

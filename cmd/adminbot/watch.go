@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
+	"adminbot/bot"
 	"adminbot/grammar"
+	"adminbot/internal/alertrpc"
 	"adminbot/internal/config"
 	"adminbot/internal/fleet"
 	"adminbot/internal/link"
@@ -42,6 +45,39 @@ func watch(s *link.Session, f *fleet.Fleet, log *slog.Logger, seen func()) {
 		}
 	})
 }
+
+// learnWorkgroups keeps the fleet told of what the workgroups are called, until
+// ctx is done.
+func learnWorkgroups(ctx context.Context, alerts bot.Alerts, f *fleet.Fleet, log *slog.Logger) {
+	wait := lookAgain
+	for {
+		var list alertrpc.WorkgroupListResult
+		value, err := alerts.Ask(ctx, jid.JID{}, alertrpc.WorkgroupList.Name, nil)
+		if err == nil {
+			err = value.DecodeKnown(&list)
+		}
+		if err != nil {
+			log.DebugContext(ctx, "what workgroups there are is not known yet", "err", err, "retry", wait)
+		} else {
+			var names []string
+			for _, g := range list.Workgroups {
+				names = append(names, g.Name)
+			}
+			f.SetWorkgroups(names)
+			wait = workgroupsAgain
+		}
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, workgroupsAgain)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// workgroupsAgain is how often the names of workgroups are asked for: they change
+// with the configuration of the alert service.
+const workgroupsAgain = 5 * time.Minute
 
 // lookAgain is the wait after a look that failed: most likely the connection
 // broke in the middle, and is about to be resumed.

@@ -61,7 +61,15 @@ var (
 	})
 	WorkgroupList = agentapi.Define[NoArgs, WorkgroupListResult](agentapi.Spec{
 		Name: "workgroup.list", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
-		Help: "Lists the workgroups.",
+		Help: "Lists the workgroups. Bots of the policy may always ask.",
+	})
+	WorkgroupJoin = agentapi.Define[WorkgroupArgs, DutyResult](agentapi.Spec{
+		Name: "workgroup.join", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Has a workgroup ask the caller, by chat, to take alerts.",
+	})
+	WorkgroupLeave = agentapi.Define[WorkgroupArgs, DutyResult](agentapi.Spec{
+		Name: "workgroup.leave", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Help: "Ends that. What the caller has taken stays theirs.",
 	})
 	WorkgroupStatus = agentapi.Define[WorkgroupArgs, WorkgroupStatusResult](agentapi.Spec{
 		Name: "workgroup.status", Permission: "workgroup.read", Class: agentapi.Read, Timeout: timeout, Bot: true, Wire: true, Built: true,
@@ -76,7 +84,7 @@ const timeout = 30 * time.Second
 func Methods() []agentapi.Spec {
 	return []agentapi.Spec{
 		agentapi.Spec(Send), agentapi.Spec(List), agentapi.Spec(Show), agentapi.Spec(Accept), agentapi.Spec(Reject), agentapi.Spec(Ack), agentapi.Spec(Resolve), agentapi.Spec(Note), agentapi.Spec(Transfer), agentapi.Spec(Silence), agentapi.Spec(Silences),
-		agentapi.Spec(Rooms), agentapi.Spec(Figures), agentapi.Spec(WorkgroupList), agentapi.Spec(WorkgroupStatus), agentapi.Spec(OnCallWho), agentapi.Spec(OnCallShifts), agentapi.Spec(OnCallOverride),
+		agentapi.Spec(Rooms), agentapi.Spec(Figures), agentapi.Spec(WorkgroupList), agentapi.Spec(WorkgroupJoin), agentapi.Spec(WorkgroupLeave), agentapi.Spec(WorkgroupStatus), agentapi.Spec(OnCallWho), agentapi.Spec(OnCallShifts), agentapi.Spec(OnCallOverride),
 	}
 }
 
@@ -147,6 +155,11 @@ type (
 	}
 	AnswerResult struct {
 		Alert Alert `rpc:"alert"`
+	}
+
+	DutyResult struct {
+		Workgroup string `rpc:"workgroup"`
+		OnDuty    bool   `rpc:"on_duty"`
 	}
 
 	RoomsArgs struct {

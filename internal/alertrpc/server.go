@@ -54,6 +54,8 @@ func Mux(s Server) *rpc.ServeMux {
 	handle(mux, &s, Rooms, s.rooms)
 	handle(mux, &s, Figures, s.figures)
 	handle(mux, &s, WorkgroupList, s.workgroups)
+	handle(mux, &s, WorkgroupJoin, s.join)
+	handle(mux, &s, WorkgroupLeave, s.leave)
 	handle(mux, &s, WorkgroupStatus, s.status)
 	return mux
 }
@@ -82,8 +84,9 @@ func (s *Server) handle(mux *rpc.ServeMux, m agentapi.Spec, f func(ctx context.C
 		if err := m.Check(args); err != nil {
 			return rpc.Value{}, rpc.Faultf(rpc.FaultParams, "%v", err)
 		}
-		// A bot has to know where it is needed, whoever is there.
-		if m.Name != Rooms.Name || !rules.Bot(caller) {
+		// A bot has to know where it is needed, whoever is there, and how what is
+		// spoken of is called.
+		if m.Name != Rooms.Name && m.Name != WorkgroupList.Name || !rules.Bot(caller) {
 			if err := permit(rules, m, actor, caller, s.Now()); err != nil {
 				return rpc.Value{}, rpc.Faultf(rpc.FaultDenied, "%v", err)
 			}
@@ -317,6 +320,22 @@ func (s *Server) concerns(actor jid.JID, workgroup string) error {
 		return fmt.Errorf("%w: %q", workgroups.ErrNoWorkgroup, workgroup)
 	}
 	return rpc.Faultf(rpc.FaultDenied, "%s is no member of the workgroup %s", actor, workgroup)
+}
+
+func (s *Server) join(ctx context.Context, actor jid.JID, args *WorkgroupArgs) (DutyResult, error) {
+	return s.duty(ctx, actor, args.Workgroup, true)
+}
+
+func (s *Server) leave(ctx context.Context, actor jid.JID, args *WorkgroupArgs) (DutyResult, error) {
+	return s.duty(ctx, actor, args.Workgroup, false)
+}
+
+func (s *Server) duty(ctx context.Context, actor jid.JID, workgroup string, on bool) (DutyResult, error) {
+	name, err := s.workgroup(workgroup)
+	if err != nil {
+		return DutyResult{}, err
+	}
+	return DutyResult{Workgroup: name, OnDuty: on}, s.Service.Duty(ctx, name, actor, on)
 }
 
 // answered does something about the alert of which a number was said, or which is

@@ -129,10 +129,11 @@ func (s *Snapshot) Host(name string) (Host, bool) {
 type Fleet struct {
 	cfg Config
 
-	mu     sync.Mutex
-	hosts  map[string]*host // by bare JID
-	names  map[string]*host
-	people []string
+	mu         sync.Mutex
+	hosts      map[string]*host // by bare JID
+	names      map[string]*host
+	people     []string
+	workgroups []string
 
 	learned uint64        // how often there was something new for sentences to name
 	made    chan struct{} // closed when the next snapshot is made
@@ -246,6 +247,25 @@ func (f *Fleet) SetRoster(items []Contact) {
 	f.learned++
 	f.mu.Unlock()
 	f.changed()
+}
+
+// SetWorkgroups tells what the groups are called that take alerts. Names that
+// cannot be said in a line are left out.
+func (f *Fleet) SetWorkgroups(names []string) {
+	names = slices.DeleteFunc(slices.Clone(names[:min(len(names), maxVocabulary)]), func(name string) bool {
+		return name == "" || textsafe.Line(name, maxHostName) != name
+	})
+	slices.Sort(names)
+	f.mu.Lock()
+	same := slices.Equal(f.workgroups, names)
+	f.workgroups = names
+	if !same {
+		f.learned++
+	}
+	f.mu.Unlock()
+	if !same {
+		f.changed()
+	}
 }
 
 // Update applies one roster push.
@@ -400,6 +420,7 @@ func (f *Fleet) Refresh() error {
 		}
 	}
 	inv.People = merge(inv.People, f.people)
+	inv.Workgroups = merge(inv.Workgroups, f.workgroups)
 	learned := f.learned
 	f.mu.Unlock()
 	slices.SortFunc(hosts, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })

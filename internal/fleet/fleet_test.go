@@ -160,6 +160,25 @@ func TestBurstCompilesOnce(t *testing.T) {
 	})
 }
 
+// TestWorkgroups: what the alert service calls them is among what configuration
+// states, and told twice it makes no work.
+func TestWorkgroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, Config{Inventory: grammar.Inventory{Workgroups: []string{"stated"}}})
+		for range 2 {
+			y.SetWorkgroups([]string{"ops", "", "evil\nname", "alerts"})
+			time.Sleep(time.Minute)
+			synctest.Wait()
+		}
+		if got := y.Snapshot().Inventory.Workgroups; !slices.Equal(got, []string{"alerts", "ops", "stated"}) {
+			t.Errorf("workgroups %q", got)
+		}
+		if n := y.compiled.Load(); n != 2 { // and at the start
+			t.Errorf("compiled %d times", n)
+		}
+	})
+}
+
 func TestFetchAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, Config{})

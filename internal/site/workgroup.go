@@ -60,5 +60,5 @@ admins = ["admin@DOMAIN"]
 
 [[rule]]
 who = ["*@DOMAIN"]
-may = ["R", "alert.send", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.note", "alert.silence", "oncall.override"]
+may = ["R", "alert.send", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.note", "alert.silence", "workgroup.join", "workgroup.leave", "oncall.override"]
 `
