@@ -18,11 +18,9 @@ import (
 // fits into one answer.
 const maxAliases = 20
 
-// Aliases keep what people let stand for other words, by person and name.
-// [aliasstore.Store] is one. What Of returns is not written to. Put and Drop
-// return when the change is durable.
-//
-// [aliasstore.Store]: https://pkg.go.dev/adminbot/internal/aliasstore#Store
+// Aliases keep what people let stand for other words, by person and name;
+// internal/aliasstore does so in a file. What Of returns is not written to. Put
+// and Drop return when the change is durable.
 type Aliases interface {
 	Of(person jid.JID) map[string]string
 	Put(ctx context.Context, person jid.JID, name, means string) error
@@ -110,13 +108,13 @@ func (b *Bot) answerAlias(ctx context.Context, t *turn, s *Step) error {
 	}
 	if s.Method == "bot.unalias" {
 		if err := b.words.store.Drop(ctx, t.person, name); err != nil {
-			return t.say(tell(ExitMixed, "✖ That can't be forgotten: the file can't be written."), err)
+			return t.say(tell(ExitMixed, "✖ That can't be forgotten. Nothing was changed.", "hint: the bot's log says why"), err)
 		}
 		b.words.changed(t.person)
 		return t.say(tell(ExitOK, "✔ Forgotten: "+clean(name, 40), "it was: "+clean(mine[name], 200)))
 	}
 	if err := b.words.store.Put(ctx, t.person, name, means); err != nil {
-		return t.say(tell(ExitMixed, "✖ That can't be kept, so it holds no more: the file can't be written."), err)
+		return t.say(tell(ExitMixed, "✖ That can't be kept. Nothing was changed.", "hint: the bot's log says why"), err)
 	}
 	b.words.changed(t.person)
 	text := []string{"✔ From now on, for you: " + clean(name, 40), "means: " + clean(means, 200)}

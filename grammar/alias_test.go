@@ -219,6 +219,19 @@ func TestForms(t *testing.T) {
 			t.Errorf("%q is read as %q", want, again.Canonical)
 		}
 	}
+	for line, want := range map[string]string{
+		"alias":                     "Which words? For example: alias frobnicate = restart",
+		"alias frobnicate":          "What does it stand for? For example: alias frobnicate = restart",
+		"Alias frobnicate as x":     "What does it stand for? For example: alias frobnicate = restart",
+		"forget alias":              "Which alias?",
+		"aliased nginx on web01":    "",
+		"unaliased":                 "",
+		"alias fr\u043ebnicate = x": "",
+	} {
+		if r := lx.Parse(nil, line, lx.Inventory().Now); r.Question != want || (r.Status == Incomplete) != (want != "") {
+			t.Errorf("%q: %s %q, want %q", line, r.Status, r.Question, want)
+		}
+	}
 	for _, form := range []string{"alias", "alias {x}", "{name}", "alias {name} {sentence}", "alias {name", "alias {name} ="} {
 		v := Verb{Method: "bot.alias", Forms: []string{form}, Args: []Arg{{Name: "name", Kind: KindText}, {Name: "sentence", Kind: KindText}}}
 		if _, err := Compile([]Verb{v}, nil); err == nil {

@@ -55,6 +55,25 @@ func (lx *Lexicon) formed(k keyed) (Command, bool) {
 	return Command{}, false
 }
 
+// halfFormed is what to ask when a line begins like a form and goes on otherwise:
+// for the first thing that is missing.
+func (lx *Lexicon) halfFormed(k keyed) string {
+	line := strings.Join(strings.Fields(strings.ToLower(string(k.runes))), " ")
+	for _, f := range lx.forms {
+		rest, ok := strings.CutPrefix(line, f.words)
+		if !ok || rest != "" && rest[0] != ' ' {
+			continue
+		}
+		missing := f.args[0]
+		if rest != "" && len(f.args) > 1 {
+			missing = f.args[1]
+		}
+		v := &lx.verbs[lx.byName[f.verb]]
+		return v.Args[v.argIdx[missing]].Ask
+	}
+	return ""
+}
+
 func (f *form) read(line []rune) (Command, bool) {
 	for len(line) > 0 && line[0] == ' ' {
 		line = line[1:]

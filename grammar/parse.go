@@ -60,6 +60,11 @@ func (lx *Lexicon) ParseStats(prev []Reading, line string, now time.Time) (Readi
 	}
 	r := &reader{lx: lx, prev: prev, now: now, overlooked: -1, asName: -1}
 	out := r.read(words, k.odd)
+	if out.Status == Unknown && !k.odd {
+		if ask := lx.halfFormed(k); ask != "" {
+			out = Reading{Status: Incomplete, Question: ask}
+		}
+	}
 	out.Aliases = aliases
 	r.stats.Words = len(words)
 	return out, r.stats
