@@ -15,7 +15,9 @@
 // and calls [Service.Report] with as many as came together. When it returns nil
 // they are on the disk; any error means that none is, and that the source
 // should try again. The same report twice is one alert: what names it is its
-// workgroup, source and fingerprint. A report that says Resolved ends it.
+// workgroup, source and fingerprint. A report that says Resolved ends it. Where
+// [Workgroup].GroupBy says so, what has one cause is one alert, with an [Instance]
+// of each thing that was reported.
 //
 // [Service.Take], [Service.Pass] and [Service.Resolve] are what people do with
 // an alert by other ways than XEP-0142; [Service.Alert], [Service.Alerts] and

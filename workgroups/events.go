@@ -51,7 +51,7 @@ func (m *machine) report(r Report, now time.Time) (Receipt, error) {
 		m.end(a, Resolved, "", "", now)
 		return Receipt{*a, Over}, nil
 	}
-	if a := m.open(&r); a != nil {
+	if a := m.joinable(&r); a != nil {
 		m.joins(a, r, last.Episode+1, now)
 		return Receipt{*a, Grouped}, nil
 	}
@@ -146,7 +146,7 @@ func (m *machine) raise(r Report, episode int64, now time.Time) *Alert {
 	}
 	m.alerts[a.ID] = a
 	if !r.Resolved && !a.queued() {
-		m.found(a, now)
+		m.gather(a, now)
 	}
 	m.index(a)
 	m.groups[a.Workgroup].enqueue(a)

@@ -69,7 +69,7 @@ func (w *Workgroup) setDefaults() {
 	w.Parallel = cmp.Or(w.Parallel, 1)
 	w.Retry = cmp.Or(w.Retry, 30*time.Second)
 	w.Grace = cmp.Or(w.Grace, 5*time.Minute)
-	w.GroupInterval = cmp.Or(w.GroupInterval, defaultTelling)
+	w.GroupInterval = cmp.Or(w.GroupInterval, defaultGroupInterval)
 	w.GroupMax = cmp.Or(w.GroupMax, MaxInstances)
 	w.Members = slices.Clone(w.Members)
 	for i := range w.Members {
