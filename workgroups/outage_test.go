@@ -21,6 +21,7 @@ type ears struct {
 	mu    sync.Mutex
 	heard []*element.Element
 	stuck chan struct{} // until it is closed the server takes nothing; nil: it does
+	lost  bool          // what the server says of the next Barrier is lost
 }
 
 func (w *ears) RoundTripIQ(_ context.Context, iq stanza.IQ, payload xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
@@ -40,14 +41,25 @@ func (w *ears) Send(_ context.Context, r xml.TokenReader) error {
 	return err
 }
 
-func (w *ears) Barrier(context.Context) error {
+func (w *ears) Barrier(ctx context.Context) error {
 	w.mu.Lock()
-	stuck := w.stuck
+	stuck, lost := w.stuck, w.lost
+	w.lost = false
 	w.mu.Unlock()
 	if stuck != nil {
 		<-stuck
 	}
+	if lost {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	return nil
+}
+
+func (w *ears) lose() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost = true
 }
 
 // slow has the server take nothing until stuck is closed.
@@ -301,6 +313,33 @@ func TestSlowServer(t *testing.T) {
 		synctest.Wait()
 		if all := w.offers("ann@example.net/work"); len(all) > 2 {
 			t.Errorf("offered %d times, of which one was not over", len(all))
+		}
+	})
+}
+
+// TestLostBarrier: a server that does not say that it has something gets it again.
+func TestLostBarrier(t *testing.T) {
+	onDisk(t, func(t *testing.T, s *Service, d *disk, w *ears) {
+		s.shows(t.Context(), "ann@example.net/work", "")
+		synctest.Wait()
+		w.lose()
+		if _, err := s.Report(t.Context(), Report{Workgroup: "alerts", Summary: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(takenTime - time.Second)
+		waiting := func() int {
+			img, err := d.Load(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(img.Messages)
+		}
+		if n := waiting(); n == 0 {
+			t.Error("the server has said nothing, and nothing waits to be sent again")
+		}
+		time.Sleep(resendAfter + 2*time.Second)
+		if n := waiting(); n > 0 {
+			t.Errorf("%d messages are not sent", n)
 		}
 	})
 }

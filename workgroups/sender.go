@@ -16,6 +16,7 @@ import (
 const (
 	resendAfter = 5 * time.Second  // nothing could be sent: when it is tried again, if no connection comes before
 	answerTime  = 30 * time.Second // for an agent's client to answer an offer with a result or an error
+	takenTime   = time.Minute      // for the server to say that it has what was sent; then it is sent again
 	maxSending  = 256              // messages before the server is asked whether it has taken them
 )
 
@@ -193,6 +194,8 @@ func (d *sender) deliver(ctx context.Context, batch []outgoing) error {
 	}
 	// Component streams have no acknowledgements: a ping behind the writes is one.
 	d.s.at("before barrier")
+	ctx, cancel := context.WithTimeout(ctx, takenTime)
+	defer cancel()
 	return d.s.cfg.Wire.Barrier(ctx)
 }
 

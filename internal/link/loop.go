@@ -237,6 +237,9 @@ func (st *stream) iq(e *received) {
 		st.answerAtOnce(&e.start, nil, &stanza.Error{Type: stanza.Modify, Condition: stanza.JIDMalformed})
 		return
 	}
+	if st.isComponent() && payload == pinged && st.cameBack(id, from) {
+		return
+	}
 	h, ok := st.s.iqHandlers[payload]
 	if !ok {
 		h, ok = st.s.iqHandlers[xml.Name{Space: payload.Space}]

@@ -188,6 +188,19 @@ func TestComponentStanzas(t *testing.T) {
 		p.send(`<iq type='set' id='1' from='a@example.net/x' to='q@workgroup.example.net'><q xmlns='urn:q'/></iq>`)
 		p.expect(`<iq type='error' from='q@workgroup.example.net' to='a@example.net/x' id='1'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
 
+		// Its own ping that comes back needs no answer; another's does.
+		taken := make(chan error, 1)
+		go func() { taken <- s.Barrier(t.Context()) }()
+		mine := strings.Replace(p.next(), "<iq ", "<iq xmlns='jabber:component:accept' ", 1)
+		p.send(strings.Replace(mine, "id='", "id='not ", 1))
+		if got := p.next(); !strings.HasPrefix(got, "<iq type='result'") {
+			t.Errorf("got %s", got)
+		}
+		p.send(mine)
+		if err := <-taken; err != nil {
+			t.Errorf("Barrier: %v", err)
+		}
+
 		if a := <-callIQ(t.Context(), s, "", ""); !errors.Is(a.err, ErrAddress) {
 			t.Errorf("without an address: %v", a.err)
 		}

@@ -243,6 +243,19 @@ func (s *Session) Barrier(ctx context.Context) error {
 	return st.ping(ctx)
 }
 
+var pinged = xml.Name{Space: ping.NS, Local: "ping"}
+
+// cameBack takes a component's ping to itself when its server brings it: that says all
+// that its answer could, which would be lost if too much has to be answered.
+func (st *stream) cameBack(id, from string) bool {
+	c := st.waiting(id, from)
+	if c == nil || !c.settle() {
+		return false
+	}
+	c.done <- answer{e: &received{}, iq: stanza.IQ{ID: id, Type: stanza.ResultIQ}}
+	return true
+}
+
 func (st *stream) ping(ctx context.Context) error {
 	to := st.local.Domain()
 	a := st.s.roundTrip(ctx, &stanza.IQ{Type: stanza.GetIQ, To: to}, ping.TokenReader(), nil)
