@@ -28,6 +28,8 @@ type roomServer struct {
 	silent bool // its rooms do not answer
 
 	squatted string            // nickname that somebody has in every room
+	busy     int               // requests that it has no time for
+	leaving  map[string]bool   // rooms that were destroyed, which the service is yet to hear of
 	rooms    map[string]string // who owns which
 	did      []string          // what was done to rooms, in order
 }
@@ -105,8 +107,15 @@ func (r *roomServer) join(who string, to jid.JID) {
 		affiliation = "none"
 	}
 	user.Add(element.New(muc.NSUser, "item", "affiliation", affiliation))
-	from := jid.MustParse(who)
-	go r.s.HandlePresence(context.Background(), stanza.Presence{From: to, To: from}, element.TokenReader(user))
+	from, late := jid.MustParse(who), r.leaving[room]
+	delete(r.leaving, room)
+	go func() {
+		if late {
+			gone := element.New(muc.NSUser, "x").Add(element.New(muc.NSUser, "destroy"))
+			r.s.HandlePresence(context.Background(), stanza.Presence{From: to, To: from, Type: stanza.UnavailablePresence}, element.TokenReader(gone))
+		}
+		r.s.HandlePresence(context.Background(), stanza.Presence{From: to, To: from}, element.TokenReader(user))
+	}()
 }
 
 func (r *roomServer) RoundTripIQ(ctx context.Context, iq stanza.IQ, t xml.TokenReader) (stanza.IQ, xml.TokenReader, error) {
@@ -124,6 +133,10 @@ func (r *roomServer) RoundTripIQ(ctx context.Context, iq stanza.IQ, t xml.TokenR
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	result := func(e *element.Element) (stanza.IQ, xml.TokenReader, error) { return iq, element.TokenReader(e), nil }
+	if r.busy > 0 {
+		r.busy--
+		return iq, nil, stanza.Error{Type: stanza.Wait, Condition: stanza.PolicyViolation}
+	}
 	switch {
 	case e.Name.Space == disco.NSItems:
 		items := []disco.Item{{JID: jid.MustParse("workgroup.example.net")}, {JID: jid.MustParse("pubsub.example.net")}}
@@ -140,6 +153,9 @@ func (r *roomServer) RoundTripIQ(ctx context.Context, iq stanza.IQ, t xml.TokenR
 			return iq, nil, stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound}
 		}
 		delete(r.rooms, iq.To.Localpart())
+		if r.leaving != nil {
+			r.leaving[iq.To.Localpart()] = true
+		}
 		r.note("destroy %s", iq.To.Localpart())
 	case iq.Type == stanza.GetIQ:
 		return result(element.New(muc.NSOwner, "query").Add(form.Form{
@@ -342,6 +358,44 @@ func TestRoomSquatted(t *testing.T) {
 		if got := r.took(); !strings.Contains(got, "moderate alert-1") {
 			t.Errorf("got\n%s", got)
 		}
+	})
+}
+
+// A server that has too much to do is asked again, whatever it is asked.
+func TestRoomBusy(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+		r.busy = 3
+		if _, err := s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got := r.took(); !strings.HasSuffix(got, "invite ann@example.net to alert-1: Alert 1: warning · web01 · disk full") {
+			t.Errorf("got\n%s", got)
+		}
+		if _, err := s.Resolve(t.Context(), 1, ann, ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(defaultOpen - time.Second)
+		r.took()
+		r.busy = 3
+		time.Sleep(time.Minute)
+		wants(t, r, "moderate alert-1\nsay alert-1: This room is closed: it can be read until 2000-01-31.")
+		time.Sleep(defaultKeep - defaultOpen - 2*time.Minute)
+		r.busy = 3
+		time.Sleep(2 * time.Minute)
+		wants(t, r, "destroy alert-1")
+	})
+}
+
+// The news that a room is no more does not end the one of that name that is made
+// then.
+func TestRoomAnew(t *testing.T) {
+	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+		r.rooms["alert-1"], r.leaving = "alerts@workgroup.example.net", map[string]bool{}
+		if _, err := s.Take(t.Context(), 1, ann); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, r, "enter alert-1\ndestroy alert-1\n"+madeForAnn)
 	})
 }
 

@@ -294,8 +294,8 @@ func (r *rooms) do(ctx context.Context, j *roomJob) error {
 	case MessageDestroy:
 		err = r.destroy(ctx, j)
 	}
-	if se, refused := answer(err); refused { // the room is not the service's any more
-		r.log.InfoContext(ctx, "a room is left as it is", "room", j.To, "what", string(j.Kind), "err", se)
+	if refused(err) { // the room is not the service's any more
+		r.log.InfoContext(ctx, "a room is left as it is", "room", j.To, "what", string(j.Kind), "err", err)
 		err = nil
 	}
 	if err != nil || j.Kind == messageGuard {
@@ -424,6 +424,12 @@ func (r *rooms) ready(ctx context.Context, j *roomJob) (*room, error) {
 	}
 	rm.entered()
 	return rm, nil
+}
+
+// refused reports whether a room has said no, and does not want to be asked again.
+func refused(err error) bool {
+	e, answered := answer(err)
+	return answered && e.Type != stanza.Wait
 }
 
 // cannotBeHad reports whether a room of that name is not the service's to enter: it is

@@ -45,10 +45,17 @@ type selfPresence struct {
 }
 
 func (rm *room) entered() {
+	if !rm.isEntered() {
+		close(rm.done)
+	}
+}
+
+func (rm *room) isEntered() bool {
 	select {
 	case <-rm.done:
+		return true
 	default:
-		close(rm.done)
+		return false
 	}
 }
 
@@ -56,16 +63,10 @@ func (rm *room) entered() {
 func (r *rooms) inside(addr jid.JID) *room {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rm := r.in[addr.String()]
-	if rm == nil {
-		return nil
-	}
-	select {
-	case <-rm.done:
+	if rm := r.in[addr.String()]; rm != nil && rm.isEntered() {
 		return rm
-	default:
-		return nil
 	}
+	return nil
 }
 
 // find returns the service that has the rooms.
@@ -204,7 +205,7 @@ func (r *rooms) hear(ctx context.Context, p stanza.Presence, children []*element
 		rm.seen[user.JID.Bare().String()] = true
 	}
 	speaks := rm != nil && !mine && rm.speaks(p, user)
-	if mine && p.Type == stanza.UnavailablePresence {
+	if mine && p.Type == stanza.UnavailablePresence && rm.isEntered() { // else it was in it before, and that is over
 		delete(r.in, p.From.Bare().String())
 	}
 	r.mu.Unlock()
@@ -425,7 +426,7 @@ func (r *rooms) destroy(ctx context.Context, j *roomJob) error {
 // end destroys a room. If it is not there, or not the service's, that is as well.
 func (r *rooms) end(ctx context.Context, from, addr jid.JID, reason string) error {
 	_, err := r.request(ctx, from, addr, stanza.SetIQ, muc.Destroy(reason))
-	if _, answered := answer(err); answered {
+	if refused(err) {
 		r.log.InfoContext(ctx, "a room was not destroyed", "room", addr, "err", err)
 		err = nil
 	}
