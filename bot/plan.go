@@ -233,31 +233,28 @@ func unknown(r grammar.Reading, line string, lex *grammar.Lexicon) []string {
 // is what is wrong.
 func noSuch(p *grammar.Problem) []string {
 	word := "\"" + clean(p.Word, 24) + "\""
-	meant := ""
-	if p.Nearest != "" {
-		meant = fmt.Sprintf(" Did you mean %s?", clean(p.Nearest, 24))
-	}
+	what := "No " + clean(p.Missing, 20) + " " + word
 	switch p.Missing {
-	case grammar.MissingHost:
-		text := firstLine("✖ No host "+word+"."+meant, "Nothing was run.")
-		if len(p.Among) > 0 && meant == "" {
-			text = append(text, "there is: "+strings.Join(cleaned(p.Among), ", "))
-		}
-		return text
-	case grammar.MissingService:
-		where := someHosts(p.Hosts, 24) + " has no service "
-		if len(p.Hosts) > 1 {
-			where = fmt.Sprintf("None of %d hosts has a service ", len(p.Hosts))
-		}
-		text := firstLine("✖ "+where+word+"."+meant, "Nothing was run.")
-		if len(p.Among) > 0 && meant == "" {
-			text = append(text, "there is: "+strings.Join(cleaned(p.Among), ", "))
-		}
-		return text
+	case "":
+		return nil
 	case grammar.MissingTime:
 		return firstLine(fmt.Sprintf("✖ %s is no time of day (column %d).", word, p.Column), "Nothing was run.")
+	case grammar.MissingService:
+		what = someHosts(p.Hosts, 24) + " has no service " + word
+		if len(p.Hosts) > 1 {
+			what = fmt.Sprintf("None of %d hosts has a service %s", len(p.Hosts), word)
+		}
+	case string(grammar.KindFailover):
+		what = "No failover group " + word
 	}
-	return nil
+	if p.Nearest != "" {
+		return firstLine(fmt.Sprintf("✖ %s. Did you mean %s?", what, clean(p.Nearest, 24)), "Nothing was run.")
+	}
+	text := firstLine("✖ "+what+".", "Nothing was run.")
+	if len(p.Among) > 0 {
+		text = append(text, "there is: "+strings.Join(cleaned(p.Among), ", "))
+	}
+	return text
 }
 
 func cleaned(names []string) []string {

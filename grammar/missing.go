@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// What a word that is not understood stands in the place of.
+// What a word that is not understood stands in the place of; or a kind of which
+// the inventory has a list.
 const (
 	MissingHost    = "host"
 	MissingService = "service" // none of the hosts has it
@@ -33,7 +34,9 @@ func (r *reader) missing(out *Reading) {
 	if r.noHost(out, unknown) || len(unknown) > 1 {
 		return
 	}
-	r.noService(out, unknown[0])
+	if !r.noService(out, unknown[0]) {
+		r.noName(out, unknown[0])
+	}
 }
 
 // instead reads the line with other words at some places.
@@ -190,7 +193,7 @@ func (lx *Lexicon) hostsLike(s string) []string {
 
 // noService finds out whether the word stands where a service would that none
 // of the hosts has.
-func (r *reader) noService(out *Reading, at int) {
+func (r *reader) noService(out *Reading, at int) bool {
 	said := r.la.words[at].text
 	got := r.instead([]int{at}, func(int) string { return said + ".service" })
 	for _, c := range got.planned() {
@@ -204,14 +207,84 @@ func (r *reader) noService(out *Reading, at int) {
 		p.Missing, p.Hosts, p.Nearest, p.Among = MissingService, c.Hosts, "", there[:min(len(there), maxAmong)]
 		if len(like) > 0 {
 			p.Nearest = like[0].text // the spelling was guessed at
-			return
+			return true
 		}
 		out.Suggestions = nil
 		if _, ok := r.lx.byName[methodServices]; ok {
 			out.Suggestions = []string{r.lx.sentence([]Command{{Method: methodServices, Hosts: c.Hosts, On: c.On, asked: true}})}
 		}
-		return
+		return true
 	}
+	return false
+}
+
+// noName finds out whether the word stands where a person, a check or the like
+// would that there is not.
+func (r *reader) noName(out *Reading, at int) {
+	inv := r.lx.inv
+	for _, of := range []struct {
+		kind  Kind
+		names []string
+	}{
+		{KindPerson, inv.People}, {KindWorkgroup, inv.Workgroups}, {KindCheck, inv.Checks}, {KindApp, inv.Apps},
+		{KindComponent, inv.Components}, {KindBackup, inv.Backups}, {KindFailover, inv.FailoverGroups},
+	} {
+		i := slices.IndexFunc(of.names, func(name string) bool { return r.lx.root.only(strings.ToLower(name), of.kind) })
+		if i < 0 || !r.takes(of.kind) {
+			continue
+		}
+		got := r.instead([]int{at}, func(int) string { return strings.ToLower(of.names[i]) })
+		for _, c := range got.planned() {
+			if !r.lx.holds(c, of.kind, of.names[i]) {
+				continue
+			}
+			p := out.Problem
+			p.Missing = string(of.kind)
+			for _, name := range of.names[:min(len(of.names), maxAmong)] {
+				name, _, _ = strings.Cut(name, "@")
+				p.Among = append(p.Among, name)
+			}
+			if !slices.ContainsFunc(of.names, func(name string) bool {
+				local, _, _ := strings.Cut(name, "@")
+				return strings.EqualFold(local, p.Nearest)
+			}) {
+				p.Nearest, out.Suggestions = "", nil
+			}
+			return
+		}
+	}
+}
+
+// only reports whether a word is a name of the kind and nothing else.
+func (n *node) only(w string, kind Kind) bool {
+	n = n.kids[w]
+	return n != nil && len(n.closed)+len(n.terms)+len(n.atoms) == 0 && len(n.names) == 1 && n.names[0].kind == kind
+}
+
+// takes reports whether a verb that the line has the word of takes such names.
+func (r *reader) takes(kind Kind) bool {
+	for i := range r.la.words {
+		for _, m := range r.la.matches[i] {
+			if slices.ContainsFunc(m.n.terms, func(t term) bool { return t.role == roleHead && r.lx.verbs[t.verb].kinds[kind] }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// holds reports whether an argument of the kind has the value.
+func (lx *Lexicon) holds(c Command, kind Kind, value string) bool {
+	v := &lx.verbs[lx.byName[c.Method]]
+	return slices.ContainsFunc(v.Args, func(a Arg) bool {
+		switch x := c.Args[a.Name].(type) {
+		case string:
+			return a.Kind == kind && x == value
+		case []string:
+			return a.Kind == kind && slices.Contains(x, value)
+		}
+		return false
+	})
 }
 
 // servicesOn are the services that some of the hosts have, sorted.
