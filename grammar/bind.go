@@ -67,6 +67,7 @@ type binding struct {
 	sort     string
 	super    bool
 	praise   int // what superlatives of the vocabulary weigh
+	bottom   bool
 	topTo    int // where "top 3" ends: what stands there is counted
 	limit    int
 	at       time.Time
@@ -161,6 +162,7 @@ func (b *binding) part(p *part) {
 				b.super = true
 				b.topTo = to
 			}
+			b.bottom = p.Limit.Word != nil && b.tok(p.Limit.Word).is("bottom")
 		}
 	case p.Sort != nil:
 		b.order(p.Sort, from, to)
@@ -271,6 +273,9 @@ func (b *binding) time(t *timePart) bool {
 		b.until = p.at
 		w := b.lengthArg()
 		return w >= 0 && b.set1(w, int64(p.at.Sub(b.fr.now)/time.Second))
+	case t.Before != nil: // an order "before six" is one at another time
+		p, ok := b.clk.moment(t.Before, false)
+		return ok && until >= 0 && !b.vb.Write && put(until, p.at)
 	case t.At != nil:
 		if t.At.Day == nil && b.fr.edit && !b.fr.day.IsZero() {
 			clock, ok := b.clk.bare(t.At.Clock)

@@ -58,9 +58,22 @@ func (b *binding) condition(c *condition, from, to int) {
 	if c.Not != nil {
 		op = inverse[op]
 	}
-	if !b.compare(c, op, opTok, val, from, to) {
+	switch {
+	case b.compare(c, op, opTok, val, from, to):
+	case op == ">" && len(c.Post) == 0 && val.Dur != nil && opTok != nil && b.la.words[opTok.from].text == "over" && b.spanned(c.Op.Pos.Offset, val.Dur):
+		for i := from; i < c.Op.Pos.Offset; i++ {
+			b.other(i)
+		}
+		b.use(c.Op.Pos.Offset, to) // sla over 30 days
+	default:
 		loose()
 	}
+}
+
+// spanned reads a length of time that was taken for a comparison.
+func (b *binding) spanned(at int, d *duration) bool {
+	secs, ok := b.clk.seconds(d)
+	return ok && b.length(at, secs)
 }
 
 // compare adds one comparison; false leaves the words unexplained.

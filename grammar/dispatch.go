@@ -151,6 +151,8 @@ func (f firsts) time(i int) bool {
 	switch f.value(i) {
 	case "since", "until", "between", "every", "last", "next":
 		return true
+	case "before":
+		return f.point(i + 1)
 	case "a":
 		return f.class(i+1) == tUnit
 	case "in", "after", "for", "during", "of", "within", "the", "on", "at", "from", "over":

@@ -214,7 +214,11 @@ func (r *reader) conversation() (Reading, bool) {
 			r.stats.Streams += stats.Streams
 			return out, true
 		}
-		if k := r.optionNamed(r.prev[len(r.prev)-1].Options); k >= 0 {
+		k := r.optionNamed(r.prev[len(r.prev)-1].Options)
+		if k < 0 && r.only(0, n, "det", "noun", "polite") {
+			k = r.machineMeant(r.prev[len(r.prev)-1].Options)
+		}
+		if k >= 0 {
 			out, stats := r.lx.ParseStats(nil, r.prev[len(r.prev)-1].Options[k], r.now)
 			r.stats.Rereads++
 			r.stats.Streams += stats.Streams
@@ -243,6 +247,29 @@ func (r *reader) optionNamed(options []string) int {
 			}
 			found = k
 		}
+	}
+	return found
+}
+
+// machineMeant is the only option that is about a whole host, for who answers
+// "the machine"; or -1.
+func (r *reader) machineMeant(options []string) int {
+	for _, w := range r.la.words {
+		if r.lx.root.kids[w.text].is("noun") && strings.HasSuffix(w.text, "s") {
+			return -1 // hosts
+		}
+	}
+	found := -1
+	for k, o := range options {
+		plan, stats := r.lx.ParseStats(nil, o, r.now)
+		r.stats.Streams += stats.Streams
+		if plan.Status != OK || family(plan.Commands[0].Method) != "host" {
+			continue
+		}
+		if found >= 0 {
+			return -1
+		}
+		found = k
 	}
 	return found
 }

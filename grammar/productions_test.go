@@ -67,6 +67,7 @@ var productionCases = map[string]productionCase{
 	"timePart.Between": {"log of nginx on web01 between 8 and 9", "log of nginx on web01 between 8 and"},
 	"timePart.Since":   {"log of nginx on web01 since 9", "log of nginx on web01 since zebra"},
 	"timePart.Until":   {"drain web01 until 6pm", "drain web01 until 6zm"},
+	"timePart.Before":  {"log of nginx on web01 before 9am", "log of nginx on web01 before nine-ish"},
 	"timePart.At":      {"restart nginx on web01 at noon", "restart nginx on web01 at moon"},
 	"timePart.On":      {"restart nginx on web01 tomorrow 9am", "restart nginx on web01 tomorrrow 9am"},
 	"moment.Instant":   {"log of nginx on web01 since yesterday", "log of nginx on web01 since yesteryear"},

@@ -12,6 +12,9 @@ func (b *binding) settle(o *outcome) {
 	if b.super && b.sort != "" && b.limit == 0 && b.single && b.vb.limit < 0 && !b.vb.Write {
 		cmd.Limit = 1
 	}
+	if b.bottom { // the bottom 3 by load
+		cmd.Sort = strings.TrimPrefix(cmd.Sort, "-")
+	}
 	if b.vb.Hosts {
 		cmd.On, cmd.asked = b.on, b.asked
 		if cmd.On.IsZero() {

@@ -11,7 +11,7 @@ import (
 // are typed: half past three is 3:30, May 20th is 2026-05-20.
 func spokenTimes(words []word, now time.Time) []word {
 	if !slices.ContainsFunc(words, func(w word) bool {
-		return w.text == "past" || w.text == "to" || months[w.text] > 0 || oclock(w.text) || clockLeads[w.text]
+		return w.text == "past" || w.text == "to" || months[w.text] > 0 || oclock(w.text) || clockLeads[w.text] || ofMonth(w.text) > 0
 	}) {
 		return words
 	}
@@ -23,6 +23,13 @@ func spokenTimes(words []word, now time.Time) []word {
 		}
 		if n == 0 {
 			text, n = dateInWords(words[i:], now)
+		}
+		named := i+2 < len(words) && (words[i+2].text == "of" || months[words[i+2].text] > 0) // the 31st of June
+		if n == 0 && i > 0 && i+1 < len(words) && words[i].text == "the" && ofMonth(words[i+1].text) > 0 && !named {
+			text = dayOfMonth(words[i-1].text, ofMonth(words[i+1].text), now)
+			if text != "" {
+				n = 2
+			}
 		}
 		if n == 0 {
 			out = append(out, words[i])
@@ -141,6 +148,37 @@ func clockInDigits(words []word) (text string, n int) {
 var months = map[string]time.Month{
 	"january": 1, "jan": 1, "february": 2, "feb": 2, "march": 3, "mar": 3, "april": 4, "apr": 4, "may": 5, "june": 6, "jun": 6,
 	"july": 7, "jul": 7, "august": 8, "aug": 8, "september": 9, "sep": 9, "sept": 9, "october": 10, "oct": 10, "november": 11, "nov": 11, "december": 12, "dec": 12,
+}
+
+// ofMonth is the day that "24th" says, or 0.
+func ofMonth(s string) int {
+	if len(s) < 3 || len(s) > 4 || !slices.Contains([]string{"st", "nd", "rd", "th"}, s[len(s)-2:]) {
+		return 0
+	}
+	d, ok := digits(s[:len(s)-2])
+	if !ok || d > 31 {
+		return 0
+	}
+	return d
+}
+
+// dayOfMonth is the date of "on the 24th", the next one, or of "since the 24th",
+// the latest one; "" behind other words.
+func dayOfMonth(lead string, d int, now time.Time) string {
+	past := lead == "since" || lead == "from"
+	if !past && !slices.Contains([]string{"on", "until", "till", "til", "by"}, lead) {
+		return ""
+	}
+	for k := range 3 {
+		if past {
+			k = -k
+		}
+		when := time.Date(now.Year(), now.Month()+time.Month(k), d, 0, 0, 0, 0, now.Location())
+		if when.Day() == d && (past && !when.After(now) || !past && !when.AddDate(0, 0, 1).Before(now)) {
+			return when.Format("2006-01-02")
+		}
+	}
+	return ""
 }
 
 // dateInWords reads "May 20", "20 May", "the 20th of May": the one nearest to now.

@@ -172,6 +172,7 @@ type timePart struct {
 	Between *between  `parser:"| @@"`
 	Since   *moment   `parser:"| 'since' @@"`
 	Until   *moment   `parser:"| 'until' @@"`
+	Before  *moment   `parser:"| 'before' @@"`
 	At      *atClock  `parser:"| @@"`
 	On      *instant  `parser:"| @@"`
 }

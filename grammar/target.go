@@ -61,7 +61,7 @@ func (b *binding) target(t *target) bool {
 		return true
 	}
 	vague := t.AllBut == nil && b.vagueAll(t.First)
-	if b.asked && (vague || b.vagueOn) {
+	if b.asked && (vague || b.vagueOn) && (b.vb.Write || vague || sel.Named()) {
 		return false // "everything on web01" is not about all hosts
 	}
 	b.vagueOn = vague

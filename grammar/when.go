@@ -267,6 +267,9 @@ func (c clockReader) dayClock(day time.Time, part string, mer *ref, at *bareCloc
 		if c.tok(mer).closedValue("meridiem") != "am" {
 			p = dayParts["evening"]
 		}
+		if strings.EqualFold(c.tok(mer).text, "afternoon") {
+			p = dayParts["afternoon"]
+		}
 		return point{on(day, hm{p.from, 0, 0}), true, on(day, hm{p.end, 0, 0})}, true
 	default:
 		return point{day, true, day.AddDate(0, 0, 1)}, true
