@@ -161,6 +161,9 @@ func TestMutations(t *testing.T) {
 				if m.name == "double" && base.Status == Ambiguous {
 					continue // a name said twice is the service and the host
 				}
+				if len(base.Commands) > 1 && m.name == "swap" {
+					continue // stop cups; start smbd: another order, and a whole one
+				}
 				if (len(c.turn) > 1 || len(base.Commands) > 1) && m.name == "drop" || base.Status == Incomplete && m.name == "drop" {
 					continue // half a follow-up may be another, and what was too much may have gone
 				}

@@ -262,6 +262,9 @@ func (b *binding) openSlot(t *token, at, intro int, free func(int) bool) (int, a
 	}
 	if intro >= 0 {
 		k := b.vb.Args[intro].Kind
+		if b.vb.Write && k == KindName && b.toks[at-1].is("det") {
+			return -1, nil, false // package the lists
+		}
 		if (open(k) || k == KindRegexp || k == KindText && !b.vb.Write) && free(intro) && b.shaped(k, t.text) {
 			return intro, t.text, true
 		}
