@@ -107,8 +107,8 @@ type Problem struct {
 	Nearest string `json:"nearest,omitempty"` // the nearest known word, if one is near
 
 	// Missing says what the word would name if there were such a thing: one of
-	// the Missing constants, or "". Among are some that there are, Hosts those
-	// where a service was looked for.
+	// the Missing constants, the [Kind] of a list of the inventory, or "". Among
+	// are some that there are, Hosts those where a service was looked for.
 	Missing string   `json:"missing,omitempty"`
 	Among   []string `json:"among,omitempty"`
 	Hosts   []string `json:"hosts,omitempty"`
