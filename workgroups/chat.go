@@ -28,7 +28,7 @@ func (s *Service) HandleMessage(ctx context.Context, m stanza.Message, r xml.Tok
 	}
 	switch m.Type {
 	case stanza.ErrorMessage:
-		s.cameBack(ctx, m)
+		s.cameBack(ctx, m, children)
 		return
 	case stanza.GroupChatMessage, stanza.HeadlineMessage:
 		return
@@ -309,14 +309,20 @@ func (s *Service) duty(ctx context.Context, g *Workgroup, who jid.JID, on bool) 
 	return "You will not be asked here any more. What you have taken stays yours."
 }
 
-// cameBack notes that an offer could not be delivered.
-func (s *Service) cameBack(ctx context.Context, msg stanza.Message) {
+// cameBack notes that an offer could not be delivered, or that a room had no time to ask
+// somebody in.
+func (s *Service) cameBack(ctx context.Context, msg stanza.Message, children []*element.Element) {
 	alert, ok := parseStanzaID(msg.ID)
 	if !ok {
 		return
 	}
+	again := s.rooms.forgot(msg.From) && !refused(errorOf(children))
 	err := s.do(ctx, func(m *machine, now time.Time) error {
-		m.undelivered(alert, msg.From, false, now)
+		if again {
+			m.askAgain(alert, msg.From, now)
+		} else {
+			m.undelivered(alert, msg.From, false, now)
+		}
 		return nil
 	})
 	if err != nil {

@@ -42,6 +42,9 @@ func (s *Service) Invite(ctx context.Context, id int64, who jid.JID) error {
 	})
 }
 
+// askAgainAfter is when somebody is asked in whom a busy room did not ask.
+const askAgainAfter = 10 * time.Second
+
 // Times of rooms after the end of their alert.
 const (
 	defaultOpen = time.Hour
@@ -59,6 +62,15 @@ func (m *machine) openRoom(a *Alert, who jid.JID, now time.Time) {
 		reason = a.Session()
 	}
 	m.sendAbout(MessageRoom, a, who, reason, now)
+}
+
+// askAgain has the owner of an alert asked into its room once more, a little later.
+func (m *machine) askAgain(id int64, room jid.JID, now time.Time) {
+	a := m.alerts[id]
+	if m.rooms == nil || a == nil || a.State != Assigned || !a.Room.Equal(room) {
+		return
+	}
+	m.send(Message{Kind: MessageRoom, Workgroup: a.Workgroup, To: a.Owner, Alert: a.ID, User: a.User, Grant: a.Grant, Text: a.Session(), Due: now.Add(askAgainAfter)}, now)
 }
 
 // opened notes that an alert has a room, and that somebody is about to be asked

@@ -29,6 +29,7 @@ type roomServer struct {
 
 	squatted string            // nickname that somebody has in every room
 	busy     int               // requests that it has no time for
+	deaf     int               // invitations that it has no time for
 	leaving  map[string]bool   // rooms that were destroyed, which the service is yet to hear of
 	rooms    map[string]string // who owns which
 	did      []string          // what was done to rooms, in order
@@ -50,6 +51,13 @@ func (r *roomServer) set(none, silent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.none, r.silent = none, silent
+}
+
+// be changes how the server is.
+func (r *roomServer) be(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
 }
 
 func (r *roomServer) Barrier(context.Context) error { return nil }
@@ -76,6 +84,11 @@ func (r *roomServer) Send(_ context.Context, t xml.TokenReader) error {
 		r.join(e.Get("from"), to)
 	case e.ChildText("subject") != "":
 		r.note("subject %s: %s", to.Localpart(), e.ChildText("subject"))
+	case e.Child(muc.NSUser, "x") != nil && r.deaf > 0:
+		r.deaf--
+		refusal := element.New("", "error", "type", "wait").Add(element.New("urn:ietf:params:xml:ns:xmpp-stanzas", "policy-violation"))
+		m := stanza.Message{ID: e.Get("id"), From: to, To: jid.MustParse(e.Get("from")), Type: stanza.ErrorMessage}
+		go r.s.HandleMessage(context.Background(), m, element.TokenReader(refusal))
 	case e.Get("type") == "groupchat":
 		lines := strings.Split(e.ChildText("body"), "\n")
 		r.note("say %s: %s", to.Localpart(), lines[len(lines)-1])
@@ -348,7 +361,7 @@ func TestRoomSquatted(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants(t, r, madeForAnn)
-		r.squatted = "alerts"
+		r.be(func() { r.squatted = "alerts" })
 		s.Connected()
 		wants(t, r, "enter alert-1")
 		if _, err := s.Resolve(t.Context(), 1, ann, ""); err != nil {
@@ -364,7 +377,7 @@ func TestRoomSquatted(t *testing.T) {
 // A server that has too much to do is asked again, whatever it is asked.
 func TestRoomBusy(t *testing.T) {
 	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
-		r.busy = 3
+		r.be(func() { r.busy = 3 })
 		if _, err := s.Take(t.Context(), 1, ann); err != nil {
 			t.Fatal(err)
 		}
@@ -377,21 +390,42 @@ func TestRoomBusy(t *testing.T) {
 		}
 		time.Sleep(defaultOpen - time.Second)
 		r.took()
-		r.busy = 3
+		r.be(func() { r.busy = 3 })
 		time.Sleep(time.Minute)
 		wants(t, r, "moderate alert-1\nsay alert-1: This room is closed: it can be read until 2000-01-31.")
 		time.Sleep(defaultKeep - defaultOpen - 2*time.Minute)
-		r.busy = 3
+		r.be(func() { r.busy = 3 })
 		time.Sleep(2 * time.Minute)
 		wants(t, r, "destroy alert-1")
 	})
+}
+
+// Whom a busy server did not ask in is asked again.
+func TestRoomDeaf(t *testing.T) {
+	for deaf := range 5 {
+		inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
+			r.be(func() { r.deaf = deaf })
+			if _, err := s.Take(t.Context(), 1, ann); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			got := r.took()
+			if strings.Count(got, "make") != 1 || !strings.Contains(got, "invite adminbot@example.net to alert-1") || !strings.Contains(got, "invite ann@example.net to alert-1") {
+				t.Errorf("%d were lost:\n%s", deaf, got)
+			}
+			_, entries, err := s.Alert(t.Context(), 1)
+			if n := strings.Count(fmt.Sprint(entries), "invited"); err != nil || n != 1 {
+				t.Errorf("invited %d times by the timeline: %v, %v", n, entries, err)
+			}
+		})
+	}
 }
 
 // The news that a room is no more does not end the one of that name that is made
 // then.
 func TestRoomAnew(t *testing.T) {
 	inRooms(t, func(t *testing.T, s *Service, r *roomServer, _ *Memory) {
-		r.rooms["alert-1"], r.leaving = "alerts@workgroup.example.net", map[string]bool{}
+		r.be(func() { r.rooms["alert-1"], r.leaving = "alerts@workgroup.example.net", map[string]bool{} })
 		if _, err := s.Take(t.Context(), 1, ann); err != nil {
 			t.Fatal(err)
 		}

@@ -340,7 +340,7 @@ func (r *rooms) open(ctx context.Context, j *roomJob) error {
 		return err
 	}
 	err = r.s.do(ctx, func(m *machine, now time.Time) error {
-		current = m.opened(j.Message, rm.addr, !j.noted, now)
+		current = m.opened(j.Message, rm.addr, !j.noted && j.Due.IsZero(), now)
 		return nil
 	})
 	if err != nil || !current {
@@ -353,8 +353,7 @@ func (r *rooms) open(ctx context.Context, j *roomJob) error {
 // invite asks somebody into a room, and the bot if it was not.
 func (r *rooms) invite(ctx context.Context, rm *room, j *roomJob, who jid.JID, reason string) error {
 	r.s.at("before invite")
-	bot := !r.cfg.Bot.Equal(jid.JID{}) && r.lacks(rm, r.cfg.Bot)
-	if bot {
+	if !r.cfg.Bot.Equal(jid.JID{}) && r.lacks(rm, r.cfg.Bot) {
 		if err := r.ask(ctx, rm, j, r.cfg.Bot, sessionID(j.Alert)); err != nil {
 			return err
 		}
@@ -365,7 +364,9 @@ func (r *rooms) invite(ctx context.Context, rm *room, j *roomJob, who jid.JID, r
 	if err := r.s.cfg.Wire.Barrier(ctx); err != nil {
 		return err
 	}
-	rm.fresh, rm.bot = false, rm.bot || bot
+	r.mu.Lock()
+	rm.fresh = false
+	r.mu.Unlock()
 	r.s.at("after invite")
 	return r.done(ctx, j)
 }

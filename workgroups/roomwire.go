@@ -234,12 +234,30 @@ func (r *rooms) hear(ctx context.Context, p stanza.Presence, children []*element
 	return true
 }
 
-// lacks reports whether the bot is to be asked in: it was not, as far as is known. A
-// room that is found again may have been made by a process that did not get further.
+// lacks reports whether the bot is to be asked in, and takes it for asked: it was not,
+// as far as is known. A room that is found again may have been made by a process that
+// did not get further.
 func (r *rooms) lacks(rm *room, bot jid.JID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return rm.fresh || !rm.bot && !rm.seen[bot.Bare().String()]
+	lacks := rm.fresh || !rm.bot && !rm.seen[bot.Bare().String()]
+	rm.bot = rm.bot || lacks
+	return lacks
+}
+
+// forgot notes that a room may not have asked the bot in. It is false for what is no
+// room.
+func (r *rooms) forgot(addr jid.JID) bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rm := r.in[addr.String()]
+	if rm != nil {
+		rm.bot = false
+	}
+	return rm != nil
 }
 
 func (rm *room) answer(s selfPresence) {
