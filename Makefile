@@ -5,6 +5,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # No part speaks HTTP/2; functions start every 16 bytes: 0.6 MB less.
 TAGS     := nethttpomithttp2
+# Nothing is inlined into libraries that are on no hot path: 0.5 MB less.
+GCFLAGS  := -gcflags='github.com/...=-l' -gcflags='github.com/alecthomas/participle/...='
 LDFLAGS  := -s -w -funcalign=16 -X main.buildVersion=$(VERSION) -X main.buildCommit=$(COMMIT)
 FUZZTIME ?= 30s
 IDLE     ?= 10m
@@ -12,7 +14,7 @@ IDLE     ?= 10m
 .PHONY: up build test unit race bench bench-go fuzz crash soak check needs clean
 
 build: ## the one binary
-	@CGO_ENABLED=0 $(GO) build -tags $(TAGS) -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
+	@CGO_ENABLED=0 $(GO) build -tags $(TAGS) $(GCFLAGS) -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/adminbot ./cmd/adminbot
 
 up: build ## everything on this machine, and a prompt
 	@bin/adminbot up

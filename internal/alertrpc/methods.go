@@ -44,7 +44,7 @@ var (
 		Help: "Says that one is at an alert: takes it if nobody owns it.",
 	})
 	Note = agentapi.Define[NoteArgs, AnswerResult](agentapi.Spec{
-		Name: "alert.note", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Name: "alert.note", Permission: "alert.note", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Puts a line into the timeline of an alert.",
 	})
 	Transfer = agentapi.Define[TransferArgs, AnswerResult](agentapi.Spec{
@@ -64,11 +64,11 @@ var (
 		Help: "Lists the workgroups. Bots of the policy may always ask.",
 	})
 	WorkgroupJoin = agentapi.Define[WorkgroupArgs, DutyResult](agentapi.Spec{
-		Name: "workgroup.join", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Name: "workgroup.join", Permission: "workgroup.join", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Has a workgroup ask the caller, by chat, to take alerts.",
 	})
 	WorkgroupLeave = agentapi.Define[WorkgroupArgs, DutyResult](agentapi.Spec{
-		Name: "workgroup.leave", Permission: "alert.accept", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
+		Name: "workgroup.leave", Permission: "workgroup.leave", Class: agentapi.Write, Timeout: timeout, Bot: true, Wire: true, Built: true,
 		Help: "Ends that. What the caller has taken stays theirs.",
 	})
 	WorkgroupStatus = agentapi.Define[WorkgroupArgs, WorkgroupStatusResult](agentapi.Spec{
