@@ -2,6 +2,7 @@ package workgroups
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,107 @@ import (
 	"adminbot/internal/xmpp/element"
 	"adminbot/internal/xmpp/muc"
 )
+
+// last enters the room of an alert that has ended, if the service is not in it. It
+// is nil if the room is no more.
+func (r *rooms) last(ctx context.Context, j *roomJob) (*room, error) {
+	if rm := r.inside(j.To); rm != nil {
+		return rm, nil
+	}
+	rm, created, err := r.enter(ctx, j.To, j)
+	if err != nil {
+		return nil, err
+	}
+	if created {
+		return nil, r.end(ctx, rm.from, rm.addr, "")
+	}
+	rm.entered()
+	return rm, nil
+}
+
+// announce tells everybody in the room that the alert has ended.
+func (r *rooms) announce(ctx context.Context, j *roomJob) error {
+	rm, err := r.last(ctx, j)
+	if err != nil || rm == nil {
+		return err
+	}
+	a, _, err := r.s.Alert(ctx, j.Alert)
+	if err != nil {
+		return err
+	}
+	r.s.at("before close")
+	if err := r.say(ctx, rm, "subject", j.Text); err != nil {
+		return err
+	}
+	if err := r.say(ctx, rm, "body", j.Text+"\n"+r.cfg.notice(&a)); err != nil {
+		return err
+	}
+	if err := r.s.cfg.Wire.Barrier(ctx); err != nil {
+		return err
+	}
+	r.s.at("after close")
+	return nil
+}
+
+// leave leaves a room.
+func (r *rooms) leave(ctx context.Context, rm *room) error {
+	at, err := rm.addr.WithResource(rm.nick)
+	if err != nil {
+		return err
+	}
+	if err := r.presence(ctx, rm.from, at, "unavailable"); err != nil {
+		return err
+	}
+	return r.s.cfg.Wire.Barrier(ctx)
+}
+
+// destroy destroys the room of an alert that has ended, or whatever was made for one
+// that has no room.
+func (r *rooms) destroy(ctx context.Context, j *roomJob) error {
+	all := []jid.JID{j.To}
+	if j.To.Equal(jid.JID{}) {
+		service, err := r.find(ctx)
+		if errors.Is(err, errNoRooms) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		a, _, err := r.s.Alert(ctx, j.Alert)
+		if err != nil {
+			return err
+		}
+		all = nil
+		for _, name := range a.roomNames() {
+			addr, err := jid.New(name, service.Domainpart(), "")
+			if err != nil {
+				return err
+			}
+			all = append(all, addr)
+		}
+	}
+	r.s.at("before destroy")
+	for _, addr := range all {
+		if err := r.end(ctx, r.s.Address(j.Workgroup), addr, "the alert has ended"); err != nil {
+			return err
+		}
+	}
+	r.s.at("after destroy")
+	return nil
+}
+
+// end destroys a room. If it is not there, or not the service's, that is as well.
+func (r *rooms) end(ctx context.Context, from, addr jid.JID, reason string) error {
+	_, err := r.request(ctx, from, addr, stanza.SetIQ, muc.Destroy(reason))
+	if refused(err) {
+		r.log.InfoContext(ctx, "a room was not destroyed", "room", addr, "err", err)
+		err = nil
+	}
+	r.mu.Lock()
+	delete(r.in, addr.String())
+	r.mu.Unlock()
+	return err
+}
 
 // A sealed room can only be read. It is moderated, but members come into a moderated
 // room with voice (XEP-0045#affil-priv): so the service, which is a moderator, stays in
