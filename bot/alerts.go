@@ -86,13 +86,9 @@ func (b *Bot) askAlerts(ctx context.Context, t *turn, s *Step) error {
 	if b.cfg.Alerts == nil {
 		return t.say(tell(ExitNotUnderstood, "✖ There is no alert service here. Nothing was run.", "hint: workgroups.domain in the bot's configuration"))
 	}
-	plan := Plan{Sentence: t.line, Steps: []Step{*s}, Hash: hash([]Step{*s}, t.line)}
-	v := b.judge(b.cfg.Policy(), t.person, t.u.Room, plan, t)
-	switch {
-	case len(v.refused) > 0:
-		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, refused, ""))
-	case s.Changes() && !t.u.Delayed.IsZero(): // R9
-		return t.say(tell(ExitNeedsYes, "✖ That came late. Nothing was done: say it again."))
+	plan, v, answered, err := b.judgeOwn(ctx, t, s, t.line)
+	if answered {
+		return err
 	}
 	if err := b.record(ctx, t, plan, v, "run", ""); err != nil {
 		return t.say(tell(ExitMixed, notAudited), err)

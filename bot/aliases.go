@@ -79,13 +79,9 @@ func (t *turn) lexicon() *grammar.Lexicon {
 // answerAlias lets words stand for others, forgets them or lists them, each for
 // who asks.
 func (b *Bot) answerAlias(ctx context.Context, t *turn, s *Step) error {
-	plan := Plan{Sentence: s.Sentence, Steps: []Step{*s}, Hash: hash([]Step{*s}, t.line)}
-	v := b.judge(b.cfg.Policy(), t.person, t.u.Room, plan, t)
-	switch {
-	case len(v.refused) > 0:
-		return t.say(refusal(plan, v), b.record(ctx, t, plan, v, refused, ""))
-	case s.Changes() && !t.u.Delayed.IsZero(): // R9
-		return t.say(tell(ExitNeedsYes, "✖ That came late. Nothing was done: say it again."))
+	plan, v, answered, err := b.judgeOwn(ctx, t, s, s.Sentence)
+	if answered {
+		return err
 	}
 	said, _ := s.Args["name"].(string)
 	means, _ := s.Args["sentence"].(string)

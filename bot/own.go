@@ -88,6 +88,21 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 	return t.say(notBuilt(s.command, t.fleet.Lexicon))
 }
 
+// judgeOwn asks the policy about a step that is done at once, without a card.
+// What is refused, or would change something and came late, is answered; the
+// error is that of the answer.
+func (b *Bot) judgeOwn(ctx context.Context, t *turn, s *Step, sentence string) (plan Plan, v verdict, answered bool, err error) {
+	plan = Plan{Sentence: sentence, Steps: []Step{*s}, Hash: hash([]Step{*s}, t.line)}
+	v = b.judge(b.cfg.Policy(), t.person, t.u.Room, plan, t)
+	switch {
+	case len(v.refused) > 0:
+		return plan, v, true, t.say(refusal(plan, v), b.record(ctx, t, plan, v, refused, ""))
+	case s.Changes() && !t.u.Delayed.IsZero(): // R9
+		return plan, v, true, t.say(tell(ExitNeedsYes, "✖ That came late. Nothing was done: say it again."))
+	}
+	return plan, v, false, nil
+}
+
 func strArg(args map[string]any, name string) string {
 	s, _ := args[name].(string)
 	return strings.ToLower(s)
