@@ -184,7 +184,8 @@ func (c *Client) Do(ctx context.Context, to jid.JID, call MethodCall) (Value, er
 		children = &element{}
 	}
 	if reply.Type == stanza.ErrorIQ {
-		d := &decoder{r: children, lim: c.Limits.or(DefaultResponseLimits)}
+		d := newDecoder(children, c.Limits.or(DefaultResponseLimits))
+		defer d.close()
 		se, err := d.stanzaError()
 		if err != nil {
 			return fail(fmt.Errorf("rpc: error answer: %w", err), true)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"sync"
 )
 
 // A SyntaxError says why something a peer sent is not XML-RPC, and where.
@@ -56,6 +58,37 @@ type decoder struct {
 	values int
 	ended  bool   // r said io.EOF together with its last token
 	buf    []byte // text that came in more than one piece
+	open   *openValues
+}
+
+// openValues are the elements and names that were read of the arrays and structs
+// that have not ended yet, the innermost last. When one ends, it gets lists of
+// just their size.
+type openValues struct {
+	elems []Value
+	names []string
+}
+
+// spareOpen holds such memory for the decoders to come.
+var spareOpen = sync.Pool{New: func() any { return new(openValues) }}
+
+// spareMax is the most values for which memory is kept.
+const spareMax = 4 << 10
+
+// newDecoder returns a decoder of r, which is closed after use.
+func newDecoder(r xml.TokenReader, l Limits) *decoder {
+	return &decoder{r: r, lim: l, open: spareOpen.Get().(*openValues)}
+}
+
+func (d *decoder) close() {
+	o := d.open
+	if cap(o.elems) > spareMax || cap(o.names) > spareMax {
+		return
+	}
+	clear(o.elems[:cap(o.elems)])
+	clear(o.names[:cap(o.names)])
+	o.elems, o.names = o.elems[:0], o.names[:0]
+	spareOpen.Put(o)
 }
 
 // token returns the next token that is not a comment. At the end of the reader
@@ -208,7 +241,8 @@ func blank(b []byte) bool {
 // ReadValue reads one <value/>, which must be the next element of r. A zero
 // field of l is taken from [DefaultLimits]. Errors are of type [*SyntaxError].
 func ReadValue(r xml.TokenReader, l Limits) (Value, error) {
-	d := &decoder{r: r, lim: l.or(DefaultLimits)}
+	d := newDecoder(r, l.or(DefaultLimits))
+	defer d.close()
 	start, ok, err := d.top()
 	if err != nil {
 		return Value{}, err
@@ -313,7 +347,7 @@ func (d *decoder) array(depth int) (Value, error) {
 	if !ok || local(start.Name) != "data" {
 		return Value{}, invalid("<array/> without <data/>")
 	}
-	l := &list{}
+	from := len(d.open.elems)
 	var like *list
 	for {
 		start, ok, err := d.child()
@@ -328,27 +362,31 @@ func (d *decoder) array(depth int) (Value, error) {
 		}
 		e, err := d.value(depth+1, like)
 		if err != nil {
-			return Value{}, at("["+strconv.Itoa(len(l.elems))+"]", err)
+			return Value{}, at("["+strconv.Itoa(len(d.open.elems)-from)+"]", err)
 		}
 		if e.kind == KindStruct {
 			like = e.list
 		}
-		l.elems = append(l.elems, e)
+		d.open.elems = append(d.open.elems, e)
 	}
 	if _, ok, err = d.child(); err != nil {
 		return Value{}, err
 	} else if ok {
 		return Value{}, invalid("more than <data/> inside <array/>")
 	}
-	return Value{kind: KindArray, list: l}, nil
+	return Value{kind: KindArray, list: &list{elems: d.endElems(from)}}, nil
+}
+
+// endElems returns the elements from there on, which are no longer open.
+func (d *decoder) endElems(from int) []Value {
+	elems := slices.Clone(d.open.elems[from:])
+	d.open.elems = d.open.elems[:from]
+	return elems
 }
 
 func (d *decoder) structure(depth int, like *list) (Value, error) {
-	room := 8
-	if like != nil {
-		room = len(like.names)
-	}
-	l := &list{names: make([]string, 0, room), elems: make([]Value, 0, room)}
+	from, fromName := len(d.open.elems), len(d.open.names)
+	same := like != nil // the names so far are those of like
 	nils := 0
 	for {
 		start, ok, err := d.child()
@@ -361,8 +399,8 @@ func (d *decoder) structure(depth int, like *list) (Value, error) {
 		if local(start.Name) != "member" {
 			return Value{}, invalid("<%s/> inside <struct/>", start.Name.Local)
 		}
-		known := ""
-		if i := len(l.names); like != nil && i < len(like.names) {
+		known, i := "", len(d.open.elems)-from
+		if like != nil && i < len(like.names) {
 			known = like.names[i]
 		}
 		name, v, err := d.member(depth, known)
@@ -372,9 +410,18 @@ func (d *decoder) structure(depth int, like *list) (Value, error) {
 		if v.kind == KindNil {
 			nils++
 		}
-		l.names = append(l.names, name)
-		l.elems = append(l.elems, v)
+		same = same && name == known
+		d.open.names = append(d.open.names, name)
+		d.open.elems = append(d.open.elems, v)
 	}
+	l := &list{elems: d.endElems(from)}
+	names := d.open.names[fromName:]
+	d.open.names = d.open.names[:fromName]
+	if same && nils == 0 && len(names) == len(like.names) {
+		l.names = like.names
+		return Value{kind: KindStruct, list: l}, nil
+	}
+	l.names = slices.Clone(names)
 	if name, dup := l.sortMembers(); dup {
 		return Value{}, badParam("member %q occurs twice", name)
 	}

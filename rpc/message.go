@@ -74,7 +74,8 @@ const (
 // r. A zero field of l is taken from [DefaultLimits]. Errors are of type
 // [*SyntaxError] and say with which fault to answer.
 func ReadCall(r xml.TokenReader, l Limits) (*MethodCall, error) {
-	d := &decoder{r: r, lim: l.or(DefaultLimits)}
+	d := newDecoder(r, l.or(DefaultLimits))
+	defer d.close()
 	if err := d.query(); err != nil {
 		return nil, err
 	}
@@ -246,7 +247,8 @@ func (m *MethodResponse) TokenReader() xml.TokenReader { return &element{xml: m.
 // element of r. A zero field of l is taken from [DefaultResponseLimits].
 // Errors are of type [*SyntaxError].
 func ReadResponse(r xml.TokenReader, l Limits) (*MethodResponse, error) {
-	d := &decoder{r: r, lim: l.or(DefaultResponseLimits)}
+	d := newDecoder(r, l.or(DefaultResponseLimits))
+	defer d.close()
 	if err := d.query(); err != nil {
 		return nil, err
 	}

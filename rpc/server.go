@@ -221,7 +221,8 @@ func (m *ServeMux) HandleIQ(ctx context.Context, iq stanza.IQ, r xml.TokenReader
 		return nil, stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest}
 	}
 	received := m.now()
-	d := &decoder{r: r, lim: m.limits}
+	d := newDecoder(r, m.limits)
+	defer d.close()
 	call, err := m.read(d)
 	var se stanza.Error
 	switch {

@@ -41,7 +41,7 @@ func (c *directCall) run(ctx context.Context, client *rpc.Client, f *fleet.Fleet
 	if batch <= 0 {
 		batch = len(c.hosts)
 	}
-	var results []bot.Result
+	results := make([]bot.Result, 0, len(c.hosts))
 	bad := 0
 	for len(results) < len(c.hosts) {
 		next := c.hosts[len(results):min(len(results)+batch, len(c.hosts))]
@@ -102,10 +102,9 @@ func (c *directCall) call(ctx context.Context, client *rpc.Client, f *fleet.Flee
 	if wait == 0 {
 		wait = c.spec.Timeout + rpc.DefaultTTL
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	defer time.AfterFunc(wait, func() { end(context.DeadlineExceeded) }).Stop()
 	defer f.Gone(name, func() { end(fleet.ErrGone) })()
 	env := rpc.Envelope{Key: cmp.Or(c.key, uuid.NewString()), Actor: c.actor, TTL: min(max(wait, rpc.MinTTL), rpc.DefaultTTL).Round(time.Second)}
 	method := c.spec.Name

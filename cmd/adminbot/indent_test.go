@@ -45,7 +45,7 @@ func TestHostResult(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := appendIndented(nil, hostJSON(r).members(), 2); err != nil || string(got) != string(want) {
+		if got, err := appendIndented(nil, hostJSON(r).appendMembers(nil), 2); err != nil || string(got) != string(want) {
 			t.Errorf("%v\n%s\nwant\n%s", err, got, want)
 		}
 	}
@@ -59,7 +59,7 @@ func BenchmarkPrintHost(b *testing.B) {
 	r := bot.Result{Host: "web01", Value: map[string]any{"at": time.Now(), "took_ms": 1.0, "filesystems": systems}, Took: time.Millisecond, Key: "0e6a6a10-6c5f-4c86-a6f0-3b5c2c8f3d55"}
 	b.Run("own", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := appendIndented(nil, hostJSON(r).members(), 2); err != nil {
+			if _, err := appendIndented(nil, hostJSON(r).appendMembers(nil), 2); err != nil {
 				b.Fatal(err)
 			}
 		}

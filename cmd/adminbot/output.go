@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,9 +97,9 @@ func hostJSON(r bot.Result) hostResult {
 	return hostResult{r.Host, string(status), r.Value, r.Code, r.Why, r.Took.Milliseconds(), r.Key}
 }
 
-// members are the members of r as JSON has them.
-func (r hostResult) members() []field {
-	all := append(make([]field, 0, 7), field{"host", r.Host}, field{"status", r.Status})
+// appendMembers appends the members of r as JSON has them.
+func (r hostResult) appendMembers(all []field) []field {
+	all = append(all, field{"host", r.Host}, field{"status", r.Status})
 	if r.Result != nil {
 		all = append(all, field{"result", r.Result})
 	}
@@ -117,20 +116,12 @@ func (r hostResult) members() []field {
 	return all
 }
 
+// printedAtOnce is how many results are encoded together.
+const printedAtOnce = 64
+
 // printDocument prints all results as one document. They are encoded beside each
 // other: of thousands of hosts that is much of a command's work.
 func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
-	parts := make([][]byte, len(results))
-	var encoders errgroup.Group
-	workers := runtime.GOMAXPROCS(0)
-	for first := range workers {
-		encoders.Go(func() (err error) {
-			for i := first; i < len(results) && err == nil; i += workers {
-				parts[i], err = appendIndented(make([]byte, 0, 1<<10), hostJSON(results[i]).members(), 2)
-			}
-			return err
-		})
-	}
 	head, err := json.MarshalIndent(struct {
 		Method string         `json:"method"`
 		Args   map[string]any `json:"args"`
@@ -139,23 +130,53 @@ func (o *output) printDocument(results []bot.Result, counts bot.Counts) error {
 		TookMS  int64        `json:"took_ms"`
 		Results []hostResult `json:"results"`
 	}{o.call.spec.Name, o.call.args, o.call.dryRun, counts, time.Since(o.began).Milliseconds(), []hostResult{}}, "", "  ")
-	if err := errors.Join(err, encoders.Wait()); err != nil {
+	if err != nil {
 		return err
 	}
 	w := bufio.NewWriterSize(o.std.out, 64<<10)
 	w.Write(visible(bytes.TrimSuffix(head, []byte("]\n}"))))
-	for i, part := range parts {
-		if i > 0 {
-			w.WriteByte(',')
+	workers := runtime.GOMAXPROCS(0)
+	parts := make([][]byte, workers) // the memory of each
+	for next := 0; next < len(results); {
+		var encoders errgroup.Group
+		for i := range parts {
+			chunk := results[next:min(next+printedAtOnce, len(results))]
+			first := next == 0
+			next += len(chunk)
+			encoders.Go(func() (err error) {
+				parts[i], err = appendResults(parts[i][:0], chunk, first)
+				return err
+			})
 		}
-		w.WriteString("\n    ")
-		w.Write(visible(part))
+		if err := encoders.Wait(); err != nil {
+			return err
+		}
+		for _, part := range parts {
+			w.Write(visible(part))
+		}
 	}
-	if len(parts) > 0 {
+	if len(results) > 0 {
 		w.WriteString("\n  ")
 	}
 	w.WriteString("]\n}\n")
 	return w.Flush()
+}
+
+// appendResults appends results as elements of the document's list; first says
+// whether there are none before them.
+func appendResults(dst []byte, results []bot.Result, first bool) (_ []byte, err error) {
+	var members []field
+	for i, r := range results {
+		if i > 0 || !first {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, "\n    "...)
+		members = hostJSON(r).appendMembers(members[:0])
+		if dst, err = appendIndented(dst, members, 2); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
 }
 
 // printGroups prints identical answers once, with the hosts that gave them.

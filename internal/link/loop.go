@@ -79,7 +79,7 @@ func (st *stream) loop(r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		e.size = len(f.frame) + tokenBytes*len(e.inner)
+		e.size = len(f.frame) + listBytes*cap(e.inner) + tokenBytes*len(e.inner)
 		if err := st.dispatch(e); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -27,44 +26,6 @@ const maxAttrs = 64
 // errBadStanza is wrapped by what is wrong inside one element: it is dropped,
 // the stream goes on behind it.
 var errBadStanza = errors.New("bad stanza")
-
-// received is one element of the stream, read completely: its start tag and
-// the tokens inside it. Names are resolved, namespace declarations are not
-// among the attributes. It owns its memory.
-type received struct {
-	start xml.StartElement
-	inner []xml.Token
-	size  int // about what it takes in memory, in bytes
-}
-
-// tokenBytes is about what a token takes beside its text.
-const tokenBytes = 96
-
-// attr returns the value of the attribute without a namespace called name.
-func attr(start *xml.StartElement, name string) string {
-	for i := range start.Attr {
-		if start.Attr[i].Name.Local == name && start.Attr[i].Name.Space == "" {
-			return start.Attr[i].Value
-		}
-	}
-	return ""
-}
-
-// reader returns a reader of the tokens inside e.
-func (e *received) reader() *tokens { return &tokens{list: e.inner} }
-
-// tokens reads a list of tokens.
-type tokens struct{ list []xml.Token }
-
-// Token implements xml.TokenReader.
-func (t *tokens) Token() (xml.Token, error) {
-	if len(t.list) == 0 {
-		return nil, io.EOF
-	}
-	tok := t.list[0]
-	t.list = t.list[1:]
-	return tok, nil
-}
 
 // A binding is a namespace declaration in scope.
 type binding struct {
@@ -105,8 +66,8 @@ func parseElement(frame []byte, outer scope, known *nameCache) (*received, error
 	if empty {
 		return e, nil
 	}
-	e.inner = make([]xml.Token, 0, 2+strings.Count(p.src, "<")*4/3) // a text for three tags at most, mostly
-	texts := make([]byte, 0, len(p.src)/4)                          // the memory of the character data
+	e.inner = newList(2 + strings.Count(p.src, "<")*4/3) // a text for three tags at most, mostly
+	texts := make([]byte, 0, len(p.src)/4)               // the memory of the character data
 	var deep [16]openElement
 	open := deep[:0]
 	for {

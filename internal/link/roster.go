@@ -105,7 +105,7 @@ func (c *rosterCall) add(frame []byte, scope scope, known *nameCache) error {
 	if err != nil {
 		return err
 	}
-	item, err := itemOf(e.start, e.reader())
+	item, err := itemOf(e)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBadStanza, err)
 	}
@@ -113,13 +113,13 @@ func (c *rosterCall) add(frame []byte, scope scope, known *nameCache) error {
 	return nil
 }
 
-func itemOf(start xml.StartElement, inner *tokens) (roster.Item, error) {
-	inner.list = append(inner.list[:len(inner.list):len(inner.list)], xml.EndElement{Name: start.Name})
-	e, err := element.ReadInner(inner, start)
+func itemOf(e *received) (roster.Item, error) {
+	e.inner = append(e.inner, xml.EndElement{Name: e.start.Name})
+	item, err := element.ReadInner(e.reader(), e.start)
 	if err != nil {
 		return roster.Item{}, err
 	}
-	return roster.ParseItem(e)
+	return roster.ParseItem(item)
 }
 
 // rosterPush takes a change of the roster. Anybody can send one; only the own

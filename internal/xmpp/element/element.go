@@ -141,9 +141,12 @@ func ReadAll(r xml.TokenReader) ([]*Element, error) {
 // ReadInner is like [Read] after the start tag has been read.
 func ReadInner(r xml.TokenReader, start xml.StartElement) (*Element, error) {
 	e := &Element{Name: start.Name}
-	for _, a := range start.Attr {
+	for i, a := range start.Attr {
 		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" {
 			continue
+		}
+		if e.Attr == nil {
+			e.Attr = make([]xml.Attr, 0, len(start.Attr)-i)
 		}
 		e.Attr = append(e.Attr, a)
 	}
