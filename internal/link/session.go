@@ -201,11 +201,15 @@ func (c *Config) check() error {
 	return nil
 }
 
+// errTaken is why a login failed that the server refused in favour of the session
+// that is there: often our own before, whose end it has not noticed yet.
+var errTaken = errors.New("link: the server has a session with this address")
+
 // isFatal reports whether trying again soon cannot help: two sessions with one
 // address would throw each other out for ever, and a wrong password stays
 // wrong.
 func isFatal(err error) bool {
-	return errors.Is(err, ErrConflict) || errors.Is(err, ErrAuth) || errors.Is(err, ErrConfig)
+	return errors.Is(err, ErrConflict) && !errors.Is(err, errTaken) || errors.Is(err, ErrAuth) || errors.Is(err, ErrConfig)
 }
 
 // isBusy reports whether the server has asked, in its way, not to be bothered
@@ -259,6 +263,9 @@ func (s *Session) connectAndServe(ctx context.Context) (lasted time.Duration, er
 	}
 	n, err := s.negotiate(dialCtx, w, secured)
 	cancel()
+	if errors.Is(err, ErrConflict) {
+		err = fmt.Errorf("%w: %w", errTaken, err)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -253,6 +253,7 @@ func TestLoginRefused(t *testing.T) {
 		{"for now", `<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><temporary-auth-failure/></failure>`, false, nil, "temporary-auth-failure"},
 		{"stream error", `<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`, true, ErrConfig, "host-unknown"},
 		{"stream error with more in it", `<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><x xmlns='urn:x'><y/></x></stream:error></stream:stream>`, false, nil, "policy-violation"},
+		{"taken", `<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>connected already</text></stream:error></stream:stream>`, false, ErrConflict, "connected already"},
 		{"nonsense", `<ok/>`, false, nil, "in the middle of the login"},
 	}
 	for _, tt := range tests {
