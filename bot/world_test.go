@@ -314,23 +314,15 @@ func (w *world) RoundTripIQ(ctx context.Context, iq stanza.IQ, payload xml.Token
 
 // send takes the bot's messages.
 func (w *world) send(_ context.Context, r xml.TokenReader) error {
-	var msg stanza.Message
-	m := message{}
-	for {
-		t, err := r.Token()
-		if start, ok := t.(xml.StartElement); ok {
-			if start.Name.Local == "message" {
-				if msg, err = stanza.NewMessage(start); err != nil {
-					return err
-				}
-				continue
-			}
-			m.child(start, r)
-		}
-		if err != nil || t == nil {
-			break
-		}
+	tok, err := r.Token()
+	if err != nil {
+		return err
 	}
+	msg, err := stanza.NewMessage(tok.(xml.StartElement))
+	if err != nil {
+		return err
+	}
+	m := readMessage(r)
 	if m.has {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 
 	"adminbot/agentapi"
 	"adminbot/internal/textsafe"
+	"adminbot/internal/xmpp/element"
 )
 
 // maxStatus bounds the text of a presence that is kept, in bytes.
@@ -100,69 +101,29 @@ func readPresence(r xml.TokenReader) (show, status string, mood *agentapi.Mood) 
 		return "", "", nil
 	}
 	for {
-		t, err := r.Token()
-		if start, ok := t.(xml.StartElement); ok {
-			switch {
-			case start.Name == xml.Name{Space: agentapi.NSMood, Local: "x"}:
-				m, err := agentapi.DecodeMood(&from{start, r})
-				if err != nil {
-					return show, status, nil
-				}
-				mood = &m
-				continue
-			case start.Name.Local == "show":
-				switch s := text(r); s {
-				case "away", "xa", "dnd", "chat": // RFC 6121 4.7.2.1: there are no others
-					show = s
-				}
-				continue
-			case start.Name.Local == "status":
-				if s := text(r); status == "" {
-					status = s
-				}
-				continue
-			}
-			text(r) // skips it
-		}
-		if err != nil || t == nil {
+		e, err := element.Read(r)
+		if err != nil {
 			return show, status, mood
 		}
-	}
-}
-
-// from is a reader that begins with a token already read.
-type from struct {
-	first xml.Token
-	rest  xml.TokenReader
-}
-
-func (f *from) Token() (xml.Token, error) {
-	if t := f.first; t != nil {
-		f.first = nil
-		return t, nil
-	}
-	return f.rest.Token()
-}
-
-// text reads up to the end of the element that has begun and returns its text
-// as one clean line.
-func text(r xml.TokenReader) string {
-	var b strings.Builder
-	for depth := 1; depth > 0; {
-		t, err := r.Token()
-		switch t := t.(type) {
-		case xml.StartElement:
-			depth++
-		case xml.EndElement:
-			depth--
-		case xml.CharData:
-			if depth == 1 && b.Len() < 4*maxStatus {
-				b.Write(t)
+		switch {
+		case e.Name == xml.Name{Space: agentapi.NSMood, Local: "x"}:
+			m, err := agentapi.DecodeMood(e.TokenReader())
+			if err != nil {
+				return show, status, nil
 			}
-		}
-		if err != nil || t == nil {
-			break
+			mood = &m
+		case e.Name.Local == "show":
+			switch s := line(e.Text); s {
+			case "away", "xa", "dnd", "chat": // RFC 6121 4.7.2.1: there are no others
+				show = s
+			}
+		case e.Name.Local == "status" && status == "":
+			status = line(e.Text)
 		}
 	}
-	return strings.Join(strings.Fields(textsafe.Line(b.String(), maxStatus)), " ")
+}
+
+// line returns a text as one clean line.
+func line(text string) string {
+	return strings.Join(strings.Fields(textsafe.Line(text, maxStatus)), " ")
 }
