@@ -14,18 +14,14 @@ package fleet
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"mellium.im/xmpp/jid"
 
-	"adminbot/agentapi"
 	"adminbot/grammar"
 	"adminbot/internal/textsafe"
 )
@@ -58,14 +54,6 @@ type Config struct {
 	Debounce time.Duration // changes within this time make one snapshot; 0 is 100 ms
 	Now      func() time.Time
 	Log      *slog.Logger
-}
-
-// Contact is one item of the roster.
-type Contact struct {
-	JID    jid.JID
-	Name   string
-	Groups []string
-	Gone   bool // subscription='remove', in a push
 }
 
 // Host is one managed machine as it is known at one moment. It is a value;
@@ -104,25 +92,6 @@ type Facts struct {
 	CodeSets       []string
 
 	Odd []string // methods whose results could not be read
-}
-
-// Snapshot is the fleet at one moment. It never changes.
-type Snapshot struct {
-	Inventory *grammar.Inventory
-	Lexicon   *grammar.Lexicon
-	Hosts     []Host // sorted by name
-	Unseen    int    // hosts of which nobody knows how they are
-
-	learned uint64 // of the fleet, when it was made
-}
-
-// Host finds a host by its name.
-func (s *Snapshot) Host(name string) (Host, bool) {
-	i, ok := slices.BinarySearchFunc(s.Hosts, name, func(h Host, name string) int { return strings.Compare(h.Name, name) })
-	if !ok {
-		return Host{}, false
-	}
-	return s.Hosts[i], true
 }
 
 // Fleet is the state of all hosts. Its methods are safe for concurrent use.
@@ -180,9 +149,6 @@ func New(cfg Config) (*Fleet, error) {
 	return f, nil
 }
 
-// Snapshot is the latest picture. It is never nil.
-func (f *Fleet) Snapshot() *Snapshot { return f.snap.Load() }
-
 // Find is one host as it is now, not as in the latest snapshot.
 func (f *Fleet) Find(name string) (Host, bool) {
 	f.mu.Lock()
@@ -221,34 +187,6 @@ func (f *Fleet) IsHost(j jid.JID) bool {
 	return f.hosts[j.Bare().String()] != nil
 }
 
-// SetRoster replaces the roster: hosts that are not in it any more are
-// forgotten, those that stay keep what is known of them.
-func (f *Fleet) SetRoster(items []Contact) {
-	f.mu.Lock()
-	keep := map[string]bool{}
-	var people []string
-	for _, c := range items {
-		bare := c.JID.Bare().String()
-		switch {
-		case c.Gone:
-		case slices.Contains(c.Groups, f.cfg.HostsGroup):
-			keep[bare] = true
-			f.add(c)
-		case slices.Contains(c.Groups, "People"):
-			people = append(people, bare)
-		}
-	}
-	for bare := range f.hosts {
-		if !keep[bare] {
-			f.remove(bare)
-		}
-	}
-	f.people = people
-	f.learned++
-	f.mu.Unlock()
-	f.changed()
-}
-
 // SetWorkgroups tells what the groups are called that take alerts. Names that
 // cannot be said in a line are left out.
 func (f *Fleet) SetWorkgroups(names []string) {
@@ -268,78 +206,11 @@ func (f *Fleet) SetWorkgroups(names []string) {
 	}
 }
 
-// Update applies one roster push.
-func (f *Fleet) Update(c Contact) {
-	f.mu.Lock()
-	bare := c.JID.Bare().String()
-	i := slices.Index(f.people, bare)
-	if !c.Gone && slices.Contains(c.Groups, f.cfg.HostsGroup) {
-		f.add(c)
-	} else {
-		f.remove(bare)
-	}
-	switch isPerson := !c.Gone && slices.Contains(c.Groups, "People"); {
-	case isPerson && i < 0:
-		f.people = append(f.people, bare)
-	case !isPerson && i >= 0:
-		f.people = slices.Delete(slices.Clone(f.people), i, i+1)
-	}
-	f.learned++
-	f.mu.Unlock()
-	f.changed()
-}
-
-// add makes a host known. The caller holds the lock.
-func (f *Fleet) add(c Contact) {
-	bare := c.JID.Bare()
-	if f.hosts[bare.String()] != nil {
-		return
-	}
-	name := bare.Localpart()
-	if name == "" || f.names[name] != nil { // two domains, one name: the second is called by its address
-		name = bare.String()
-	}
-	if textsafe.Line(name, maxHostName) != name {
-		f.cfg.Log.Warn("no host has such a name", "jid", bare.String())
-		return
-	}
-	h := &host{Host: Host{Name: name, JID: bare, Mood: agentapi.Dead}}
-	f.hosts[bare.String()], f.names[name] = h, h
-}
-
-func (f *Fleet) remove(bare string) {
-	if h := f.hosts[bare]; h != nil {
-		h.left()
-		delete(f.hosts, bare)
-		delete(f.names, h.Name)
-	}
-}
-
 func (f *Fleet) changed() {
 	select {
 	case f.dirty <- struct{}{}:
 	default:
 	}
-}
-
-// Known is closed when there is a picture to read the first sentence in: the
-// server has told who is there ([Fleet.Back]), everybody who is has been asked
-// what it is, and a snapshot was made of that.
-func (f *Fleet) Known() <-chan struct{} { return f.known }
-
-// complete reports whether a snapshot made now is such a picture.
-func (f *Fleet) complete() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.looked {
-		return false
-	}
-	for _, h := range f.hosts {
-		if h.Online && h.wanted && h.retries == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // Run makes snapshots as things change and asks hosts for their facts, until ctx
@@ -359,177 +230,4 @@ func (f *Fleet) Run(ctx context.Context) error {
 	wg.Go(func() { f.snapshots(ctx) })
 	wg.Wait()
 	return ctx.Err()
-}
-
-// snapshots waits for changes, lets a burst pass, and makes one snapshot of it.
-func (f *Fleet) snapshots(ctx context.Context) {
-	timer := time.NewTimer(0)
-	timer.Stop()
-	defer timer.Stop()
-	known := sync.OnceFunc(func() { close(f.known) })
-	var took time.Duration
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.dirty:
-		case <-f.blind.over.C:
-			f.giveUp()
-		}
-		// The picture of very many hosts takes a while to make: it is made anew
-		// for a small part of the time only, however many changes there are.
-		timer.Reset(max(f.cfg.Debounce, min(pause*took, maxPause)))
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		select { // what came meanwhile is in this one
-		case <-f.dirty:
-		default:
-		}
-		complete, began := f.complete(), time.Now()
-		if err := f.Refresh(); err != nil {
-			f.cfg.Log.ErrorContext(ctx, "keeping the old vocabulary", "err", err)
-		}
-		took = time.Since(began)
-		if complete {
-			known()
-		}
-	}
-}
-
-// Between two snapshots lies pause times what the last one took, at most
-// maxPause.
-const (
-	pause    = 5
-	maxPause = 15 * time.Second
-)
-
-// Refresh makes a new snapshot now. Run calls it; a program that does not run
-// the fleet may.
-func (f *Fleet) Refresh() error {
-	inv := f.cfg.Inventory
-	f.mu.Lock()
-	hosts := make([]Host, 0, len(f.hosts))
-	unseen := 0
-	for _, h := range f.hosts {
-		hosts = append(hosts, h.Host)
-		if h.Unseen() {
-			unseen++
-		}
-	}
-	inv.People = merge(inv.People, f.people)
-	inv.Workgroups = merge(inv.Workgroups, f.workgroups)
-	learned := f.learned
-	f.mu.Unlock()
-	slices.SortFunc(hosts, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
-
-	inv.Hosts = make([]grammar.Host, 0, len(hosts))
-	for i, h := range hosts {
-		facts := h.Facts.Facts
-		if stated := f.cfg.Facts[h.Name]; stated != nil {
-			facts = maps.Clone(facts)
-			if facts == nil {
-				facts = map[string]string{}
-			}
-			maps.Copy(facts, stated)
-			hosts[i].Facts.Facts = facts
-		}
-		inv.Hosts = append(inv.Hosts, grammar.Host{Name: h.Name, Facts: facts, Mood: spoken(h.Mood), Services: h.Facts.Services})
-	}
-	f.vocabulary(&inv, hosts)
-	inv.Groups = f.groups(&inv)
-	lex, err := f.cfg.Compile(&inv)
-	if err != nil {
-		return fmt.Errorf("fleet: vocabulary of %d hosts: %w", len(hosts), err)
-	}
-	f.snap.Store(&Snapshot{Inventory: &inv, Lexicon: lex, Hosts: hosts, Unseen: unseen, learned: learned})
-	f.mu.Lock()
-	close(f.made)
-	f.made = make(chan struct{})
-	f.mu.Unlock()
-	return nil
-}
-
-// vocabulary adds what hosts call things to the inventory, within bounds.
-func (f *Fleet) vocabulary(inv *grammar.Inventory, hosts []Host) {
-	for _, kind := range []struct {
-		into *[]string
-		of   func(Facts) []string
-	}{
-		{&inv.Checks, func(f Facts) []string { return f.Checks }},
-		{&inv.Components, func(f Facts) []string { return f.Components }},
-		{&inv.Backups, func(f Facts) []string { return f.Backups }},
-		{&inv.FailoverGroups, func(f Facts) []string { return f.FailoverGroups }},
-		{&inv.Apps, func(f Facts) []string { return f.Apps }},
-		{&inv.CodeSets, func(f Facts) []string { return f.CodeSets }},
-	} {
-		t := tally{}
-		for _, h := range hosts {
-			t.add(kind.of(h.Facts))
-		}
-		t.spare(hosts)
-		*kind.into = merge(*kind.into, t.names())
-	}
-	services := tally{}
-	for _, h := range hosts {
-		services.add(h.Facts.Services)
-	}
-	all := len(services)
-	services.spare(hosts)
-	if len(services) == all && all <= maxVocabulary {
-		return
-	}
-	keep := services.names()
-	f.cfg.Log.Info("hosts have services that are not known by name", "services", all, "known", len(keep))
-	for i, h := range inv.Hosts {
-		inv.Hosts[i].Services = slices.DeleteFunc(slices.Clone(h.Services), func(s string) bool {
-			_, known := slices.BinarySearch(keep, s)
-			return !known
-		})
-	}
-}
-
-// spoken is the mood as sentences select by it.
-func spoken(mood string) string {
-	switch mood {
-	case agentapi.DND, agentapi.Drain:
-		return agentapi.Happy
-	case Unknown:
-		return ""
-	}
-	return mood
-}
-
-// groups are the configured groups with their selectors resolved to names.
-func (f *Fleet) groups(inv *grammar.Inventory) map[string][]string {
-	out := maps.Clone(f.cfg.Inventory.Groups)
-	if out == nil {
-		out = map[string][]string{}
-	}
-	for name, members := range f.cfg.Groups {
-		var hosts []string
-		for _, m := range members {
-			sel, err := grammar.ParseSelector(m)
-			if err != nil {
-				f.cfg.Log.Warn("group member is no host or selector", "group", name, "member", m, "err", err)
-				continue
-			}
-			hosts = append(hosts, sel.Resolve(inv)...)
-		}
-		slices.Sort(hosts)
-		out[name] = slices.Compact(hosts)
-	}
-	return out
-}
-
-// merge adds names to a sorted copy of list.
-func merge(list, more []string) []string {
-	if len(more) == 0 {
-		return list
-	}
-	out := slices.Concat(list, more)
-	slices.Sort(out)
-	return slices.Compact(out)
 }
