@@ -15,6 +15,7 @@ type pattern struct {
 	all           bool
 	local, domain string
 	hasLocal      bool
+	exact         bool // both are what they say
 }
 
 func matchAny(ps []pattern, bare jid.JID) bool {
@@ -29,6 +30,9 @@ func matchAny(ps []pattern, bare jid.JID) bool {
 func (p pattern) match(bare jid.JID) bool {
 	if p.all {
 		return true
+	}
+	if p.exact {
+		return p.local == bare.Localpart() && p.domain == bare.Domainpart()
 	}
 	if p.hasLocal != (bare.Localpart() != "") {
 		return false
@@ -61,7 +65,8 @@ func parsePattern(s string) (pattern, error) {
 	if found && local == "" {
 		return pattern{}, errors.New("nothing stands before the @ (a group is written @name in quotes)")
 	}
-	if !strings.ContainsAny(s, "*?") {
+	exact := !strings.ContainsAny(s, "*?")
+	if exact {
 		j, err := jid.Parse(s)
 		if err != nil {
 			return pattern{}, errors.New("not an address")
@@ -73,5 +78,5 @@ func parsePattern(s string) (pattern, error) {
 			return pattern{}, errors.New("not an address")
 		}
 	}
-	return pattern{local: local, domain: domain, hasLocal: found}, nil
+	return pattern{local: local, domain: domain, hasLocal: found, exact: exact}, nil
 }
