@@ -37,7 +37,7 @@ const (
 	soakLate   = 30 * time.Second
 )
 
-// TestSoak runs bot, host agents and embedded server as processes, sends them
+// TestSoak runs bot, host agents, alert service and embedded server as processes, sends them
 // random hostile traffic, and asks honest questions beside it. It is some
 // seconds long unless SOAK says for how long there is traffic worth sending (1h:
 // 72,000 stanzas). SOAK_SEED repeats a run, SOAK_SERVER names another server.
@@ -93,7 +93,7 @@ func (l *logText) Write(b []byte) (int, error) {
 	defer l.mu.Unlock()
 	if l.text.Len() < 1<<20 { // of the rest only that it is connected matters
 		l.text.Write(b)
-	} else if bytes.Contains(b, []byte("connected")) {
+	} else if bytes.Contains(b, []byte("connected")) || bytes.Contains(b, []byte("serving ")) {
 		l.text.Write(b)
 	}
 	select {
@@ -140,6 +140,9 @@ func newSoak(t *testing.T, kind string, seed uint64) *soak {
 	s.file("bot.policy.toml", siegeBotPolicy)
 	s.start("bot", "sees 3 hosts", "bot", "--config", s.config("adminbot", "[bot]\npolicy = \"bot.policy.toml\"\n"))
 	s.traffic = newTraffic(t, s.at, seed)
+	if s.at.Kind == "embedded" { // the others know one component, which is an intruder
+		s.alerts = s.underAttack()
+	}
 	return s
 }
 
@@ -186,7 +189,7 @@ func (s *soak) embedded() {
 	s.file("key.pem", string(key))
 	s.file("secret", srv.Secret)
 	srv.Component = freeAddr(t)
-	conf := s.file("server.toml", fmt.Sprintf("state = %q\n[server]\ndomain = %q\nlisten = \"127.0.0.1:0\"\ncomponent = %q\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n[server.components]\n%q = \"secret\"\n",
+	conf := s.file("server.toml", fmt.Sprintf("state = %q\n[server]\ndomain = %q\nlisten = \"127.0.0.1:0\"\ncomponent = %q\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n[server.components]\n%q = \"secret\"\n\"alerts.localhost\" = \"secret\"\n",
 		".", srv.Domain, srv.Component, srv.Name))
 	text := s.start("server", "serving localhost", "server", "--config", conf)
 	srv.Addr = strings.TrimSpace(text[strings.LastIndex(text, " on ")+len(" on "):])
@@ -250,6 +253,9 @@ func (s *soak) run(stanzas int) {
 	}
 	t.Logf("%d stanzas and %d logins in %s; %d honest answers: p50 %s, p99 %s, max %s", s.sent.Load(), s.logins, took.Round(time.Second),
 		len(waits), waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1])
+	if s.alerts != nil {
+		t.Logf("requests with alerts by status: %v", s.alerts.statuses)
+	}
 	for _, p := range s.procs {
 		warm, end := p.rss[1], slices.Min(p.rss[len(p.rss)-3:])
 		if p.text == nil { // what is not ours takes its memory in steps: it is warm after half of the traffic
@@ -260,7 +266,11 @@ func (s *soak) run(stanzas int) {
 			t.Errorf("%s grew from %.1f to %.1f MiB", p.name, mib(warm), mib(end))
 		}
 		if p.text != nil && p.name != "server" {
-			if n := strings.Count(p.text.String(), " is connected"); n != 1 {
+			up := " is connected"
+			if p.name == "alerts" {
+				up = "serving "
+			}
+			if n := strings.Count(p.text.String(), up); n != 1 {
 				t.Errorf("%s connected %d times", p.name, n)
 			}
 		}

@@ -23,14 +23,18 @@ type traffic struct {
 	logins   int
 	answered chan struct{} // one for each honest answer; closed when there will be none
 	actors   map[string]*intruder
-	pending  map[string]int // stanzas of each that nobody has waited for
-	values   []string       // that the hostile host answers with
-	clients  []attack       // of one with an account, but for the longest
+	pending  map[string]int     // stanzas of each that nobody has waited for
+	values   []string           // that the hostile host answers with
+	clients  []attack           // of one with an account, but for the longest
+	alerts   *alertsUnderAttack // nil: there is no alert service
 }
 
 // perAnswer is how many stanzas are sent for each honest question that is
 // answered meanwhile.
 const perAnswer = 100
+
+// perPost is how many stanzas are sent for each request to the alert service.
+const perPost = 50
 
 // together is how many stanzas one intruder sends before it waits for the
 // server.
@@ -67,6 +71,9 @@ func (tr *traffic) sendUpTo(n int) {
 			}
 		}
 		in.drain()
+		if tr.alerts != nil && tr.sent.Load()%perPost == 0 {
+			tr.alerts.post(tr.r, tr.line())
+		}
 		if tr.sent.Load()%perAnswer == 0 {
 			<-tr.answered
 		}
@@ -123,7 +130,9 @@ func (tr *traffic) stanza(who string) string {
 		s = chat(atBot, tr.line())
 	case who == "eve" && p < 70:
 		s = fmt.Sprintf("<iq type='set' to='AGENT' id='e%d'>%s</iq>", tr.r.Uint32(), tr.call())
-	case who != "evil01" && p > 84 && tr.at.Kind == "embedded":
+	case p > 90 && tr.alerts != nil:
+		s = tr.alerts.stanza(tr.r, tr.line())
+	case who != "evil01" && p > 82 && tr.at.Kind == "embedded":
 		s = tr.room()
 	case p < 72: // some messages with long ids, the memory of which nobody needs
 		s = fmt.Sprintf("<message to='BOT' type='chat' id='%s%d'><body>%s</body></message>", strings.Repeat("i", tr.r.IntN(20000)), tr.r.Uint64(), tr.line())
