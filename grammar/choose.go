@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -200,7 +201,7 @@ func (lx *Lexicon) takes(la *lattice, v, i, from int) bool {
 // soughtIn reports whether the unknown word at i is what a question looks for in a
 // log: deadlocks in the postgres log.
 func (lx *Lexicon) soughtIn(la *lattice, vb *verb, i int) bool {
-	if vb.Write || !vb.kinds[KindRegexp] || len(la.matches[i]) > 0 || i+2 >= len(la.words) || la.words[i+1].text != "in" {
+	if vb.Write || !vb.kinds[KindRegexp] || !la.unheard(i) || i+2 >= len(la.words) || la.words[i+1].text != "in" {
 		return false
 	}
 	for k := i + 2; k < min(i+7, len(la.words)); k++ {
@@ -268,7 +269,9 @@ func choose(outs []*outcome) choice {
 		return b.heads - a.heads
 	}
 	slices.SortStableFunc(full, better)
-	slices.SortStableFunc(part, better)
+	slices.SortStableFunc(part, func(a, b *outcome) int {
+		return cmp.Or(better(a, b), len(a.missing)-len(b.missing)) // mute web01: rather what lacks only a time
+	})
 	if len(full) > 0 && !(len(part) > 0 && orders(part[0], full[0])) {
 		var plans [][]Command
 		seen := map[string]bool{}

@@ -95,7 +95,7 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 	tries := 0
 	for i := from + 1; i < to-1 && tries < 4; i++ {
 		w := r.la.words[i]
-		joined := !w.quoted && (w.text == "and" || w.text == "," || w.text == "&")
+		joined := !w.quoted && slices.Contains([]string{"and", ",", "&", "n"}, w.text)
 		if !joined && !r.listed(i) {
 			continue
 		}

@@ -36,7 +36,8 @@ type Command struct {
 	Every  time.Duration // how often it runs, zero for once
 	DryRun bool
 
-	asked bool // hosts were named, not defaulted to all
+	asked bool     // hosts were named, not defaulted to all
+	about []string // fields that were named without a comparison
 }
 
 // Asked reports whether the line, or one before it, said which hosts; if not, the

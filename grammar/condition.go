@@ -107,6 +107,9 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 		f = b.fieldBefore(from, kind, op)
 	}
 	if f < 0 {
+		f = b.fieldOfLast(kind, op)
+	}
+	if f < 0 {
 		f = b.mainOf(kind)
 	}
 	if f < 0 {
@@ -186,6 +189,46 @@ func (b *binding) fieldBefore(at int, kind Kind, op string) int {
 		return -1
 	}
 	return -1
+}
+
+// fieldOfLast is the field that the line before was about, where this one only
+// says how much of it: "load of the web servers", "above 16"; or -1.
+func (b *binding) fieldOfLast(kind Kind, op string) int {
+	last := b.fr.last
+	if !b.fr.edit || last == nil || last.Method != b.vb.Method {
+		return -1
+	}
+	names := slices.Clone(last.about)
+	for _, w := range last.Where {
+		names = append(names, w.Field)
+	}
+	names = append(names, strings.TrimPrefix(last.Sort, "-"))
+	best := -1
+	for i, f := range b.vb.Fields {
+		if slices.Contains(names, f.Name) && fits(f.kind(), kind, op) && (best < 0 || f.Main && !b.vb.Fields[best].Main) {
+			best = i
+		}
+	}
+	return best
+}
+
+// about is the fields that words of the line name, and of the line that it changes.
+func (b *binding) about() []string {
+	var out []string
+	for i := range b.toks {
+		if b.toks[i].class != tTerm {
+			continue
+		}
+		for _, x := range b.toks[i].terms {
+			if int(x.verb) == b.v && x.role == roleField {
+				out = append(out, b.vb.Fields[x.a].Name)
+			}
+		}
+	}
+	if out == nil && b.fr.edit && b.fr.last != nil && b.fr.last.Method == b.vb.Method {
+		out = b.fr.last.about
+	}
+	return out
 }
 
 func (b *binding) filter(f Filter) {

@@ -319,7 +319,7 @@ func (lx *Lexicon) options(la *lattice, v int, also inflected, at int, buf []tok
 		return buf
 	}
 	t := la.shapes[at]
-	t.known = len(la.matches[at]) > 0
+	t.known = !la.unheard(at)
 	switch t.class {
 	case tAtom:
 		if !vb.Hosts && !vb.kinds[KindHosts] {
@@ -331,6 +331,15 @@ func (lx *Lexicon) options(la *lattice, v int, also inflected, at int, buf []tok
 		}
 	}
 	return append(buf, t)
+}
+
+// unheard reports whether the word at a position is of no class, but for the
+// inflected forms of orders: refused, restarting.
+func (la *lattice) unheard(at int) bool {
+	return !slices.ContainsFunc(la.matches[at], func(m match) bool {
+		return m.len > 1 || len(m.n.closed)+len(m.n.names)+len(m.n.atoms) > 0 ||
+			slices.ContainsFunc(m.n.terms, func(t term) bool { return t.forms == formPlain })
+	})
 }
 
 // endpoint reads an address said in words: db01 on port 5432, port 22 of mail.

@@ -8,8 +8,8 @@ import (
 // rephrase says a line with the words in which it is read: what people say
 // otherwise word by word, before any word is looked up.
 func (r *reader) rephrase(words []word) []word {
-	words = r.lx.butBelow(r.narrowing(than(r.lx.shell.say(words))))
-	return r.lx.portBehind(r.otherOne(wouldDo(words)))
+	words = r.lx.butBelow(r.narrowing(r.lx.compared(than(r.lx.shell.say(words)))))
+	return r.lx.portBehind(r.otherOne(wouldDo(r.corrected(words))))
 }
 
 // isNot reads "isn't nginx running?" as the question it is.
@@ -55,12 +55,16 @@ func (r *reader) narrowing(words []word) []word {
 		return words
 	}
 	rest := words[1:]
-	for _, skip := range [][]string{{"the"}, {"ones", "those", "hosts", "servers"}, {"that", "which"}, {"are"}, {"in", "at", "from"}} {
+	for _, skip := range [][]string{{"the"}, {"ones", "those", "hosts", "servers"}, {"that", "which"}, {"are"}, {"with", "having"}, {"in", "at", "from"}} {
 		if len(rest) > 1 && slices.Contains(skip, rest[0].text) {
 			rest = rest[1:]
 		}
 	}
-	if n := r.lx.root.kids[rest[0].text]; n == nil || len(n.atoms) == 0 {
+	n := r.lx.root.kids[rest[0].text]
+	if len(rest) < len(words)-1 && n != nil && (n.is("cmp") || len(rest) > 1 && n.kids[rest[1].text].is("cmp")) {
+		return rest // only those above 16
+	}
+	if n == nil || len(n.atoms) == 0 {
 		return words
 	}
 	only := words[0]

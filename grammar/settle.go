@@ -8,8 +8,8 @@ import (
 // settle resolves hosts and units, asks for what is missing and makes the commands.
 func (b *binding) settle(o *outcome) {
 	fr := b.fr
-	cmd := Command{Method: b.vb.Method, Where: b.where, Sort: b.sort, Limit: b.limit, At: b.at, Every: b.every, DryRun: fr.dry && b.vb.Write}
-	if b.super && b.sort != "" && b.limit == 0 && b.single && b.vb.limit < 0 && !b.vb.Write {
+	cmd := Command{Method: b.vb.Method, Where: b.where, Sort: b.sort, Limit: b.limit, At: b.at, Every: b.every, DryRun: fr.dry && b.vb.Write, about: b.about()}
+	if b.super && b.sort != "" && b.limit == 0 && (b.single || b.oneOf()) && b.vb.limit < 0 && !b.vb.Write {
 		cmd.Limit = 1
 	}
 	if b.bottom { // the bottom 3 by load

@@ -48,7 +48,7 @@ type strangersCase struct {
 	} `json:"expect"`
 }
 
-var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12", "set13", "set14", "set15", "set16", "set20", "set21", "set22", "set23", "set24", "set30", "set31"}
+var strangerSets = []string{"set1", "set2", "set3", "set4", "set5", "set7", "set9", "set10", "set11", "set12", "set13", "set14", "set15", "set16", "set20", "set21", "set22", "set23", "set24", "set30", "set31", "set40", "set41"}
 
 // strangers reads a set: the lexicon of its site, and its cases.
 func strangers(t testing.TB, set string) (*Lexicon, []strangersCase) {

@@ -190,6 +190,9 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 		t := b.tok(h.Noun)
 		v := t.closedValue("noun")
 		b.noun, b.single = true, b.single || v == "host"
+		if v == "ones" && b.vb.Write {
+			return sel, false // which ones?
+		}
 		if v == "hosts" && all {
 			sel = All()
 		}
@@ -253,7 +256,7 @@ func (b *binding) bits(refs []ref, prep bool) (Selector, bool) {
 		if t.class == tNoun {
 			noun = true
 			b.noun = true
-			several = t.closedValue("noun") == "hosts"
+			several = t.closedValue("noun") != "host"
 			b.single = b.single || !several
 			continue
 		}
