@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
+	"reflect"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -91,6 +93,7 @@ func run(args []string, std streams) int {
 		kong.Description("The tool you talk to about your hosts."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { panic(exitNow(code)) }),
 	)
@@ -118,15 +121,13 @@ func catchExit(f func() int) (code int) {
 }
 
 func (c *cli) run(parser *kong.Kong, args []string, std streams) int {
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = asUsual(args)
 	if method, ok := methodHelp(args); ok {
 		return describeMethod(std, method)
 	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(std.err, "adminbot: %v\nhint: adminbot %s\n", err, strings.TrimSpace(commandOf(args)+" --help"))
+		fmt.Fprintf(std.err, "adminbot: %v\nhint: %s --help\n", err, commandOf(err))
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -153,12 +154,30 @@ func (c *cli) run(parser *kong.Kong, args []string, std streams) int {
 // terminal.
 func harmless(text string) string { return textsafe.Text(text, 0) }
 
-// commandOf is the command a line of arguments names, for a hint.
-func commandOf(args []string) string {
-	if strings.HasPrefix(args[0], "-") {
-		return ""
+// asUsual reads what people try on any program: nothing, help and --version.
+func asUsual(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return []string{"version"}
 	}
-	return args[0]
+	return args
+}
+
+// commandOf is the command that a wrong line of arguments got to, for a hint.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) {
+		for _, p := range slices.Backward(wrong.Context.Path) {
+			if node := p.Node(); node != nil { // not a flag, or a value
+				return node.FullPath()
+			}
+		}
+	}
+	return "adminbot"
 }
 
 func (c *cli) level() slog.Level {
