@@ -53,7 +53,7 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if d, err := time.ParseDuration(text); err == nil {
+	if d, err := parseDuration(text); err == nil {
 		return now.Add(d).UTC().Truncate(time.Second), nil
 	}
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
@@ -107,16 +107,13 @@ func untilOf(s alertrpc.Shift) string {
 	return "until " + s.Until.Local().Format("Mon 2006-01-02 15:04")
 }
 
-// args asks for the shifts, all of them if they come in several answers.
-func (c oncallShiftsCmd) ask(ctx context.Context, std streams, log *slog.Logger, show func(alertrpc.ShiftsResult)) error {
-	now := time.Now()
-	since, err := parseMoment(c.Since, now)
-	if err != nil {
-		return err
+// period is the time that is asked about.
+func (c oncallShiftsCmd) period(now time.Time) (since, until time.Time, err error) {
+	if since, err = parseMoment(c.Since, now); err != nil {
+		return since, until, err
 	}
-	until, err := parseMoment(c.Until, now)
-	if err != nil {
-		return err
+	if until, err = parseMoment(c.Until, now); err != nil {
+		return since, until, err
 	}
 	if since.IsZero() {
 		since = now.UTC().Truncate(time.Minute)
@@ -124,6 +121,11 @@ func (c oncallShiftsCmd) ask(ctx context.Context, std streams, log *slog.Logger,
 	if until.IsZero() {
 		until = since.AddDate(0, 0, 28)
 	}
+	return since, until, nil
+}
+
+// ask asks for the shifts, all of them if they come in several answers.
+func (c oncallShiftsCmd) ask(ctx context.Context, std streams, log *slog.Logger, since, until time.Time, show func(alertrpc.ShiftsResult)) error {
 	args := alertrpc.ShiftsArgs{Workgroup: c.Workgroup, Schedule: c.Schedule, Since: since, Until: until}
 	var all alertrpc.ShiftsResult
 	for again := true; again; again = all.Truncated {
@@ -141,7 +143,11 @@ func (c oncallShiftsCmd) ask(ctx context.Context, std streams, log *slog.Logger,
 }
 
 func (c oncallShiftsCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
-	return c.ask(ctx, std, log, func(r alertrpc.ShiftsResult) {
+	since, until, err := c.period(time.Now())
+	if err != nil {
+		return err
+	}
+	return c.ask(ctx, std, log, since, until, func(r alertrpc.ShiftsResult) {
 		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 		for _, s := range r.Shifts {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Since.Local().Format("Mon 2006-01-02 15:04"), untilOf(s), shiftOf(s), harmless(s.Reason))
@@ -171,6 +177,10 @@ func (c oncallOverrideCmd) Run(ctx context.Context, std streams, log *slog.Logge
 			fmt.Fprintf(std.out, "nothing to end: nobody had taken over in %s\n", r.Schedule)
 			return
 		}
+		if c.End {
+			fmt.Fprintf(std.out, "%s: %s no longer takes over\n", r.Schedule, shiftOf(r.OnCall))
+			return
+		}
 		line := fmt.Sprintf("%s: %s is on call", r.Schedule, shiftOf(r.OnCall))
 		if !since.IsZero() {
 			line += " from " + r.OnCall.Since.Local().Format("Mon 2006-01-02 15:04")
@@ -183,18 +193,36 @@ func (c oncallExportCmd) Run(ctx context.Context, std streams, log *slog.Logger)
 	if c.JSON {
 		return usage("a calendar is not JSON\nhint: adminbot oncall shifts --json")
 	}
+	since, until, err := c.period(time.Now())
+	if err != nil {
+		return err
+	}
 	var werr error
-	err := c.ask(ctx, std, log, func(r alertrpc.ShiftsResult) {
-		cal := ical.Calendar{Name: r.Workgroup + " " + r.Schedule, UID: r.Schedule + "." + r.Workgroup, Made: time.Now()}
-		for _, s := range r.Shifts {
-			if s.Who != "" && !s.Since.IsZero() && !s.Until.IsZero() {
-				cal.Events = append(cal.Events, ical.Event{Summary: s.Who + " is on call", Description: s.Reason, Attendee: s.Who, From: s.Since, Until: s.Until})
-			}
-		}
+	err = c.ask(ctx, std, log, wholeShifts(since), until, func(r alertrpc.ShiftsResult) {
+		cal := ical.Calendar{Name: r.Workgroup + " " + r.Schedule, UID: r.Schedule + "." + r.Workgroup, Made: time.Now(), Events: events(r.Shifts, since)}
 		werr = cal.Write(std.out)
 	})
 	if err != nil {
 		return err
 	}
 	return werr
+}
+
+// wholeShifts is from when on to ask, so that what is running at a time comes with
+// its true beginning: the UID of its event is made of that. What is longer than
+// five weeks begins anew with a month.
+func wholeShifts(since time.Time) time.Time {
+	back := since.UTC().AddDate(0, 0, -35)
+	return time.Date(back.Year(), back.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// events are those shifts that somebody has, and has for some time after since.
+func events(shifts []alertrpc.Shift, since time.Time) []ical.Event {
+	var list []ical.Event
+	for _, s := range shifts {
+		if s.Who != "" && !s.Since.IsZero() && s.Until.After(s.Since) && s.Until.After(since) {
+			list = append(list, ical.Event{Summary: s.Who + " is on call", Description: s.Reason, Attendee: s.Who, From: s.Since, Until: s.Until})
+		}
+	}
+	return list
 }
