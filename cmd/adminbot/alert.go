@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -152,7 +154,7 @@ func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 		a := r.Alert
 		fmt.Fprintf(std.out, "alert %d in %s: %s, %s\n%s\n", a.ID, a.Workgroup, a.Severity, a.State, alertSummary(a))
 		for _, row := range []struct{ name, value string }{
-			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"grouped", a.GroupedBy}, {"reason", a.Reason}, {"room", a.Room}, {"since", a.Starts.Local().Format(time.DateTime)},
+			{"host", a.Host}, {"owner", a.Owner}, {"source", a.Source}, {"labels", labelsOf(a)}, {"grouped", a.GroupedBy}, {"reason", a.Reason}, {"room", a.Room}, {"since", a.Starts.Local().Format(time.DateTime)},
 		} {
 			if row.value != "" {
 				fmt.Fprintf(std.out, "%-8s%s\n", row.name, harmless(row.value))
@@ -182,6 +184,14 @@ func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 			fmt.Fprintln(std.out, harmless(line))
 		}
 	})
+}
+
+func labelsOf(a alertrpc.Alert) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		list = append(list, name+"="+a.Labels[name])
+	}
+	return strings.Join(list, " ")
 }
 
 func (c alertFiguresCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
