@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"adminbot/internal/xmpp/version"
 	"mellium.im/xmpp/jid"
@@ -114,6 +115,9 @@ func connect(ctx context.Context, s *link.Session) (disconnect func(), err error
 		cancel()
 		if err == nil {
 			err = context.Cause(ctx)
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			err = fmt.Errorf("%w\nhint: is adminbot up, or the server, running?", err)
 		}
 		return nil, exit(exitUnreachable, err)
 	}

@@ -68,8 +68,10 @@ func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 		return sayError(botAddr, err)
 	}
 	var answer struct {
-		Text string `rpc:"text"`
-		Exit int32  `rpc:"exit"`
+		Text  string `rpc:"text"`
+		Exit  int32  `rpc:"exit"`
+		Hash  string `rpc:"hash,omitempty"`
+		Needs string `rpc:"needs,omitempty"`
 	}
 	if err := out.DecodeKnown(&answer); err != nil {
 		return fmt.Errorf("the bot's answer: %w", err)
@@ -81,6 +83,9 @@ func (c sayCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	}
 	if err != nil {
 		return err
+	}
+	if answer.Exit == exitUnconfirmed && answer.Hash != "" && answer.Needs != "second" {
+		fmt.Fprintln(std.err, "hint: with --confirm-plan HASH exactly this is run, with --yes whatever the line means then")
 	}
 	if answer.Exit != exitOK {
 		return exit(int(answer.Exit), nil)
@@ -101,6 +106,10 @@ func sayError(botAddr string, err error) error {
 		return exit(exitUnreachable, fmt.Errorf("%s is not there\nhint: is adminbot up or adminbot bot running?", botAddr))
 	case errors.As(err, &se) && se.Condition == stanza.RecipientUnavailable:
 		return exit(exitUnreachable, fmt.Errorf("%s lost its connection before it answered: what you asked for may have been done\nhint: adminbot say history", botAddr))
+	case rpc.Sent(err) && errors.Is(err, context.DeadlineExceeded):
+		return exit(exitUnreachable, fmt.Errorf("%s has not answered in time: what you asked for may have been done, or still be\nhint: adminbot say history, or a longer --timeout", botAddr))
+	case rpc.Sent(err) && errors.Is(err, link.ErrClosed):
+		return exit(exitUnreachable, fmt.Errorf("the connection broke before %s answered: what you asked for may have been done\nhint: adminbot say history", botAddr))
 	}
 	return exit(exitUnreachable, err)
 }
