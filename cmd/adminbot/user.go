@@ -77,7 +77,7 @@ func (c userAddCmd) Run(ctx context.Context, std streams) error {
 	}
 	password.say(std, a.Name+" added")
 	if a.Role == account.Admin {
-		fmt.Fprintf(std.err, "hint: the policies say what administrators may do; add %s to their group admins%s\n", a.Name, policiesIn(dir))
+		fmt.Fprintf(std.err, "hint: the policies say what administrators may do; add %s to their group admins%s, and start what reads them again\n", a.Name, policiesIn(dir))
 	}
 	return nil
 }
@@ -206,5 +206,5 @@ func policiesIn(dir string) string {
 	if dir == "" {
 		return ""
 	}
-	return fmt.Sprintf(" in %s and %s", filepath.Join(dir, site.BotPolicy), filepath.Join(dir, site.HostPolicy))
+	return fmt.Sprintf(" in %s, %s and %s", filepath.Join(dir, site.BotPolicy), filepath.Join(dir, site.HostPolicy), filepath.Join(dir, site.WorkgroupPolicy))
 }

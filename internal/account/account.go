@@ -87,7 +87,7 @@ func Name(name string) (string, error) {
 	}
 	j, err := jid.New(name, "example", "")
 	if err != nil {
-		return "", fmt.Errorf("account: %q is not a usable name: %w", name, err)
+		return "", fmt.Errorf("account: %q is not a usable name: want what stands before the @ of an address, letters, digits, dots and hyphens", name)
 	}
 	return j.Localpart(), nil
 }
