@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 	"mellium.im/xmpp/jid"
@@ -17,6 +18,9 @@ import (
 func create(dir, domain string, now time.Time) error {
 	if _, err := parseMarker([]byte(domain)); err != nil {
 		return fmt.Errorf("site: --domain: %w", err)
+	}
+	if strings.IndexFunc(domain, func(r rune) bool { return r > unicode.MaxASCII }) >= 0 {
+		return fmt.Errorf("site: --domain: %q has letters beyond ASCII, which no certificate can name", domain)
 	}
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
