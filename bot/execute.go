@@ -428,6 +428,9 @@ func (r Result) bounced(se stanza.Error) Result {
 	switch se.Condition {
 	case stanza.Forbidden, stanza.NotAuthorized, stanza.NotAllowed, stanza.RegistrationRequired, stanza.SubscriptionRequired:
 		r.Outcome = Refused
+		if se.Condition == stanza.Forbidden {
+			r.Why = "it takes no calls from this account: see callers and bots in its policy"
+		}
 	case stanza.ServiceUnavailable, stanza.ItemNotFound, stanza.RemoteServerNotFound:
 		r.Outcome, r.Why = Unreachable, "nobody there takes calls" // RFC 6120: the server answers for who is not connected
 	case stanza.RecipientUnavailable, stanza.RemoteServerTimeout, stanza.InternalServerError, stanza.Gone:
