@@ -99,7 +99,7 @@ type Alert struct {
 	Gathers   time.Time // until when nobody is asked, for others to join; zero: it did not wait
 	Instances int64     // so many things it is about; 0: one, and nothing has joined it. Of those
 	Firing    int64     // so many are not over; 0: as above, or it has ended
-	Told      time.Time // when the owner knew last what had joined
+	Told      time.Time // when the owner, or the first of those who hold an offer, knew last what had joined
 	Tell      time.Time // when they are to be told again; zero: there is nothing to tell
 
 	Round int64     // so many times everybody has been asked

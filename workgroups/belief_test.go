@@ -1,6 +1,7 @@
 package workgroups
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,17 +172,43 @@ func (w *world) sourced(a Alert, th thing, b *belief) {
 	}
 }
 
-// grown: an owner is told what has joined their alert, and not too often.
+// anyHolds reports whether somebody believes that an alert is offered to them.
+func (w *world) anyHolds(id int64) bool {
+	for _, held := range w.held {
+		if held[id] {
+			return true
+		}
+	}
+	return false
+}
+
+// grown: an owner, or who is asked, is told what has joined the alert: all that they
+// do not know, and not too often.
 func (w *world) grown(msg outgoing) {
-	if !strings.Contains(msg.Text, " more, ") {
+	said, _, is := strings.Cut(msg.Text, " more, ")
+	if !is {
 		return
 	}
 	w.did("  note %d to %s: %s", msg.Alert, msg.To, msg.Text)
-	g := w.m.groups[msg.Workgroup]
-	if last := w.news[msg.Alert]; len(g.GroupBy) == 0 || msg.Made.Sub(last) < g.GroupInterval {
-		w.fail("the owner of %d is told at %s, and was at %s", msg.Alert, msg.Made, last)
+	g, bare := w.m.groups[msg.Workgroup], msg.To.Bare().String()
+	if last := w.news[msg.Alert]; len(g.GroupBy) == 0 || !msg.Made.Equal(last) && msg.Made.Sub(last) < g.GroupInterval {
+		w.fail("who has %d is told at %s, and was at %s", msg.Alert, msg.Made, last)
 	}
 	w.news[msg.Alert] = msg.Made
+	if a := w.m.alerts[msg.Alert]; !w.held[bare][msg.Alert] && (a.State != Assigned || w.owners[msg.Alert] != bare) {
+		w.fail("%s is told of %d, which they do not have", bare, msg.Alert)
+	}
+	fresh, told := 0, 0
+	for _, i := range w.m.instances[msg.Alert].order {
+		if i.Over.IsZero() && i.Raised.After(w.knows[bare][msg.Alert]) && !w.silenced(i.Labels["role"], i.Severity) {
+			fresh++
+		}
+	}
+	// Fewer than that, where some were silenced when the others were told.
+	if _, err := fmt.Sscanf(said, fmt.Sprintf("Alert %d has %%d", msg.Alert), &told); err != nil || told < 1 || told > fresh {
+		w.fail("%s is told %q, and does not know %d", bare, said, fresh)
+	}
+	w.knows[bare][msg.Alert] = msg.Made
 }
 
 // checkInstances looks at alerts that are about several things.
@@ -191,11 +218,14 @@ func (w *world) checkInstances() {
 		if (p != nil) != (a.Instances > 0) || p != nil && (int64(len(p.order)) != a.Instances || len(p.order) > w.m.groups[a.Workgroup].GroupMax) {
 			w.fail("alert %d has instances %v, it says %d", a.ID, p, a.Instances)
 		}
-		if !a.Tell.IsZero() && (a.State != Assigned || a.Wake.IsZero() || a.Wake.After(a.Tell)) {
-			w.fail("alert %d is %s: its owner is to be told at %s, and somebody looks at %s", a.ID, a.State, a.Tell, a.Wake)
+		if !a.Tell.IsZero() && (a.State == Open || a.Wake.IsZero() || a.Wake.After(a.Tell)) {
+			w.fail("alert %d is %s: who has it is to be told at %s, and somebody looks at %s", a.ID, a.State, a.Tell, a.Wake)
 		}
 		if p == nil {
 			continue
+		}
+		if joined := slices.ContainsFunc(p.order, func(i *Instance) bool { return i.Raised.After(a.Told) }); joined && a.State != Open && a.Tell.IsZero() {
+			w.fail("alert %d has grown since %s, and nobody will tell who has it", a.ID, a.Told)
 		}
 		var firing [3]int
 		live := 0

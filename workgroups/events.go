@@ -321,7 +321,7 @@ func (m *machine) grant(a *Alert, who jid.JID, now time.Time) {
 	}
 	m.note(a, now, "accepted", bare, "")
 	a.rewind()
-	a.Told = now
+	a.Told, a.Tell = now, time.Time{}
 	m.expect(a, now)
 	m.sendAbout(MessageInvite, a, who, "", now)
 	m.openRoom(a, who, now)

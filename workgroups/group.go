@@ -34,7 +34,7 @@ type Workgroup struct {
 
 	GroupBy       []string      // labels, or what a [Matcher] may name: what has the same values joins an alert that is open; none: nothing does
 	GroupWait     time.Duration // before anybody is asked about an alert that others may join
-	GroupInterval time.Duration // at least so long between two notes to an owner of what has joined; 0: 5 minutes
+	GroupInterval time.Duration // at least so long between two notes to who has it, or is asked, of what has joined; 0: 5 minutes
 	GroupMax      int           // instances of an alert; 0: [MaxInstances]
 
 	Schedules   []*oncall.Schedule // the first is meant where none is named

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mellium.im/xmpp/jid"
 )
 
 // A switch that fails makes a hundred alerts, and one person has to look at one
@@ -151,14 +153,15 @@ func (m *machine) joins(a *Alert, r Report, episode int64, now time.Time) {
 		m.note(a, now, "note", "", fmt.Sprintf("it holds no more than %d: what comes now begins another alert", len(p.order)))
 	}
 	m.regroup(a, p, now)
-	if a.State == Assigned && a.Tell.IsZero() {
-		g := m.groups[a.Workgroup]
-		a.Tell = now.Add(g.GroupWait)
-		if next := a.Told.Add(g.GroupInterval); next.After(a.Tell) {
-			a.Tell = next
-		}
-		m.wakeAssigned(a)
+	if a.State == Open || !a.Tell.IsZero() { // who is asked next is told all
+		return
 	}
+	g := m.groups[a.Workgroup]
+	a.Tell = now.Add(g.GroupWait)
+	if next := a.Told.Add(g.GroupInterval); next.After(a.Tell) {
+		a.Tell = next
+	}
+	m.wakeTold(a, now)
 }
 
 // renew takes over what a source says anew of one instance.
@@ -224,17 +227,38 @@ func (m *machine) noteInstance(a *Alert, now time.Time, what string, i *Instance
 	}
 }
 
-// tell tells the owner of an alert what has joined it since they were told last.
+// tell tells the owner of an alert, or who is asked to take it, what has joined it
+// since they knew last. An offer stays as it is.
 func (m *machine) tell(a *Alert, now time.Time) {
 	fresh := slices.DeleteFunc(m.instances[a.ID].live(), func(i *Instance) bool {
-		return i.Raised.Before(a.Told) || m.silencing(i.alone(a), now) != nil
+		return !i.Raised.After(a.Told) || m.silencing(i.alone(a), now) != nil
 	})
-	if len(fresh) > 0 {
-		m.sendAbout(MessageNote, a, a.Owner, fmt.Sprintf("Alert %d has %d more, %d in all: %s\nshow %[1]d", a.ID, len(fresh), a.Firing, naming(fresh, a)), now)
+	say := func(to jid.JID, fresh []*Instance, answers string) {
+		if len(fresh) > 0 {
+			m.sendAbout(MessageNote, a, to, fmt.Sprintf("Alert %d has %d more, %d in all: %s\n%s", a.ID, len(fresh), a.Firing, naming(fresh, a), answers), now)
+		}
+	}
+	if a.State == Assigned {
+		say(a.Owner, fresh, fmt.Sprintf("show %d", a.ID))
+	}
+	for _, o := range m.offers[a.ID] {
+		if o.Open() {
+			unknown := slices.DeleteFunc(slices.Clone(fresh), func(i *Instance) bool { return !i.Raised.After(o.Made) })
+			say(o.To, unknown, fmt.Sprintf("take %d · pass %[1]d", a.ID))
+		}
 	}
 	a.Told, a.Tell = now, time.Time{}
 	m.touch(a)
-	m.wakeAssigned(a)
+	m.wakeTold(a, now)
+}
+
+// wakeTold looks again when somebody is to be told something.
+func (m *machine) wakeTold(a *Alert, now time.Time) {
+	if a.State == Assigned {
+		m.wakeAssigned(a)
+	} else {
+		m.wakeWaiting(a, now)
+	}
 }
 
 // others names what an alert is about beside what its title says; empty: nothing.

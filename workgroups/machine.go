@@ -289,6 +289,9 @@ func (m *machine) due(a *Alert, now time.Time) {
 			m.newRound(a, now)
 		}
 		m.wakeWaiting(a, now)
+		if !a.Tell.IsZero() && !a.Tell.After(now) {
+			m.tell(a, now)
+		}
 		m.dirty[a.Workgroup] = struct{}{}
 	case m.deserted(a, now):
 		owner := a.Owner.Bare().String()
@@ -345,7 +348,8 @@ func (m *machine) wake(a *Alert, at time.Time) {
 	m.wakes.push(at, a.ID)
 }
 
-// wakeWaiting looks again when the first open offer ends.
+// wakeWaiting looks again when the first open offer ends, or those who hold one are
+// to be told something.
 func (m *machine) wakeWaiting(a *Alert, now time.Time) {
 	var first time.Time
 	for _, o := range m.offers[a.ID] {
@@ -364,6 +368,12 @@ func (m *machine) wakeWaiting(a *Alert, now time.Time) {
 		if first = a.Wake; a.State == Offered || !first.After(now) {
 			first = now.Add(m.retry(a))
 		}
+	}
+	switch {
+	case state == Open:
+		a.Tell = time.Time{}
+	case !a.Tell.IsZero() && a.Tell.Before(first):
+		first = a.Tell
 	}
 	if a.State != state {
 		a.State = state
@@ -405,6 +415,9 @@ func (m *machine) hand(g *group, q Queue, now time.Time) {
 func (m *machine) hold(a *Alert, to *agent, o *Offer, now time.Time) {
 	m.asked++
 	to.last = m.asked
+	if !m.held(a.ID) { // the offer says all there is to tell
+		a.Told, a.Tell = now, time.Time{}
+	}
 	to.open[a.ID] = o
 	m.offers[a.ID] = append(slices.DeleteFunc(m.offers[a.ID], func(old *Offer) bool { return old.Agent == o.Agent }), o)
 	m.changes = append(m.changes, PutOffer{*o})

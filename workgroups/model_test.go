@@ -30,15 +30,16 @@ type world struct {
 	now    time.Time
 	log    []string // what has happened lately
 
-	agents []jid.JID                 // full addresses
-	held   map[string]map[int64]bool // by bare address: alerts that somebody believes to be offered
-	grants map[int64]int64           // alert: highest fencing number seen
-	owners map[int64]string          // alert and number: who was told that it is theirs
-	raised map[string]*belief        // by workgroup and fingerprint: what the source believes
-	house  *house                    // where the rooms are
-	causes map[string]*cause         // by workgroup and role: what joins what
-	news   map[int64]time.Time       // alert: when its owner was told last what it is about
-	states map[int64]State           // of all alerts that were ever acknowledged
+	agents []jid.JID                      // full addresses
+	held   map[string]map[int64]bool      // by bare address: alerts that somebody believes to be offered
+	grants map[int64]int64                // alert: highest fencing number seen
+	owners map[int64]string               // alert and number: who was told that it is theirs
+	raised map[string]*belief             // by workgroup and fingerprint: what the source believes
+	house  *house                         // where the rooms are
+	causes map[string]*cause              // by workgroup and role: what joins what
+	news   map[int64]time.Time            // alert: when who has it was told last what it is about
+	knows  map[string]map[int64]time.Time // by bare address: the same of each
+	states map[int64]State                // of all alerts that were ever acknowledged
 }
 
 var domain = jid.MustParse("workgroup.example.net")
@@ -46,7 +47,7 @@ var domain = jid.MustParse("workgroup.example.net")
 func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 142)), store: &Memory{}, now: time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC),
-		held: map[string]map[int64]bool{}, grants: map[int64]int64{}, owners: map[int64]string{}, raised: map[string]*belief{}, causes: map[string]*cause{}, news: map[int64]time.Time{}, states: map[int64]State{},
+		held: map[string]map[int64]bool{}, grants: map[int64]int64{}, owners: map[int64]string{}, raised: map[string]*belief{}, causes: map[string]*cause{}, news: map[int64]time.Time{}, knows: map[string]map[int64]time.Time{}, states: map[int64]State{},
 	}
 	var members []Member
 	for i := range 8 {
@@ -60,7 +61,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 			w.agents = append(w.agents, full)
 		}
 		w.agents = append(w.agents, m.JID) // chat
-		w.held[m.JID.String()] = map[int64]bool{}
+		w.held[m.JID.String()], w.knows[m.JID.String()] = map[int64]bool{}, map[int64]time.Time{}
 	}
 	w.groups = []Workgroup{
 		{Name: "alerts", Members: members, Timeout: 20 * time.Second, Retry: 7 * time.Second, Grace: 40 * time.Second},
@@ -412,7 +413,10 @@ func (w *world) told(msg outgoing) {
 	switch msg.Kind {
 	case MessageOffer:
 		w.did("  offer %d to %s", msg.Alert, msg.To)
-		held[msg.Alert] = true
+		if !w.anyHolds(msg.Alert) {
+			w.news[msg.Alert] = msg.Made
+		}
+		held[msg.Alert], w.knows[bare][msg.Alert] = true, msg.Made
 		g := w.m.groups[msg.Workgroup]
 		if a := g.agents[bare]; len(a.owned)+len(a.open) > a.limit(a.session(msg.To)) {
 			w.fail("%s has %d and is offered %d: more than %d (I13)", bare, len(a.owned), len(a.open), a.limit(a.session(msg.To)))
@@ -431,7 +435,7 @@ func (w *world) told(msg outgoing) {
 			w.fail("alert %d: grant %d after %d", msg.Alert, msg.Grant, w.grants[msg.Alert])
 		}
 		w.grants[msg.Alert] = msg.Grant
-		w.news[msg.Alert] = msg.Made
+		w.news[msg.Alert], w.knows[bare][msg.Alert] = msg.Made, msg.Made
 		w.owners[msg.Alert] = bare
 	}
 }

@@ -42,7 +42,7 @@ type Workgroup struct {
 	Escalation     string   `toml:"escalation" comment:"Name of an escalation. Empty: bots, who is on call, everybody; without schedules one after the other."`
 	GroupBy        []string `toml:"group_by" comment:"Labels, or host, severity, summary, source: what has the same values as an open alert joins it,\nand one person takes all of it. Empty: nothing joins."`
 	GroupWait      int      `toml:"group_wait_seconds" comment:"How long an alert waits for others to join it before anybody is asked."`
-	GroupInterval  int      `toml:"group_interval_seconds" comment:"Whoever has taken it is told at most so often of what has joined."`
+	GroupInterval  int      `toml:"group_interval_seconds" comment:"Whoever is asked, or has taken it, is told at most so often of what has joined."`
 	ConfirmSeconds int      `toml:"confirm_seconds" comment:"Whoever took an alert is asked after this time whether they are at it; silence gives it back. 0: never."`
 }
 
