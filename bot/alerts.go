@@ -228,6 +228,9 @@ func shownAlert(r alertrpc.ShowResult, w when) []string {
 	a := r.Alert
 	lines := []string{fmt.Sprintf("✔ Alert %d: %s", a.ID, whose(a)), alertTitle(a)}
 	lines = append(lines, cleanLines(a.Details, 10, 200)...)
+	if a.LeftOut != "" {
+		lines = append(lines, "left out: "+clean(a.LeftOut, 100))
+	}
 	lines = append(lines, fmt.Sprintf("since %s, from %s, in %s", w.moment(a.Starts), clean(a.Source, 80), a.Workgroup))
 	if took := tookUntil(a); took != "" {
 		lines = append(lines, took)
@@ -301,6 +304,9 @@ func workgroupStanding(r alertrpc.WorkgroupStatusResult, w when) []string {
 			show = "available"
 		}
 		lines = append(lines, fmt.Sprintf("%s  %s, has %d of %d", clean(a.JID, 80), show, a.Alerts, a.Max))
+	}
+	if more := r.Total - len(r.Agents); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return lines
 }

@@ -107,7 +107,7 @@ func listedSilences(r alertrpc.SilencesResult, w when) []string {
 	if len(r.Silences) == 0 {
 		return []string{"✔ Nothing is silenced"}
 	}
-	lines := []string{"✔ " + plural(len(r.Silences), "silence")}
+	lines := []string{"✔ " + plural(max(r.Total, len(r.Silences)), "silence")}
 	for _, s := range r.Silences[:min(len(r.Silences), maxListed)] {
 		line := clean(strings.TrimPrefix(s.Match, "host="), 80)
 		if s.Since.After(w.now) {
@@ -119,7 +119,7 @@ func listedSilences(r alertrpc.SilencesResult, w when) []string {
 		}
 		lines = append(lines, line)
 	}
-	if more := len(r.Silences) - maxListed; more > 0 {
+	if more := max(r.Total, len(r.Silences)) - len(lines) + 1; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return lines
@@ -132,6 +132,9 @@ func silenced(r alertrpc.SilenceResult, w when) []string {
 		all = append(all, clean(strings.TrimPrefix(s.Match, "host="), 80))
 	}
 	shown := foldHosts(all)
+	if more := r.Total - len(all); more > 0 {
+		shown += fmt.Sprintf(" and %d more", more)
+	}
 	switch {
 	case r.Ended:
 		return []string{"✔ silence ended on " + shown}

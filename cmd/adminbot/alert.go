@@ -163,6 +163,9 @@ func (c alertShowCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 		if a.Details != "" {
 			fmt.Fprintf(std.out, "%s\n", harmless(a.Details))
 		}
+		if a.LeftOut != "" {
+			fmt.Fprintf(std.out, "left out: %s\n", harmless(a.LeftOut))
+		}
 		for _, i := range r.Instances {
 			line := strings.TrimSpace(i.Host + "  " + i.Summary)
 			if !i.Over.IsZero() {

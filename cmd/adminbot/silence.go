@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -46,7 +47,15 @@ func (c alertSilenceCmd) Run(ctx context.Context, std streams, log *slog.Logger)
 			}
 			fmt.Fprintf(std.out, "silence %d: nobody is asked about %s until %s\n", s.ID, harmless(s.Match), s.Until.Local().Format("Mon 2006-01-02 15:04"))
 		}
+		andMore(std.out, r.Total-len(r.Silences))
 	})
+}
+
+// andMore says how many there are that an answer had no room for.
+func andMore(w io.Writer, n int) {
+	if n > 0 {
+		fmt.Fprintf(w, "and %d more\n", n)
+	}
 }
 
 func (c alertSilencesCmd) Run(ctx context.Context, std streams, log *slog.Logger) error {
@@ -65,5 +74,6 @@ func (c alertSilencesCmd) Run(ctx context.Context, std streams, log *slog.Logger
 				s.Since.Local().Format("Mon 2006-01-02 15:04"), s.Until.Local().Format("Mon 2006-01-02 15:04"), s.By, strings.TrimSpace(harmless(s.Reason)))
 		}
 		w.Flush()
+		andMore(std.out, r.Total-len(r.Silences))
 	})
 }

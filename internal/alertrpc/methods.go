@@ -128,7 +128,7 @@ type (
 	}
 	ListResult struct {
 		Alerts []Alert `rpc:"alerts"`
-		Total  int     `rpc:"total" help:"of those that are open"`
+		Total  int     `rpc:"total" help:"of those that are open, in the answer or not"`
 	}
 
 	ShowArgs struct {
@@ -190,7 +190,8 @@ type (
 	}
 	WorkgroupStatusResult struct {
 		Workgroup Workgroup `rpc:"workgroup"`
-		Agents    []Agent   `rpc:"agents"`
+		Agents    []Agent   `rpc:"agents" help:"as many as fit into the answer"`
+		Total     int       `rpc:"total" help:"agents there are"`
 	}
 )
 
@@ -223,6 +224,7 @@ type Alert struct {
 	Firing    int               `rpc:"firing,omitempty" help:"so many of these are not over"`
 	Muted     time.Time         `rpc:"muted_until,omitempty" help:"a silence: until then nobody is asked"`
 	Ended     time.Time         `rpc:"ended_at,omitempty"`
+	LeftOut   string            `rpc:"left_out,omitempty" help:"what did not fit into the answer: 12 labels and 900 bytes of the details"`
 }
 
 // More is how many other things a grouped alert is about beside what it says, or was

@@ -188,11 +188,13 @@ type (
 		Reason    string    `rpc:"reason,omitempty" validate:"max=1024"`
 	}
 	SilenceResult struct {
-		Silences []SilenceRow `rpc:"silences" help:"that were made, or ended"`
+		Silences []SilenceRow `rpc:"silences" help:"that were made, or ended: as many as fit into the answer"`
+		Total    int          `rpc:"total" help:"that were made, or ended"`
 		Ended    bool         `rpc:"ended"`
 	}
 	SilencesResult struct {
-		Silences []SilenceRow `rpc:"silences"`
+		Silences []SilenceRow `rpc:"silences" help:"as many as fit into the answer"`
+		Total    int          `rpc:"total"`
 	}
 )
 
@@ -209,8 +211,13 @@ type SilenceRow struct {
 
 func onWireSilences(all []workgroups.Silence) []SilenceRow {
 	out := []SilenceRow{}
-	for _, s := range all[:min(len(all), 200)] {
-		out = append(out, SilenceRow{ID: int(s.ID), Workgroup: s.Workgroup, Match: s.String(), Since: s.From, Until: s.Until, By: s.By, Reason: s.Reason})
+	room := answer{answerBytes}
+	for _, s := range all {
+		row := SilenceRow{ID: int(s.ID), Workgroup: s.Workgroup, Match: s.String(), Since: s.From, Until: s.Until, By: s.By, Reason: s.Reason}
+		if !room.holds(row) {
+			break
+		}
+		out = append(out, row)
 	}
 	return out
 }
@@ -257,7 +264,7 @@ func (s *Server) silence(ctx context.Context, actor jid.JID, args *SilenceArgs) 
 		})
 	}
 	made, err := s.Service.Silence(ctx, wanted...)
-	return SilenceResult{Silences: onWireSilences(made)}, err
+	return SilenceResult{Silences: onWireSilences(made), Total: len(made)}, err
 }
 
 func (s *Server) endSilences(ctx context.Context, args *SilenceArgs, all [][]workgroups.Matcher) (SilenceResult, error) {
@@ -275,10 +282,10 @@ func (s *Server) endSilences(ctx context.Context, args *SilenceArgs, all [][]wor
 	if err == nil && len(ended) == 0 {
 		return SilenceResult{}, rpc.Faultf(rpc.FaultNotFound, "no such silence")
 	}
-	return SilenceResult{Silences: onWireSilences(ended), Ended: true}, err
+	return SilenceResult{Silences: onWireSilences(ended), Total: len(ended), Ended: true}, err
 }
 
 func (s *Server) silences(ctx context.Context, _ jid.JID, _ *NoArgs) (SilencesResult, error) {
 	all, err := s.Service.Silences(ctx)
-	return SilencesResult{Silences: onWireSilences(all)}, err
+	return SilencesResult{Silences: onWireSilences(all), Total: len(all)}, err
 }

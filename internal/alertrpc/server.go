@@ -176,7 +176,7 @@ func (s *Server) send(ctx context.Context, actor jid.JID, args *SendArgs) (SendR
 	if err != nil {
 		return SendResult{}, err
 	}
-	return SendResult{Alert: onWire(receipts[0].Alert), Outcome: string(receipts[0].Was)}, nil
+	return SendResult{Alert: onWire(receipts[0].Alert, answerBytes), Outcome: string(receipts[0].Was)}, nil
 }
 
 func (s *Server) list(ctx context.Context, _ jid.JID, args *ListArgs) (ListResult, error) {
@@ -191,11 +191,11 @@ func (s *Server) list(ctx context.Context, _ jid.JID, args *ListArgs) (ListResul
 		return ListResult{}, err
 	}
 	out := ListResult{Alerts: []Alert{}, Total: len(all)}
-	size := 0
+	room := answer{answerBytes}
 	for _, a := range all[:min(len(all), int(args.Limit))] {
-		w := onWire(a)
-		w.Details, w.Labels = "", nil // alert.show has them
-		if size += 600 + len(w.Summary); size > rpc.DefaultReplyBytes-4096 {
+		a.Details, a.Labels = "", nil // alert.show has them
+		w := onWire(a, answerBytes)
+		if !room.holds(w) {
 			break
 		}
 		out.Alerts = append(out.Alerts, w)
@@ -222,38 +222,43 @@ func (s *Server) show(ctx context.Context, _ jid.JID, args *ShowArgs) (ShowResul
 	if err != nil {
 		return ShowResult{}, fmt.Errorf("%w: %d", err, id)
 	}
-	out := ShowResult{Alert: onWire(a), Timeline: []Entry{}}
-	left := rpc.DefaultReplyBytes - 8192 - len(a.Details)
+	out := ShowResult{Alert: onWire(a, answerBytes/2), Timeline: []Entry{}}
+	room := answer{answerBytes}
+	room.holds(out.Alert)
 	if a.Instances > 0 {
 		all, err := s.Service.Instances(ctx, id)
 		if err != nil {
 			return ShowResult{}, err
 		}
-		out.Instances = onWireInstances(all, left/3)
-		left -= left / 3
+		half := answer{room.left / 2}
+		room.left -= half.left
+		out.Instances = onWireInstances(all, &half)
+		room.left += half.left
 	}
 	entries = workgroups.Timeline(entries)
 	for _, e := range slices.Backward(entries[max(0, len(entries)-200):]) {
-		if left -= 250 + len(e.Who) + len(e.Text); left < 0 {
+		entry := Entry{At: e.At, What: e.What, Who: e.Who, Text: e.Text}
+		if !room.holds(entry) {
 			break
 		}
-		out.Timeline = append(out.Timeline, Entry{At: e.At, What: e.What, Who: e.Who, Text: e.Text})
+		out.Timeline = append(out.Timeline, entry)
 	}
 	slices.Reverse(out.Timeline)
 	return out, nil
 }
 
-// onWireInstances are the first that so many bytes hold.
-func onWireInstances(all []workgroups.Instance, size int) []Instance {
+// onWireInstances are the first that there is room for.
+func onWireInstances(all []workgroups.Instance, room *answer) []Instance {
 	var out []Instance
 	for _, i := range all {
-		if size -= 550 + len(i.Summary) + len(i.Host) + len(i.Source) + len(i.Fingerprint); size < 0 {
-			break
-		}
-		out = append(out, Instance{
+		one := Instance{
 			Severity: string(i.Severity), Summary: i.Summary, Host: i.Host, Source: i.Source, Dedup: i.Fingerprint,
 			Count: int(i.Count), Starts: i.Starts, Over: i.Over,
-		})
+		}
+		if !room.holds(one) {
+			break
+		}
+		out = append(out, one)
 	}
 	return out
 }
@@ -346,7 +351,7 @@ func (s *Server) answered(ctx context.Context, actor jid.JID, verb, said string,
 		return AnswerResult{}, err
 	}
 	a, err := do(id)
-	return AnswerResult{Alert: onWire(a)}, err
+	return AnswerResult{Alert: onWire(a, answerBytes)}, err
 }
 
 func (s *Server) meant(ctx context.Context, actor jid.JID, verb, said string) (int64, error) {
@@ -363,16 +368,16 @@ func (s *Server) rooms(ctx context.Context, _ jid.JID, args *RoomsArgs) (RoomsRe
 	if err != nil {
 		return out, err
 	}
-	size := 0
+	left := answer{answerBytes}
 	for _, a := range all {
-		room := a.Room.String()
-		if room == "" || args.Room != "" && args.Room != room {
+		room := Room{JID: a.Room.String(), Alert: int(a.ID), Host: a.Host}
+		if room.JID == "" || args.Room != "" && args.Room != room.JID {
 			continue
 		}
-		if size += 300 + len(room) + len(a.Host); size > rpc.DefaultReplyBytes-4096 {
+		if !left.holds(room) {
 			break
 		}
-		out.Rooms = append(out.Rooms, Room{JID: room, Alert: int(a.ID), Host: a.Host})
+		out.Rooms = append(out.Rooms, room)
 	}
 	return out, nil
 }
@@ -409,11 +414,14 @@ func (s *Server) status(ctx context.Context, _ jid.JID, args *WorkgroupArgs) (Wo
 	if err != nil {
 		return WorkgroupStatusResult{}, err
 	}
-	out := WorkgroupStatusResult{Workgroup: s.standing(st), Agents: []Agent{}}
-	for _, a := range st.Agents[:min(len(st.Agents), 200)] {
-		out.Agents = append(out.Agents, Agent{
-			JID: a.JID.String(), Bot: a.Bot, Here: a.Here, Show: string(a.Show), Status: a.Status, Alerts: a.Chats, Offers: a.Offers, Max: a.Max,
-		})
+	out := WorkgroupStatusResult{Workgroup: s.standing(st), Agents: []Agent{}, Total: len(st.Agents)}
+	room := answer{answerBytes - size(out.Workgroup)}
+	for _, a := range st.Agents {
+		agent := Agent{JID: a.JID.String(), Bot: a.Bot, Here: a.Here, Show: string(a.Show), Status: a.Status, Alerts: a.Chats, Offers: a.Offers, Max: a.Max}
+		if !room.holds(agent) {
+			break
+		}
+		out.Agents = append(out.Agents, agent)
 	}
 	return out, nil
 }
@@ -431,7 +439,8 @@ func (s *Server) standing(st workgroups.Status) Workgroup {
 	return w
 }
 
-func onWire(a workgroups.Alert) Alert {
+// onWire is an alert, or as much of it as so many bytes hold.
+func onWire(a workgroups.Alert, limit int) Alert {
 	w := Alert{
 		ID: int(a.ID), JID: a.User.String(), Workgroup: a.Workgroup, State: string(a.State), Severity: string(a.Severity),
 		Summary: a.Summary, Details: a.Details, Host: a.Host, Labels: a.Labels, Source: a.Source, Dedup: a.Fingerprint,
@@ -442,5 +451,6 @@ func onWire(a workgroups.Alert) Alert {
 	if !a.Owner.Equal(jid.JID{}) {
 		w.Owner = a.Owner.Bare().String()
 	}
+	w.fit(limit)
 	return w
 }
