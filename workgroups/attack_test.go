@@ -138,3 +138,55 @@ func TestOtherWorkgroup(t *testing.T) {
 		}
 	})
 }
+
+// TestLargestAlert: what the largest alert there can be is told by fits into a stanza,
+// and what does not is said.
+func TestLargestAlert(t *testing.T) {
+	for name, char := range map[string]string{"escaped": "\"", "control": "\x01", "wide": "\u4e16"} {
+		t.Run(name, func(t *testing.T) {
+			fill := func(n int) string { return strings.Repeat(char, n/len(char)) }
+			r := Report{
+				Workgroup: "alerts", Source: fill(MaxName), Fingerprint: fill(MaxName), Summary: "x" + fill(MaxSummary-1), Details: fill(MaxDetails), Host: fill(MaxName), Severity: Critical,
+				Labels: map[string]string{"zone": "small"},
+			}
+			for n := len(r.Labels); n < MaxLabels; n++ {
+				r.Labels[itoa(int64(100+n))+fill(MaxName-3)] = fill(MaxLabel)
+			}
+			if err := r.Check(); err != nil {
+				t.Fatal(err)
+			}
+			m, err := newMachine(domain, []Workgroup{{Name: "alerts", Members: []Member{{JID: jid.MustParse("ann@example.net")}}}}, Image{}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := time.Now()
+			m.present(Session{Workgroup: "alerts", JID: jid.MustParse("ann@example.net/work")}, true, now)
+			got, err := m.report(r, now)
+			if name == "control" { // what stands for such a character is longer
+				if !errors.As(err, new(*InvalidError)) || len(m.alerts) > 0 {
+					t.Errorf("taken in: %+v, %v", got.Alert, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := got.Alert
+			m.settle(now)
+			for _, msg := range m.flush().messages {
+				e := msg.offer(msg.To, now)
+				text := string(e.Append(nil, ""))
+				if len(text) > 60<<10 {
+					t.Errorf("the offer has %d bytes", len(text))
+				}
+				shown := strings.Count(text, "label.")
+				if want := "labels_left_out'>" + itoa(int64(len(a.Labels)-shown)) + "<"; !strings.Contains(text, want) || !strings.Contains(text, "label.zone'>small<") {
+					t.Errorf("of %d labels it shows %d, and does not say: %s", len(a.Labels), shown, want)
+				}
+				if body := string(msg.stanza(msg.To).Append(nil, "")); len(body) > 60<<10 {
+					t.Errorf("as chat the offer has %d bytes", len(body))
+				}
+			}
+		})
+	}
+}

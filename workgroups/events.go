@@ -27,13 +27,13 @@ var (
 
 // report takes in what a source says.
 func (m *machine) report(r Report, now time.Time) (Receipt, error) {
+	r = r.normal() // which may make it longer
 	if err := r.Check(); err != nil {
 		return Receipt{}, err
 	}
 	if _, err := m.group(r.Workgroup); err != nil {
 		return Receipt{}, err
 	}
-	r = r.normal()
 	if !r.User.Equal(jid.JID{}) {
 		return m.join(r, now)
 	}
@@ -101,14 +101,14 @@ func (r Report) normal() Report {
 	r.Host, r.Source, r.Fingerprint = clean(r.Host), clean(r.Source), clean(r.Fingerprint)
 	r.Severity = cmp.Or(r.Severity, Warning)
 	labels := make(map[string]string, len(r.Labels))
-	for name, value := range r.Labels {
-		labels[clean(name)] = clean(value)
+	for _, name := range sortedKeys(r.Labels) { // of two that are the same now it is the last
+		labels[clean(name)] = clean(r.Labels[name])
 	}
 	r.Labels = labels
 	if r.Fingerprint == "" {
 		h := sha256.New()
 		fmt.Fprintf(h, "%q %q", r.Summary, r.Host)
-		for _, name := range slices.Sorted(maps.Keys(labels)) {
+		for _, name := range sortedKeys(labels) {
 			fmt.Fprintf(h, " %q=%q", name, labels[name])
 		}
 		r.Fingerprint = hex.EncodeToString(h.Sum(nil)[:16])

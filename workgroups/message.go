@@ -112,8 +112,30 @@ func (a *Alert) metadata() []metadatum {
 	if n := a.several(); n > 1 {
 		all = append(all, metadatum{"instances", itoa(n)})
 	}
+	left, omitted := maxMetadata, 0
+	for _, d := range all {
+		left -= d.size()
+	}
 	for _, name := range sortedKeys(a.Labels) {
-		all = append(all, metadatum{"label." + name, a.Labels[name]})
+		d := metadatum{"label." + name, a.Labels[name]}
+		if n := d.size(); n <= left {
+			left -= n
+			all = append(all, d)
+		} else {
+			omitted++
+		}
+	}
+	if omitted > 0 {
+		all = append(all, metadatum{"labels_left_out", itoa(int64(omitted))})
 	}
 	return all
+}
+
+// maxMetadata is how many bytes of metadata an offer has: with it, it has to be less
+// than the 64 KiB that a server takes at least.
+const maxMetadata = 52 << 10
+
+// size is how many bytes it has on the wire.
+func (d metadatum) size() int {
+	return len("<value name=''></value>") + len(element.AppendEscaped(element.AppendEscaped(nil, d.name), d.value))
 }
