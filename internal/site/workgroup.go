@@ -58,7 +58,11 @@ callers = ["*@DOMAIN"]
 [groups]
 admins = ["admin@DOMAIN"]
 
+# R: see alerts, who is on call and how workgroups stand. W: raise, take, pass,
+# give, note, silence and end alerts, join and leave, take over on call. Methods
+# that later versions bring are of such a class too. docs/oncall.md lists them all;
+# one alone is allowed by its name, "alert.note", instead of the class.
 [[rule]]
 who = ["*@DOMAIN"]
-may = ["R", "alert.send", "alert.accept", "alert.reject", "alert.ack", "alert.resolve", "alert.transfer", "alert.note", "alert.silence", "workgroup.join", "workgroup.leave", "oncall.override"]
+may = ["R", "W"]
 `
