@@ -143,6 +143,7 @@ func (m *machine) joins(a *Alert, r Report, episode int64, now time.Time) {
 		p.firing[i.Severity.rank()]++
 	}
 	i.Episode, i.Raised = episode, now
+	m.look(a, i, now)
 	m.fires(th, a)
 	m.changes = append(m.changes, PutInstance{*i})
 	a.Instances, a.Updated = int64(len(p.order)), now
@@ -173,6 +174,7 @@ func (m *machine) renew(a *Alert, i *Instance, r Report, now time.Time) {
 	}
 	i.fill(r)
 	p.firing[i.Severity.rank()]++
+	m.look(a, i, now)
 	m.changes = append(m.changes, PutInstance{*i})
 	m.regroup(a, p, now)
 }

@@ -251,13 +251,25 @@ func TestGroupingRefuses(t *testing.T) {
 	}
 }
 
-// BenchmarkReport takes in alerts of one cause, each reported twice, and others.
+// BenchmarkReport takes in alerts of one cause, each reported twice, and others; and
+// while a thousand silences are for them.
 func BenchmarkReport(b *testing.B) {
-	for name, labels := range map[string]map[string]string{"alone": nil, "grouped": {"cause": "switch"}} {
-		b.Run(name, func(b *testing.B) {
+	grouped := map[string]string{"cause": "switch"}
+	for _, bb := range []struct {
+		name     string
+		labels   map[string]string
+		silences int
+	}{{"alone", nil, 0}, {"grouped", grouped, 0}, {"silenced", grouped, 1000}} {
+		b.Run(bb.name, func(b *testing.B) {
 			m, now := storm(b), time.Now()
+			for n := range bb.silences {
+				s := Silence{Match: []Matcher{{Name: "cause", Value: "switch"}}, From: now, Until: now.Add(time.Hour + time.Duration(n))}
+				if _, err := m.silence([]Silence{s}, now); err != nil {
+					b.Fatal(err)
+				}
+			}
 			for n := range b.N {
-				r := Report{Workgroup: "alerts", Source: "src", Fingerprint: fmt.Sprint(n / 2), Summary: "x", Labels: labels}
+				r := Report{Workgroup: "alerts", Source: "src", Fingerprint: fmt.Sprint(n / 2), Summary: "x", Labels: bb.labels}
 				if _, err := m.report(r, now); err != nil {
 					b.Fatal(err)
 				}

@@ -58,6 +58,9 @@ type instances struct {
 	order   []*Instance // by N
 	byThing map[thing]*Instance
 	firing  [3]int // so many are not over, by the rank of their severity
+
+	silenced []*silence // by N, from 1: what lasts longest of what has nobody asked about it; nil: nothing does
+	mutes    int64      // of the machine, when that was found out of all
 }
 
 func newInstances() *instances { return &instances{byThing: map[thing]*Instance{}} }
@@ -72,6 +75,7 @@ func (p *instances) of(th thing) *Instance {
 
 func (p *instances) add(i *Instance, workgroup string) {
 	p.order = append(p.order, i)
+	p.silenced = append(p.silenced, nil)
 	p.byThing[i.thing(workgroup)] = i
 	if i.Over.IsZero() {
 		p.firing[i.Severity.rank()]++

@@ -25,6 +25,7 @@ type machine struct {
 	overrides []oncall.Override // of all schedules, by their number
 	silences  []*silence        // by their number
 	nextMute  time.Time         // when one of them begins or ends; zero: never
+	mutes     int64             // so many times has one begun or ended
 	groups    map[string]*group
 	alerts    map[int64]*Alert     // those that have not ended
 	offers    map[int64][]*Offer   // of these: the ones of this round

@@ -166,6 +166,7 @@ func (m *machine) silence(all []Silence, now time.Time) ([]Silence, error) {
 		return nil, ErrBusy
 	}
 	var made []Silence
+	old := len(m.silences)
 	for _, s := range all {
 		s.ID, s.Made = 1, now
 		if n := len(m.silences); n > 0 {
@@ -176,7 +177,7 @@ func (m *machine) silence(all []Silence, now time.Time) ([]Silence, error) {
 		m.changes = append(m.changes, PutSilence{s})
 		made = append(made, s)
 	}
-	m.muteAll(now)
+	m.muteBy(m.silences[old:], now)
 	return made, nil
 }
 
@@ -205,21 +206,51 @@ func minTime(a, b time.Time) time.Time {
 	return a
 }
 
+// muteBy looks at what new silences are for. Others need not be looked at for that.
+func (m *machine) muteBy(fresh []*silence, now time.Time) {
+	for _, s := range fresh {
+		m.mutesNext(s, now)
+	}
+	fresh = slices.DeleteFunc(slices.Clone(fresh), func(s *silence) bool { return !s.active(now) })
+	if len(fresh) == 0 {
+		return
+	}
+	for id, p := range m.instances {
+		a := m.alerts[id]
+		for _, i := range p.live() {
+			p.silenced[i.N-1] = longest(fresh, i.alone(a), now, p.silenced[i.N-1])
+		}
+	}
+	for _, name := range sortedKeys(m.groups) {
+		for _, a := range m.groups[name].queue {
+			if m.instances[a.ID] != nil || longest(fresh, a, now, nil) != nil {
+				m.mute(a, now)
+			}
+		}
+	}
+}
+
+// mutesNext has alerts looked at when a silence begins and when it ends.
+func (m *machine) mutesNext(s *silence, now time.Time) {
+	for _, at := range [...]time.Time{s.From, s.Until} {
+		if at.After(now) && (m.nextMute.IsZero() || at.Before(m.nextMute)) {
+			m.nextMute = at
+		}
+	}
+}
+
 // muteAll looks at all alerts that wait, and finds out when that is to be done
 // again.
 func (m *machine) muteAll(now time.Time) {
 	m.nextMute = time.Time{}
+	m.mutes++
 	all := slices.Clone(m.silences)
 	for _, name := range sortedKeys(m.groups) {
 		m.groups[name].maintain(now)
 		all = append(all, m.groups[name].maintained...)
 	}
 	for _, s := range all {
-		for _, at := range [...]time.Time{s.From, s.Until} {
-			if at.After(now) && (m.nextMute.IsZero() || at.Before(m.nextMute)) {
-				m.nextMute = at
-			}
-		}
+		m.mutesNext(s, now)
 	}
 	for _, name := range sortedKeys(m.groups) {
 		for _, a := range m.groups[name].queue {
@@ -230,12 +261,14 @@ func (m *machine) muteAll(now time.Time) {
 
 // silencing is the silence for an alert that lasts longest, or nil.
 func (m *machine) silencing(a *Alert, now time.Time) *silence {
-	var by *silence
-	for _, all := range [...][]*silence{m.silences, m.groups[a.Workgroup].maintained} {
-		for _, s := range all {
-			if s.active(now) && (by == nil || s.Until.After(by.Until)) && s.matches(a) {
-				by = s
-			}
+	return longest(m.groups[a.Workgroup].maintained, a, now, longest(m.silences, a, now, nil))
+}
+
+// longest is the one of silences, or by, that lasts longest for an alert.
+func longest(all []*silence, a *Alert, now time.Time, by *silence) *silence {
+	for _, s := range all {
+		if s.active(now) && (by == nil || s.Until.After(by.Until)) && s.matches(a) {
+			by = s
 		}
 	}
 	return by
@@ -249,20 +282,39 @@ func (m *machine) silencer(a *Alert, now time.Time) *silence {
 	if p == nil {
 		return m.silencing(a, now)
 	}
+	anew := p.mutes != m.mutes
+	p.mutes = m.mutes
 	var by *silence
+	loud := false
 	for _, i := range p.order {
 		if !i.Over.IsZero() {
 			continue
 		}
-		s := m.silencing(i.alone(a), now)
-		if s == nil {
-			return nil
+		s := p.silenced[i.N-1]
+		if anew || s != nil && !s.active(now) {
+			s = m.look(a, i, now)
 		}
-		if by == nil || s.Until.Before(by.Until) {
+		switch {
+		case s == nil && !anew:
+			return nil
+		case s == nil:
+			loud = true
+		case by == nil || s.Until.Before(by.Until):
 			by = s
 		}
 	}
+	if loud {
+		return nil
+	}
 	return by
+}
+
+// look finds out what silences an instance: when it has changed, or the silences
+// have. There may be many of both.
+func (m *machine) look(a *Alert, i *Instance, now time.Time) *silence {
+	s := m.silencing(i.alone(a), now)
+	m.instances[a.ID].silenced[i.N-1] = s
+	return s
 }
 
 // mute notes whether a silence is for an alert that waits.
