@@ -190,3 +190,40 @@ func TestLargestAlert(t *testing.T) {
 		})
 	}
 }
+
+// TestClockGoesBack: a source whose clock was ahead, and is set right, is heard: what
+// begins then is not late, and what was open can end.
+func TestClockGoesBack(t *testing.T) {
+	m, err := newMachine(domain, []Workgroup{{Name: "alerts"}}, Image{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		what   string
+		after  time.Duration // of the service's clock
+		print  string
+		starts time.Duration // as the source says
+		over   bool
+		want   Outcome
+	}{
+		{"20 hours ahead", 0, "a", 20 * time.Hour, false, Raised},
+		{"the clock is right: it is over", 10 * time.Minute, "a", 5 * time.Minute, true, Over},
+		{"a copy of the first, late", 11 * time.Minute, "a", 20 * time.Hour, false, Ignored},
+		{"again", 20 * time.Minute, "a", 19 * time.Minute, false, Raised},
+		{"over again", 21 * time.Minute, "a", 19 * time.Minute, true, Over},
+
+		{"20 hours ahead", 30 * time.Minute, "b", 20 * time.Hour, false, Raised},
+		{"late: of an episode before", 31 * time.Minute, "b", 29 * time.Minute, true, Ignored},
+		{"over", 32 * time.Minute, "b", 20 * time.Hour, true, Over},
+		{"the clock is right: it begins again", time.Hour, "b", 59 * time.Minute, false, Raised},
+
+		{"it ends before it begins", 2 * time.Hour, "c", 3 * time.Hour, true, Over},
+		{"then it begins", 4 * time.Hour, "c", 4 * time.Hour, false, Raised},
+	} {
+		r := Report{Workgroup: "alerts", Source: "src", Fingerprint: tt.print, Summary: "x", Resolved: tt.over, Starts: began.Add(tt.starts)}
+		if got, err := m.report(r, began.Add(tt.after)); err != nil || got.Was != tt.want {
+			t.Errorf("%s: %s: %s (%v), want %s", tt.print, tt.what, got.Was, err, tt.want)
+		}
+	}
+}

@@ -61,12 +61,12 @@ func (m *machine) report(r Report, now time.Time) (Receipt, error) {
 // again takes in what a source says of what it had said before: of an alert, or of
 // one of its instances.
 func (m *machine) again(a *Alert, i *Instance, r Report, now time.Time) Outcome {
-	starts := a.Starts
+	starts := minTime(a.Starts, a.Raised)
 	if i != nil {
-		starts = i.Starts
+		starts = minTime(i.Starts, i.Raised)
 	}
 	switch {
-	case !r.Starts.IsZero() && r.Starts.Before(starts):
+	case !r.Starts.IsZero() && r.Starts.Before(starts): // the source's clock may have been ahead: see late
 		return Ignored // of an episode before
 	case r.Resolved && a.Firing > 1:
 		m.over(a, i, now)
@@ -83,15 +83,19 @@ func (m *machine) again(a *Alert, i *Instance, r Report, now time.Time) Outcome 
 }
 
 // late reports whether r speaks of an episode that is over. If a person had said
-// that it is over, the same episode reported once more says that it is not.
+// that it is over, the same episode reported once more says that it is not. What
+// had ended had begun before, whatever the clock of the source said.
 func (r *Report) late(last Past) bool {
+	starts := minTime(last.Starts, last.Ended)
 	switch {
 	case r.Starts.IsZero():
 		return false
+	case r.Starts.Equal(last.Starts):
+		return last.BySource || r.Resolved
 	case last.BySource:
-		return !r.Starts.After(last.Starts)
+		return !r.Starts.After(starts)
 	}
-	return r.Starts.Before(last.Starts) || r.Resolved && r.Starts.Equal(last.Starts)
+	return r.Starts.Before(starts)
 }
 
 // normal is the report with its defaults, and with text that XML can carry.
