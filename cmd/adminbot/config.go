@@ -43,6 +43,11 @@ func (c configCheckCmd) Run(std streams) error {
 			return exit(exitUsage, err)
 		}
 	}
+	if conf.Workgroups.Component != "" { // clients name the domain alone
+		if err := checkWorkgroups(conf.Workgroups, conf.Intake); err != nil {
+			return exit(exitUsage, err)
+		}
+	}
 	if conf.Account.PasswordFile != "" {
 		if _, err := conf.Account.Secret(os.Getenv("CREDENTIALS_DIRECTORY")); err != nil {
 			return exit(exitUsage, err)

@@ -56,6 +56,28 @@ func (c workgroupsCmd) Run(ctx context.Context, std streams, log *slog.Logger) e
 	return part.Run(ctx)
 }
 
+// checkWorkgroups finds what would keep the alert service from starting.
+func checkWorkgroups(w config.Workgroups, in config.Intake) error {
+	groups, err := w.Workgroups()
+	if err != nil {
+		return err
+	}
+	if _, err := w.RoomSetup(); err != nil {
+		return err
+	}
+	if _, err := loadWorkgroupPolicy(w.Policy); err != nil {
+		return err
+	}
+	if _, err := config.ReadSecret(w.SecretFile); err != nil {
+		return fmt.Errorf("workgroups.secret_file: %w", err)
+	}
+	if _, err := in.Trusted(); err != nil {
+		return err
+	}
+	_, err = intakeSources(in, groups)
+	return err
+}
+
 // workgroupsSetup is what the alert service needs.
 type workgroupsSetup struct {
 	conf   config.Workgroups
