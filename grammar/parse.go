@@ -135,6 +135,9 @@ func (r *reader) repeats(plans []Command) bool {
 
 // guard applies what the gates of the line say to a complete plan.
 func (r *reader) guard(out Reading) Reading {
+	if timed, ok := r.timedAnswer(out.Commands); ok {
+		return r.refuse(timed)
+	}
 	writes := false
 	for _, c := range out.Commands {
 		if c.Method == methodHelp && r.gates.said {
@@ -164,6 +167,24 @@ func (r *reader) guard(out Reading) Reading {
 		return r.refuse(Reading{Status: Unknown, Suggestions: []string{out.Canonical}})
 	}
 	return out
+}
+
+// timedAnswer refuses "yes, at 4am": a yes runs what was shown, now. The plan at
+// that time is offered.
+func (r *reader) timedAnswer(cmds []Command) (Reading, bool) {
+	i := slices.IndexFunc(cmds, func(c Command) bool {
+		return strings.HasPrefix(c.Method, "bot.") && r.lx.write(c.Method) && (!c.At.IsZero() || c.Every != 0)
+	})
+	if i < 0 {
+		return Reading{}, false
+	}
+	out := Reading{Status: Unknown}
+	if last := r.lastPlan(); last != nil && len(last.Commands) == 1 {
+		c := last.Commands[0]
+		c.At, c.Every = cmds[i].At, cmds[i].Every
+		out.Suggestions = []string{r.lx.sentence([]Command{c})}
+	}
+	return out, true
 }
 
 // planned reports whether the conversation holds a write that a "yes" may be

@@ -49,8 +49,10 @@ func (lx *Lexicon) butBelow(words []word) []word {
 	return words
 }
 
-// narrowing says "just the ones in nyc" behind another line as "only nyc".
+// narrowing says "just the ones in nyc" and "which of them are in nyc" behind
+// another line as "only nyc".
 func (r *reader) narrowing(words []word) []word {
+	words = r.whichOfThem(words)
 	if len(r.prev) == 0 || len(words) < 2 || words[0].text != "only" && words[0].text != "just" {
 		return words
 	}
@@ -68,6 +70,36 @@ func (r *reader) narrowing(words []word) []word {
 		return words
 	}
 	only := words[0]
+	only.text = "only"
+	return slices.Concat([]word{only}, rest)
+}
+
+// whichOfThem says "which of them are in nyc" behind a question as "only in nyc":
+// what the question asked of its hosts stays.
+func (r *reader) whichOfThem(words []word) []word {
+	last := r.lastPlan()
+	if last == nil || r.writes(last.Commands) {
+		return words
+	}
+	rest, lead := words, words
+	for _, say := range [][]string{{"and"}, {"which"}, {"of"}, {"ones", "them", "those", "these"}, {"are", "is"}} {
+		if len(rest) > 0 && slices.Contains(say, rest[0].text) {
+			lead, rest = rest, rest[1:]
+		} else if say[0] == "which" || say[0] == "ones" {
+			return words
+		}
+	}
+	if len(rest) < 2 || !slices.Contains([]string{"in", "at", "from"}, rest[0].text) {
+		return words
+	}
+	end := len(rest)
+	for rest[end-1].mark {
+		end--
+	}
+	if !r.lx.namesOnly(rest[:end]) {
+		return words
+	}
+	only := lead[0]
 	only.text = "only"
 	return slices.Concat([]word{only}, rest)
 }

@@ -189,10 +189,10 @@ func (b *binding) hostTerm(h *hostTerm, prep bool) (Selector, bool) {
 	case h.Noun != nil:
 		t := b.tok(h.Noun)
 		v := t.closedValue("noun")
-		b.noun, b.single = true, b.single || v == "host"
-		if v == "ones" && b.vb.Write {
+		if v == "ones" {
 			return sel, false // which ones?
 		}
+		b.noun, b.single = true, b.single || v == "host"
 		if v == "hosts" && all {
 			sel = All()
 		}

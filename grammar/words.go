@@ -18,7 +18,7 @@ func (b *binding) other(i int) {
 	case tNum:
 		b.used[i] = b.number(i)
 	case tNoun:
-		b.noun = true
+		b.noun = b.noun || t.closedValue("noun") != "ones"
 		b.single = b.single || t.closedValue("noun") == "host"
 		b.used[i] = !b.vb.Write
 	case tSuper:
