@@ -65,6 +65,9 @@ func (v said) changes() bool {
 	return slices.Contains([]string{"take", "ack", "pass", "resolve", "note", "join", "leave"}, v.verb)
 }
 
+// maxSaid bounds a note or a reason, in bytes.
+const maxSaid = 1000
+
 var chatSentence = regexp.MustCompile(`(?is)^(take|accept|ack|acknowledge|pass|reject|decline|resolve|close|note|show|alert|room|who\s+has|who\s+owns)\b\s*(?:alert\s+)?(?:#?([0-9]{1,9})\b|(?:it|this)\b)?\s*\??\s*(?:[:,])?\s*(.*)$`)
 
 // readChat reads one line of chat. What it does not know is help.
@@ -83,7 +86,7 @@ func readChat(line string) said {
 	if m == nil {
 		return said{verb: "help"}
 	}
-	v := said{text: cut(strings.TrimSpace(m[3]), 1000)}
+	v := said{text: cut(strings.TrimSpace(m[3]), maxSaid)}
 	v.id, _ = strconv.ParseInt(m[2], 10, 64) // digits only
 	switch verb := strings.ToLower(strings.Join(strings.Fields(m[1]), " ")); verb {
 	case "take", "accept":
@@ -156,7 +159,10 @@ func (s *Service) hear(ctx context.Context, g *Workgroup, from jid.JID, v said) 
 		return s.sorry(v.id, err)
 	case "note":
 		_, err := s.Note(ctx, v.id, who, v.text)
-		if err == nil {
+		switch {
+		case err == nil && len(v.text) > maxSaid: // it was cut
+			return fmt.Sprintf("Noted on alert %d, but only the first %d bytes of it.", v.id, maxSaid)
+		case err == nil:
 			return fmt.Sprintf("Noted on alert %d.", v.id)
 		}
 		return s.sorry(v.id, err)

@@ -102,6 +102,8 @@ func TestStorm(t *testing.T) {
 				t.Errorf("the timeline says %q, want %q", line, want)
 			}
 		}
+		says("note 1 "+strings.Repeat("n", 1000), "Noted on alert 1.")
+		says("note 1 "+strings.Repeat("n", 1001), "Noted on alert 1, but only the first 1000 bytes of it.")
 		f, err := s.Figures(t.Context(), "", began.Add(-time.Hour), time.Now().Add(time.Hour))
 		if err != nil || f.Raised != 1 || f.Accepted != 1 || f.ToAccept() != 31*time.Second {
 			t.Errorf("figures %+v, taken after %s, %v", f, f.ToAccept(), err)

@@ -20,6 +20,7 @@ import (
 	"adminbot/internal/config"
 	"adminbot/internal/link"
 	"adminbot/internal/site"
+	"adminbot/internal/textsafe"
 	"adminbot/rpc"
 )
 
@@ -125,7 +126,7 @@ func (c alertListCmd) Run(ctx context.Context, std streams, log *slog.Logger) er
 		}
 		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 		for _, a := range r.Alerts {
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Severity, alertState(a), a.Host, alertSummary(a), since(a.Starts))
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Severity, alertState(a), harmless(a.Host), textsafe.Line(alertSummary(a), 120), since(a.Starts))
 		}
 		w.Flush()
 		if more := r.Total - len(r.Alerts); more > 0 {
