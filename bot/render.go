@@ -34,6 +34,7 @@ const (
 	wideWidth  = 160
 	headPath   = 28 // of a path beside other things
 	eachLimit  = 8  // of more hosts a reply does not say what each did by itself
+	cellRows   = 5  // of a host's list, among other hosts
 )
 
 // render is a report as lines for a phone.
@@ -284,7 +285,7 @@ func (r report) cells(s Step, f face, results []Result) (rows []cells, distinct 
 		if res.Outcome != OK {
 			continue
 		}
-		key := r.summary(s, f, res)
+		key := r.inCell(s, f, res)
 		seen[key] = true
 		rows = append(rows, cells{key: key, host: res.Host, weight: r.weight(f, res), took: res.Took})
 	}
@@ -337,6 +338,21 @@ func grouped(rows []cells, down bool) []line {
 		out = append(out, line{text: strings.TrimRight(cut(text, wideWidth), " "), block: true})
 	}
 	return out
+}
+
+// inCell is one host's answer among others: of a list as many rows as were asked
+// for, where those are few.
+func (r report) inCell(s Step, f face, res Result) string {
+	n, given := number(s.Args["limit"])
+	top, _ := res.Value.(map[string]any)
+	if rows := sorted(structs(top[f.list]), f.worst); given && n <= cellRows && len(rows) > 1 && f.one != "" && f.tally == "" && !f.count {
+		each := make([]string, 0, cellRows)
+		for _, row := range rows[:min(int(n), len(rows))] {
+			each = append(each, fill(f.one, func(name string) (string, bool) { return r.member(name, top, row) }))
+		}
+		return strings.Join(each, "; ")
+	}
+	return r.summary(s, f, res)
 }
 
 // summary is one host's answer as a few words.
