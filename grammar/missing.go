@@ -46,6 +46,11 @@ func (r *reader) instead(at []int, with func(i int) string) Reading {
 		words[i].text = with(i)
 		words[i].raw = words[i].text
 	}
+	return r.reread(words)
+}
+
+// reread reads other words in the place of the line.
+func (r *reader) reread(words []word) Reading {
 	r.stats.Rereads++
 	sub := &reader{lx: r.lx, prev: r.prev, now: r.now, strict: true, overlooked: -1, asName: -1}
 	out := sub.read(words, false)

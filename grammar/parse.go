@@ -94,7 +94,7 @@ func (r *reader) read(words []word, odd bool) Reading {
 		f := fr
 		f.dry = f.dry || r.dryClause(c)
 		f.also = inflected{ing: f.dry || r.gates.mind, past: r.gates.wish}
-		out := r.clause(c[0], c[1], f, len(clauses) == 1)
+		out := r.whole(c[0], c[1], f, len(clauses) == 1)
 		if out.Status != OK {
 			out.Commands = nil
 			result = out

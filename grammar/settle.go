@@ -36,6 +36,8 @@ func (b *binding) settle(o *outcome) {
 			default:
 				cmd.On = All()
 			}
+		} else if fr.edit && fr.last != nil && fr.lacks == missingExcept {
+			cmd.On = fr.last.On.Except(b.on)
 		} else if fr.edit && fr.last != nil && !b.bareSet {
 			cmd.On = replaceFact(fr.last.On, b.on, b.fact)
 		}

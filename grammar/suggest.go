@@ -30,7 +30,9 @@ func (r *reader) refuse(out Reading) Reading {
 		if r.gates.hypo && r.gates.lead || r.gates.not || r.gates.said {
 			return Reading{Status: NotACommand}
 		}
-		out.Question = r.question(out)
+		if out.Question == "" {
+			out.Question = r.question(out)
+		}
 		return out
 	case Ambiguous:
 		writes := false
