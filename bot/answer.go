@@ -125,8 +125,16 @@ func (b *Bot) parse(ctx context.Context, t *turn) grammar.Reading {
 	reading.Options = buildable(reading.Options, t.fleet.Lexicon)
 	t.aliased = len(reading.Aliases) > 0
 	t.muted = t.muted && !b.means(t, reading)
-	t.read(reading)
+	if !goesOn(reading) {
+		t.read(reading)
+	}
 	return reading
+}
+
+// goesOn reports whether a line is about the last answer: what was asked or done
+// then is still what was said last.
+func goesOn(r grammar.Reading) bool {
+	return r.Status == grammar.OK && (r.Commands[0].Method == "bot.details" || r.Commands[0].Method == "bot.retry")
 }
 
 // exact is the command of a sentence that means one thing, whatever the

@@ -66,6 +66,9 @@ func (b *Bot) answerOwn(ctx context.Context, t *turn, s *Step) error {
 	case "bot.cancel", "bot.decline":
 		return b.withdraw(ctx, t, id)
 	case "bot.details":
+		if outcome := strArg(s.Args, "outcome"); outcome != "" && id == "" {
+			return b.outcomes(t, outcome)
+		}
 		return b.details(t, id)
 	case "bot.more":
 		return b.more(t, id)

@@ -31,7 +31,7 @@ func (fr *frame) remember(lx *Lexicon, cmds []Command) {
 	for i := range cmds {
 		c := &cmds[i]
 		v, ok := lx.byName[c.Method]
-		if !ok || c.Method == methodConfirm || c.Method == methodCancel {
+		if !ok || c.Method == methodConfirm || c.Method == methodCancel || c.Method == methodDetails {
 			continue
 		}
 		fr.last = c

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A Language is a vocabulary compiled: what does not change with the inventory.
@@ -19,6 +20,8 @@ type Language struct {
 	said    spokenNames
 	shell   shell
 	aliases map[string]string
+
+	outcomes map[string]string // what a whole line asks about a change, by its words
 }
 
 // Language compiles the vocabulary.
@@ -45,11 +48,15 @@ func newLanguage(verbs []Verb) (*Language, error) {
 	if err != nil {
 		return nil, err
 	}
-	shorts := map[string][]string{}
+	shorts, outcomes := map[string][]string{}, map[string]string{}
 	if err := readClasses("english.txt", englishText, func(phrase string, c closed) {
 		words := phraseWords(phrase)
 		if c.class == "short" {
 			shorts[c.value] = append(shorts[c.value], words[0])
+			return
+		}
+		if c.class == "outcome" {
+			outcomes[strings.Join(words, " ")] = c.value
 			return
 		}
 		n := lx.at(words)
@@ -64,7 +71,7 @@ func newLanguage(verbs []Verb) (*Language, error) {
 	}
 	lx.root.abbreviate(shorts)
 	lx.root.share()
-	return &Language{verbs: lx.verbs, byName: lx.byName, root: lx.root, means: lx.root.meanings(), forms: lx.forms, syntax: syntax, said: said, shell: shell}, nil
+	return &Language{verbs: lx.verbs, byName: lx.byName, root: lx.root, means: lx.root.meanings(), forms: lx.forms, syntax: syntax, said: said, shell: shell, outcomes: outcomes}, nil
 }
 
 // Compile makes the lexicon of one inventory snapshot. The lexicon keeps the
@@ -76,7 +83,7 @@ func (l *Language) Compile(inv *Inventory) (*Lexicon, error) {
 	if len(inv.Hosts) > maxHosts {
 		return nil, fmt.Errorf("grammar: %d hosts, at most %d", len(inv.Hosts), maxHosts)
 	}
-	lx := &Lexicon{inv: inv, zone: inv.zone(), verbs: l.verbs, byName: l.byName, root: l.root.own(), means: l.means, forms: l.forms, syntax: l.syntax, shell: l.shell}
+	lx := &Lexicon{inv: inv, zone: inv.zone(), verbs: l.verbs, byName: l.byName, root: l.root.own(), means: l.means, forms: l.forms, syntax: l.syntax, shell: l.shell, outcomes: l.outcomes}
 	lx.addInventory(l.said)
 	if len(l.aliases) == 0 {
 		return lx, nil

@@ -22,6 +22,8 @@ type Lexicon struct {
 	syntax  *syntax
 	shell   shell
 
+	outcomes map[string]string // what a whole line asks about a change, by its words
+
 	hosts    []string // sorted, as written
 	lower    []string // same order, lower case
 	all      []int32

@@ -16,6 +16,7 @@ type reader struct {
 	then  bool // the line begins with "then": it goes on with the one before
 	// strict readers only read: they neither guess nor suggest.
 	strict bool
+	plain  bool // what became of the line before is not asked about
 	stats  Stats
 	hints  [][]Command // plans near to what was said
 	// overlooked is a word that names hosts and was read as another, or -1;
@@ -79,6 +80,9 @@ func (r *reader) read(words []word, odd bool) Reading {
 		r.la.asName = r.la.place()
 	}
 	if out, ok := r.conversation(); ok {
+		return out
+	}
+	if out, ok := r.outcome(); ok {
 		return out
 	}
 	r.gates = r.gate()
@@ -211,6 +215,7 @@ const (
 	methodCancel  = "bot.cancel"
 	methodRepeat  = "bot.repeat"
 	methodHelp    = "bot.help"
+	methodDetails = "bot.details"
 
 	methodHosts    = "fleet.hosts"
 	methodServices = "service.list"
