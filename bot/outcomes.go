@@ -62,7 +62,7 @@ func (p Plan) does(c grammar.Command) bool {
 // that the answer before listed, if it listed some.
 func (r Result) is(outcome string, shown []string) bool {
 	switch outcome {
-	case "refused":
+	case "denied":
 		return r.Outcome == Refused
 	case "unanswered":
 		return r.Outcome == NoAnswer || r.Outcome == Unreachable || r.Outcome == Expired
@@ -98,9 +98,11 @@ func (r report) outcome(which string, part report) []line {
 		mark, head = "✖", fmt.Sprintf("None of %d ok: %s", all.Asked, what)
 	case none && which == "others":
 		head = fmt.Sprintf("No others: %s was for %s", what, plural(all.Asked, "host"))
+	case none && all.Asked == 1 && !r.plan.Changes():
+		head = fmt.Sprintf("%s answered: %s", r.plan.Hosts()[0], what)
 	case none && (which == "unanswered" || which == "failed" && !r.plan.Changes()):
 		head = all.beside(fmt.Sprintf("All %d answered: %s", all.Asked, what))
-	case none && which == "refused":
+	case none && which == "denied":
 		head = all.beside(fmt.Sprintf("None of %d refused: %s", all.Asked, what))
 	case none && all.Asked == 1:
 		head = fmt.Sprintf("%s was ok on %s", what, r.plan.Hosts()[0])
@@ -109,7 +111,7 @@ func (r report) outcome(which string, part report) []line {
 	case listed.OK == listed.Asked:
 		head = fmt.Sprintf("%s ok: %s", of, what)
 	default:
-		how := map[string]string{"refused": "refused", "unanswered": "gave no answer"}[which]
+		how := map[string]string{"denied": "refused", "unanswered": "gave no answer"}[which]
 		mark, head = "✖", fmt.Sprintf("%s %s: %s", of, cmp.Or(how, "not ok"), what)
 		if listed.OK > 0 {
 			mark, head = "⚠", listed.beside(fmt.Sprintf("%s: %s", of, what))

@@ -124,7 +124,7 @@ func (r *reader) halves(from, to int, fr frame) (Reading, bool) {
 			lend = &a.pending[0]
 			lf.remember(r.lx, a.pending)
 		}
-		lf.lend, lf.lean = lend, false
+		lf.lend, lf.lean = lend, lend.Method == methodCancel && r.verbless(right, to) // no, the memory
 		b := r.clauseHalf(right, to, lf)
 		if b.Status != OK {
 			continue

@@ -69,6 +69,7 @@ var englishClasses = map[string]englishClass{
 	"wish":    {lines: []string{"% nginx restarted on web01", "i need nginx % restarted on web01"}},
 	"would":   {lines: []string{"% restarting nginx on web01 do"}},
 	"settled": {lines: []string{"alert 903 is %, resolve it"}},
+	"outcome": {lines: []string{"restart nginx on web01|%"}},
 	"idiom":   {lines: []string{"put web01 on %"}},
 
 	"thanks":   {held: true, lines: []string{"%"}},

@@ -1,6 +1,9 @@
 package grammar
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // argOutcome is the argument of [methodDetails] that says of which hosts.
 const argOutcome = "outcome"
@@ -10,7 +13,7 @@ const argOutcome = "outcome"
 // can fail.
 func (r *reader) outcome() (Reading, bool) {
 	v, ok := r.lx.byName[methodDetails]
-	if !ok || r.la.odd {
+	if !ok || r.la.odd || slices.Contains(r.la.hosts, true) { // a host called others
 		return Reading{}, false
 	}
 	if _, ok := r.lx.verbs[v].argIdx[argOutcome]; !ok {
@@ -29,7 +32,7 @@ func (r *reader) outcome() (Reading, bool) {
 // which of the services failed, which of the others have nginx.
 func (r *reader) asksAgain(value string, last Command) bool {
 	switch value {
-	case "unanswered", "refused":
+	case "unanswered", "denied":
 		return false
 	case "failed":
 		sub := &reader{lx: r.lx, prev: r.prev, now: r.now, strict: true, plain: true, overlooked: -1, asName: -1}

@@ -22,6 +22,7 @@ type reader struct {
 	// overlooked is a word that names hosts and was read as another, or -1;
 	// asName is the word to be read as hosts instead, or -1.
 	overlooked, asName int
+	leans              bool   // the line asks for something else of the hosts before
 	inferred           bool   // the line is about a host that was not named
 	trace              *trace // for Explain
 }
@@ -157,7 +158,7 @@ func (r *reader) guard(out Reading) Reading {
 		return out
 	}
 	if c := out.Commands[0]; c.Method == methodConfirm && c.Args["id"] == nil && !r.planned() && r.la.words[0].text != methodConfirm {
-		return Reading{Status: Incomplete, Question: "Nothing is waiting for a yes. What shall I do?", pending: out.Commands, missing: "id"}
+		return Reading{Status: Incomplete, Question: "Nothing is waiting. What shall I do?", pending: out.Commands, missing: "id"}
 	}
 	g := r.gates
 	switch {
@@ -228,7 +229,7 @@ func (r *reader) clause(from, to int, fr frame, alone bool) Reading {
 	if out, ok := r.picked(f, t, fr); ok {
 		return r.finishClause(out)
 	}
-	fr.lean = follows || r.verbless(from, to) || r.too(to)
+	fr.lean = follows || r.leans || r.verbless(from, to) || r.too(to)
 	outs := r.outcomes(from, to, fr, false)
 	best := choose(outs)
 	if (best.Status == OK || best.Status == Ambiguous) && !(r.fragment(from, best, fr)) {
@@ -349,9 +350,13 @@ func (r *reader) too(to int) bool {
 }
 
 // verbless reports whether the words are a bare noun phrase of a question, like
-// "memory" behind "disk on web01": it asks the same of other things.
+// "memory" or "only the memory" behind "disk on web01": it asks the same of other
+// things.
 func (r *reader) verbless(from, to int) bool {
 	i := max(from, r.skipPolite())
+	for i < to && (r.isClass(i, "only") || r.isClass(i, "det")) {
+		i++
+	}
 	if i >= to || len(r.la.matches[i]) == 0 || r.isClass(i, "top") {
 		return false
 	}

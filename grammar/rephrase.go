@@ -9,7 +9,7 @@ import (
 // otherwise word by word, before any word is looked up.
 func (r *reader) rephrase(words []word) []word {
 	words = r.lx.butBelow(r.narrowing(r.lx.compared(than(r.lx.shell.say(words)))))
-	return r.lx.portBehind(r.otherOne(wouldDo(r.corrected(words))))
+	return r.lx.portBehind(r.otherOne(wouldDo(r.otherwise(r.corrected(words)))))
 }
 
 // isNot reads "isn't nginx running?" as the question it is.

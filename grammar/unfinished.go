@@ -99,9 +99,28 @@ func (r *reader) whole(from, to int, fr frame, alone bool) Reading {
 	}
 	out := r.clause(from, to, fr, alone)
 	if open && e.behind != "" && (out.Status == OK && !r.wonders(from, to) || out.Status == Unknown && r.imperative()) {
-		return Reading{Status: Incomplete, Question: strings.ToUpper(e.behind[:1]) + e.behind[1:] + " what?"}
+		what := " what?"
+		if e.behind == "for" {
+			what = " how long?"
+		}
+		return Reading{Status: Incomplete, Question: strings.ToUpper(e.behind[:1]) + e.behind[1:] + what}
+	}
+	if out.Status == OK && fr.hosts.IsZero() && r.goesOn(from, to) {
+		out = Reading{Status: Incomplete, missing: "hosts", pending: out.Commands}
+		for i := range out.pending {
+			if c := &out.pending[i]; !c.asked {
+				c.On, c.Hosts = Selector{}, nil
+			}
+		}
 	}
 	return out
+}
+
+// goesOn reports whether words [from, to) narrow what was spoken of: only the
+// memory.
+func (r *reader) goesOn(from, to int) bool {
+	w := r.la.words[from].text
+	return (w == "only" || w == "just") && r.verbless(from, to)
 }
 
 // wonders reports whether words [from, to) begin like a question, which may end in
