@@ -109,7 +109,7 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 	if f < 0 {
 		f = b.fieldOfLast(kind, op)
 	}
-	if f < 0 {
+	if f < 0 && !b.counted(val) {
 		f = b.mainOf(kind)
 	}
 	if f < 0 {
@@ -141,6 +141,22 @@ func (b *binding) compare(c *condition, op string, opTok *token, val *value, fro
 	}
 	return true
 }
+
+// counted reports whether a number is one of things, which nothing here counts:
+// more than 5 failed checks.
+func (b *binding) counted(val *value) bool {
+	if val.Plain == nil {
+		return false
+	}
+	at := val.Plain.Pos.Offset + 1
+	for i := at; i < min(at+2, len(b.toks)) && b.toks[i].class == tTerm; i++ {
+		if t := &b.toks[i]; t.has(b.v, roleHead) != nil {
+			return strings.HasSuffix(b.la.words[t.to-1].text, "s")
+		}
+	}
+	return false
+}
+
 
 // fieldAround is the field that the word before the comparison names together
 // with the word behind it: inodes below 10% free; or -1.
