@@ -157,7 +157,7 @@ func notPlanned(r grammar.Reading, line string, lex *grammar.Lexicon) Reply {
 		text = append(text, firstLine(q, "Nothing was run.")...)
 		text = append(text, suggested(r.Suggestions)...)
 	case grammar.NotACommand:
-		text = append(text, "OK, nothing to do. Nothing was run.")
+		text = append(text, nothingToDo(line))
 		text = append(text, suggested(r.Suggestions)...)
 	default:
 		text = unknown(r, line, lex)
