@@ -157,7 +157,6 @@ func (b *binding) counted(val *value) bool {
 	return false
 }
 
-
 // fieldAround is the field that the word before the comparison names together
 // with the word behind it: inodes below 10% free; or -1.
 func (b *binding) fieldAround(c *condition, kind Kind, op string) int {
