@@ -108,7 +108,7 @@ func (c Chat) ask(ctx context.Context, t Target, name string) (figures []Figure,
 	s := link.New(cfg)
 	answers := make(chan string, 16)
 	s.HandleMessage(func(_ context.Context, m stanza.Message, r xml.TokenReader) {
-		if body := bodyOf(r); body != "" && m.From.Bare().Equal(bot) {
+		if body := bodyOf(r); isAnswer(body) && m.From.Bare().Equal(bot) {
 			select {
 			case answers <- body:
 			default:
@@ -155,6 +155,10 @@ func (c Chat) ask(ctx context.Context, t Target, name string) (figures []Figure,
 }
 
 const warmupLines = 3
+
+// isAnswer reports whether the bot says its last word on a line. Of one that takes
+// long it first says how far it is: … disk: asked 307, 306 answered.
+func isAnswer(body string) bool { return body != "" && !strings.HasPrefix(body, "…") }
 
 // untilKnown asks until the answer comes from all hosts: the bot learns of them
 // when they come.
